@@ -1,0 +1,191 @@
+"""What is evaluated: examples, tasks, suites, systems and the gate policy. Hashed data, no behaviour."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evalgate.core.record import Record
+
+TaskKind = Literal["classification", "extraction", "summarization", "qa", "generation"]
+Split = Literal["train", "dev", "heldout"]
+SystemKind = Literal["prompt", "rag", "tuned", "api", "recorded"]
+Rule = Literal["at_least", "at_most", "better_than_baselines", "not_worse_than_baseline"]
+
+
+class Message(Record, frozen=True, kw_only=True):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+class Example(Record, frozen=True, kw_only=True):
+    """One row of a split: what a system is given and what it should answer."""
+
+    id: str
+    inputs: dict[str, str | list[Message]]
+    references: tuple[str, ...] = ()
+    label: str | None = None
+    cluster: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Passage(Record, frozen=True, kw_only=True):
+    """One passage of a task's knowledge base."""
+
+    id: str
+    title: str
+    text: str
+
+
+class Sampling(Record, frozen=True, kw_only=True):
+    """How text is decoded; temperature 0 is greedy. `max_tokens` counts new tokens."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 64
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    constraint: Literal["none", "json_schema", "choices"] = "none"
+
+
+class MetricUse(Record, frozen=True, kw_only=True):
+    """A metric by name with its options, as a task asks for it."""
+
+    name: str
+    options: dict[str, str | int | float | bool | list[str]] = {}
+
+
+class TaskSpec(Record, frozen=True, kw_only=True):
+    """One task of a suite: where its data lies (relative to the suite folder) and how it is judged."""
+
+    name: str
+    kind: TaskKind
+    data: str
+    metrics: tuple[MetricUse, ...]
+    output_schema: str | None = None
+    corpus: str | None = None
+    splits: tuple[Split, ...] = ("train", "dev", "heldout")
+
+    @property
+    def primary(self) -> str:
+        """The metric that ranks systems on this task: the first one listed."""
+        return self.metrics[0].name
+
+
+class CapabilitySpec(Record, frozen=True, kw_only=True):
+    """Which lm-eval tasks measure what a model knew before it was tuned."""
+
+    tasks: tuple[str, ...]
+    include_path: str | None = None
+    num_fewshot: int = 0
+    limit: int | None = None
+
+
+class LatencySpec(Record, frozen=True, kw_only=True):
+    """How response times are measured: interleaved pairs of single, uncached calls."""
+
+    n_pairs: int = 500
+    n_warmup: int = 5
+
+
+class GateSpec(Record, frozen=True, kw_only=True):
+    """One condition for shipping. `metric` is `task.metric`.
+
+    `limit` is a floor or ceiling (fraction) or, for latency, the largest allowed ratio; `margin` the allowed drop;
+    `min_gain` the smallest gain worth shipping. Fractions, never percent.
+    """
+
+    name: str
+    metric: str
+    rule: Rule
+    limit: float | None = None
+    margin: float = 0.0
+    min_gain: float | None = None
+    alpha: float = 0.05
+    required: bool = True
+    collapse_guard: bool = True
+    zero_tolerance: bool = False
+    max_unscored: float = 0.05
+
+    @property
+    def task(self) -> str:
+        """The part of `metric` before the dot."""
+        return self.metric.partition(".")[0]
+
+    @property
+    def metric_name(self) -> str:
+        """The part of `metric` after the dot."""
+        return self.metric.partition(".")[2]
+
+
+class ModelSpec(Record, frozen=True, kw_only=True):
+    """The base model that all systems of a suite share."""
+
+    id: str
+    revision: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["none", "nf4"] = "none"
+    trust_remote_code: bool = False
+
+
+class SuiteSpec(Record, frozen=True, kw_only=True):
+    """Everything that a suite's YAML says."""
+
+    name: str
+    version: int
+    model: ModelSpec
+    tasks: tuple[TaskSpec, ...]
+    gates: tuple[GateSpec, ...]
+    capability: CapabilitySpec | None = None
+    latency: LatencySpec | None = None
+    baselines: str = ""
+    description: str = ""
+    seed: int = 0
+
+
+class PromptSpec(Record, frozen=True, kw_only=True):
+    """How one system asks for one task. The template is Jinja2 source; its result is one user message.
+
+    `shots` are the ids of training examples shown, in order. `retrieve` passages come from the task's corpus.
+    """
+
+    template: str
+    shots: tuple[str, ...] = ()
+    retrieve: int = 0
+    sampling: Sampling = Sampling()
+
+
+class SystemSpec(Record, frozen=True, kw_only=True):
+    """A whole thing that answers: model, prompts, retrieval and adapter. Identity is the digest of this record."""
+
+    name: str
+    kind: SystemKind
+    backend: str
+    model: str
+    prompts: dict[str, PromptSpec]
+    revision: str | None = None
+    model_digest: str | None = None
+    adapter_digest: str | None = None
+    retriever_digest: str | None = None
+    quantization: str | None = None
+    description: str = ""
+
+
+class Task(Record, frozen=True, kw_only=True):
+    """A loaded task: its specification, the examples of the splits that were asked for, and its passages."""
+
+    spec: TaskSpec
+    splits: dict[str, tuple[Example, ...]]
+    schema: dict[str, object] | None = None
+    corpus: tuple[Passage, ...] = ()
+
+
+class Suite(Record, frozen=True, kw_only=True):
+    """A loaded suite; `digest` stands for the frozen data and policy, `folder` is where it lies."""
+
+    spec: SuiteSpec
+    folder: str
+    tasks: dict[str, Task]
+    digest: str
+    data_digest: str

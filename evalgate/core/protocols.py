@@ -1,0 +1,107 @@
+"""What can be replaced: a backend, a retriever, a metric, a gate, a progress display."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalgate.core.data import Example, Message, Passage, Sampling, Task
+from evalgate.core.record import Record
+from evalgate.core.results import Generation, MetricSpec, Prediction, Score
+
+Array = NDArray[np.float64]
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """What a backend is asked: a conversation whose last turn is the user's, and how to decode the answer."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+
+class Backend(Protocol):
+    """Generates and scores text for the base model and for every adapter that was added to it."""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the numbers depend on: model digest, dtype, quantisation, library versions."""
+
+    def add_adapter(self, name: str, folder: str) -> None:
+        """Make a LoRA adapter available under a name; adding one twice changes nothing."""
+
+    def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
+        """Answer requests in any order, each as (its index, generation), as soon as it is known.
+
+        Every index comes exactly once; a request that cannot be answered gives a generation with a failure.
+        """
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
+        """The natural-log likelihood of each continuation after its context (plain text, no chat template)."""
+
+    def close(self) -> None:
+        """Free memory and connections."""
+
+
+class LocalModel(Protocol):
+    """A backend whose live model other stages may use in process (lm-eval does)."""
+
+    @property
+    def module(self) -> Any:
+        """The live torch module."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+
+    def using(self, adapter: str | None) -> AbstractContextManager[Any]:
+        """The module with one adapter active, or with none."""
+
+
+class Retriever(Protocol):
+    """Finds passages for a query."""
+
+    @property
+    def digest(self) -> str:
+        """Identity of index and settings."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """The k best passages for each query, best first."""
+
+
+class Metric(Protocol):
+    """Scores one prediction and combines many scores into one number."""
+
+    @property
+    def spec(self) -> MetricSpec:
+        """Name, unit, direction and signature."""
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether `combine` is the mean of the first part, so that paired tests of means apply."""
+
+    def score(self, example: Example, prediction: Prediction, task: Task) -> Score:
+        """The example's sufficient statistics; never raises for what a model wrote."""
+
+    def combine(self, parts: Array) -> Array:
+        """Aggregate `parts[..., n, k]` to `[...]`; NaN where n is 0."""
+
+
+class Ticker(Protocol):
+    """Advances one stage's progress."""
+
+    def __call__(self, n: int = 1) -> None:
+        """`n` more items are done."""
+
+
+class Progress(Protocol):
+    """Shows stages with time left; messages go to stderr."""
+
+    def stage(self, name: str, total: int, done: int = 0) -> AbstractContextManager[Ticker]:
+        """A stage of `total` items of which `done` were there before."""
+
+    def note(self, text: str) -> None:
+        """One line of news."""

@@ -1,0 +1,192 @@
+"""What a run records: predictions, scores, estimates, verdicts, the decision. Fractions inside, percent only on the page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evalgate.core.data import GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.record import Record
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
+
+
+class Failure(Record, frozen=True, kw_only=True):
+    """Why something could not be produced or scored; `code` is kebab-case."""
+
+    code: str
+    message: str = ""
+
+
+class Generation(Record, frozen=True, kw_only=True):
+    """What a backend gives back for one request. Times in seconds; None where not measured."""
+
+    output: str | None
+    status: Literal["ok", "truncated", "error"] = "ok"
+    failure: Failure | None = None
+    latency_s: float | None = None
+    first_token_s: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Prediction(Record, frozen=True, kw_only=True):
+    """One answer of one system to one example. `request_digest` is the identity of what was asked."""
+
+    example_id: str
+    system: str
+    task: str
+    output: str | None
+    status: Literal["ok", "truncated", "error"] = "ok"
+    failure: Failure | None = None
+    repeat: int = 0
+    latency_s: float | None = None
+    first_token_s: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    context_ids: tuple[str, ...] = ()
+    request_digest: str = ""
+    cached: bool = False
+
+
+class MetricSpec(Record, frozen=True, kw_only=True):
+    """What a metric's number means; `signature` carries every setting that moves it."""
+
+    name: str
+    unit: Literal["fraction", "seconds", "tokens", "tokens_per_second", "usd"]
+    better: Literal["higher", "lower"]
+    signature: str
+
+
+class Score(Record, frozen=True, kw_only=True):
+    """One example's sufficient statistics for one metric; unscored items have no parts and a failure."""
+
+    example_id: str
+    system: str
+    task: str
+    metric: str
+    status: Literal["scored", "unscored"] = "scored"
+    parts: tuple[float, ...] = ()
+    failure: Failure | None = None
+    repeat: int = 0
+    cluster: str | None = None
+    detail: str | None = None
+
+
+class LatencyPair(Record, frozen=True, kw_only=True):
+    """One interleaved measurement: the same example through the baseline and through the candidate, in seconds."""
+
+    example_id: str
+    task: str
+    baseline: str
+    candidate: str
+    baseline_s: float
+    candidate_s: float
+    baseline_tokens: int = 0
+    candidate_tokens: int = 0
+    cached: bool = False
+
+
+class Estimate(Record, frozen=True, kw_only=True):
+    """An aggregate with its interval; `level` is the two-sided confidence level."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    n: int
+    method: str
+    n_clusters: int | None = None
+    n_unscored: int = 0
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """What one gate says of one candidate. `estimate` is of the difference, ratio or rate that the gate judges."""
+
+    gate: str
+    outcome: Outcome
+    reason: str
+    candidate: str = ""
+    baseline: str | None = None
+    estimate: Estimate | None = None
+    p_pass: float | None = None
+    p_fail: float | None = None
+    alpha: float = 0.05
+    n: int = 0
+    method: str = ""
+    guard_decided: bool = False
+    needed_n: int | None = None
+    required: bool = True
+
+
+class SystemScore(Record, frozen=True, kw_only=True):
+    """One cell of the score table."""
+
+    system: str
+    task: str
+    metric: str
+    estimate: Estimate | None
+    better: Literal["higher", "lower"] = "higher"
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """The answer: ship a named candidate, keep the baseline, or cannot tell yet."""
+
+    outcome: DecisionOutcome
+    reason: str
+    ship: str | None = None
+    best_baselines: dict[str, str] = {}
+    verdicts: tuple[Verdict, ...] = ()
+    scores: tuple[SystemScore, ...] = ()
+
+
+class CurvePoint(Record, frozen=True, kw_only=True):
+    """One logged step of a training; losses in nats a token."""
+
+    step: int
+    loss: float | None = None
+    dev_loss: float | None = None
+    learning_rate: float | None = None
+
+
+class AdapterCard(Record, frozen=True, kw_only=True):
+    """Where an adapter comes from: written beside its weights."""
+
+    name: str
+    base_model: str
+    base_revision: str | None
+    base_digest: str
+    adapter_digest: str
+    train_digest: str
+    recipe_digest: str
+    seed: int
+    n_rows: int
+    trained_tokens: int
+    n_steps: int
+    duration_s: float
+    peak_memory_bytes: int
+    curves: tuple[CurvePoint, ...] = ()
+    parameters: int = 0
+    versions: dict[str, str] = {}
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """Digests of everything that a run's numbers depend on, and where and when it ran."""
+
+    id: str
+    suite: SuiteSpec
+    suite_folder: str
+    suite_digest: str
+    data_digest: str
+    model_digest: str
+    systems: dict[str, SystemSpec]
+    baselines: tuple[str, ...]
+    candidates: tuple[str, ...]
+    gates: tuple[GateSpec, ...]
+    seed: int
+    limit: int | None
+    started: str
+    code_commit: str | None = None
+    versions: dict[str, str] = {}
+    hardware: str = ""
+    command: str = ""
