@@ -1,0 +1,218 @@
+"""Run folders: append-only JSONL records, atomic documents, torn lines healed, one writer at a time."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from evalgate.core.data import Example
+from evalgate.core.errors import EvalgateError
+from evalgate.core.record import Record, from_json, to_json_line
+from evalgate.core.results import AdapterCard, Decision, LatencyPair, Prediction, Run, Score
+
+R = TypeVar("R", bound=Record)
+CAPABILITY = "capability"
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into an error that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(path.parent if path.parent.exists() else "/").free
+            raise EvalgateError(
+                f"no space left on the disk ({free / 1e6:.0f} MB free); what was written before is kept",
+                code="no-space",
+                fix="free some space and run the same command again: it goes on where it stopped",
+                where=str(path),
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise EvalgateError(
+                f"cannot write: {error.strerror}",
+                code="not-writable",
+                fix="choose another folder with `-o FOLDER` or change its permissions",
+                where=str(path),
+            ) from error
+        raise
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a whole file so that a reader or a crash sees the old one or the new one, never half of it."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + f".tmp{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write one record as indented JSON, atomically."""
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+
+
+def read_record(path: Path, kind: type[R], *, fix: str) -> R:
+    """Read one record; a missing or wrong file is an `EvalgateError` with the given fix."""
+    try:
+        return from_json(path.read_bytes(), kind)
+    except FileNotFoundError:
+        raise EvalgateError(f"there is no {path.name}", code="not-a-run", fix=fix, where=str(path)) from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise EvalgateError(
+            f"{path.name} cannot be read: {error}", code="broken-record", fix=fix, where=str(path)
+        ) from None
+
+
+def read_lines(path: Path, kind: type[R]) -> list[R]:
+    """All whole lines of an append-only file; a last line torn by a crash is left out. Empty if there is no file."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    try:
+        return msgspec.json.Decoder(kind).decode_lines(whole)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise EvalgateError(
+            f"a recorded line cannot be read: {error}",
+            code="broken-record",
+            fix=f"delete {path} and run again: only what it held is made anew",
+            where=str(path),
+        ) from None
+
+
+class Appender:
+    """Appends records to one JSONL file; each call is on disk (not fsynced) when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _heal(path)
+            self._file: BinaryIO = path.open("ab", buffering=0)
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Append records in one system call."""
+        data = b"".join(map(to_json_line, records))
+        with disk_errors(self.path):
+            written = self._file.write(data)
+            while written < len(data):  # a raw file may take less than all of it when the disk is nearly full
+                written += self._file.write(data[written:])
+
+    def __enter__(self) -> Appender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _heal(path: Path) -> None:
+    """Cut a last line that a crash left without its newline."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        os.truncate(path, end)
+
+
+class RunFolder:
+    """The files of one run. See the layout in the README."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def predictions(self, system: str, task: str) -> Path:
+        """Where a system's predictions for a task lie."""
+        return self.folder / "predictions" / system / f"{task}.jsonl"
+
+    def scores(self, system: str, task: str) -> Path:
+        """Where a system's scores for a task lie; the task `capability` holds lm-eval's items."""
+        return self.folder / "scores" / system / f"{task}.jsonl"
+
+    def latency(self, candidate: str) -> Path:
+        """Where a candidate's interleaved latency pairs lie."""
+        return self.folder / "latency" / f"{candidate}.jsonl"
+
+    def adapter(self, candidate: str) -> Path:
+        """Where a candidate's adapter and card lie."""
+        return self.folder / "adapters" / candidate
+
+    def examples(self, task: str) -> Path:
+        """Where the held-out examples that were asked lie, so that a run can be judged without its suite."""
+        return self.folder / "examples" / f"{task}.jsonl"
+
+    @property
+    def run_file(self) -> Path:
+        """The run's identity."""
+        return self.folder / "run.json"
+
+    @property
+    def decision_file(self) -> Path:
+        """The run's decision."""
+        return self.folder / "decision.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one writer; a second one is told so at once."""
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / ".lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise EvalgateError(
+                    "another evalgate process is writing this run",
+                    code="run-locked",
+                    fix="wait for it to end, or give this run another folder with `-o FOLDER`",
+                    where=str(self.folder),
+                ) from None
+            yield
+
+
+class RunData(Record, frozen=True, kw_only=True):
+    """Everything that a run folder holds, for judging and for the report."""
+
+    run: Run
+    folder: str
+    examples: dict[str, list[Example]]
+    predictions: dict[str, dict[str, list[Prediction]]]
+    scores: dict[str, dict[str, list[Score]]]
+    latency: dict[str, list[LatencyPair]]
+    cards: dict[str, AdapterCard]
+    decision: Decision | None = None
+
+
+def load_run(folder: Path) -> RunData:
+    """Read a whole run folder; systems and tasks are those that its `run.json` names."""
+    paths = RunFolder(folder)
+    hint = f"give the folder of a run, e.g. `ls {folder.parent}`; `evalgate run SUITE` makes one"
+    run = read_record(paths.run_file, Run, fix=hint)
+    tasks = [task.name for task in run.suite.tasks]
+    names = [*tasks, CAPABILITY]
+    cards = {c: paths.adapter(c) / "card.json" for c in run.candidates}
+    return RunData(
+        run=run,
+        folder=str(folder),
+        examples={t: read_lines(paths.examples(t), Example) for t in names},
+        predictions={s: {t: read_lines(paths.predictions(s, t), Prediction) for t in tasks} for s in run.systems},
+        scores={s: {t: read_lines(paths.scores(s, t), Score) for t in names} for s in run.systems},
+        latency={c: read_lines(paths.latency(c), LatencyPair) for c in run.candidates},
+        cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
+        decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
+    )

@@ -1,0 +1,1 @@
+"""Synthetic pretraining text: general in-context skills over invented facts."""
