@@ -172,6 +172,54 @@ class SystemSpec(Record, frozen=True, kw_only=True):
     description: str = ""
 
 
+class PromptDraft(Record, frozen=True, kw_only=True):
+    """A prompt as its author wrote it: `shots` is still a number of training examples to pick, or their ids."""
+
+    template: str
+    template_path: str
+    shots: int | tuple[str, ...] = 0
+    retrieve: int = 0
+    sampling: Sampling = Sampling()
+
+
+class SystemDraft(Record, frozen=True, kw_only=True):
+    """A system as its YAML says it, before shots are picked and a model is bound. `path` is the file it came from."""
+
+    name: str
+    kind: SystemKind
+    prompts: dict[str, PromptDraft]
+    description: str = ""
+    path: str = ""
+
+
+class Replay(Record, frozen=True, kw_only=True):
+    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows."""
+
+    path: str
+    share: float
+
+
+class Recipe(Record, frozen=True, kw_only=True):
+    """How one candidate is trained, and the prompts it is trained and asked with."""
+
+    name: str
+    prompts: dict[str, PromptDraft]
+    method: Literal["qlora", "lora"] = "qlora"
+    description: str = ""
+    learning_rate: float = 2e-4
+    epochs: float = 1.0
+    batch_size: int = 16
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    max_length: int = 512
+    max_rows: int | None = None
+    seed: int = 0
+    replay: Replay | None = None
+    overrides: dict[str, str | int | float | bool | None] = {}
+    path: str = ""
+
+
 class Task(Record, frozen=True, kw_only=True):
     """A loaded task: its specification, the examples of the splits that were asked for, and its passages."""
 
@@ -189,3 +237,15 @@ class Suite(Record, frozen=True, kw_only=True):
     tasks: dict[str, Task]
     digest: str
     data_digest: str
+
+
+class RunOptions(Record, frozen=True, kw_only=True):
+    """What the command line asks of a run; None means the suite's own value."""
+
+    suite: str
+    output: str | None = None
+    limit: int | None = None
+    seed: int | None = None
+    resume: bool = True
+    model: str | None = None
+    candidates: tuple[str, ...] | None = None

@@ -23,6 +23,15 @@ class Request(Record, frozen=True, kw_only=True):
     sampling: Sampling
 
 
+class Ask(Record, frozen=True, kw_only=True):
+    """One question to one system; `digest` identifies the request together with the weights that answer it."""
+
+    example_id: str
+    request: Request
+    context_ids: tuple[str, ...] = ()
+    digest: str = ""
+
+
 class Backend(Protocol):
     """Generates and scores text for the base model and for every adapter that was added to it."""
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from facts_relation import Relation, parse_inverse, parse_pairs, parse_sets
+from models.pretrain.facts_relation import Relation, parse_inverse, parse_pairs, parse_sets
 
 _OPPOSITES = parse_pairs("""
-    hot: cold; up: down; left: right; big: small; fast: slow; open: closed; old: young; day: night; black: white;
-    good: bad; happy: sad; rich: poor; strong: weak; heavy: light; bright: dark; wet: dry; hard: soft; tall: short;
-    wide: narrow; deep: shallow; near: far; early: late; first: last; begin: end; buy: sell; push: pull; give: take;
-    win: lose; love: hate; laugh: cry; war: peace; friend: enemy; question: answer; north: south; east: west;
-    male: female; full: empty; clean: dirty; loud: quiet; sharp: blunt; smooth: rough; true: false; alive: dead;
-    asleep: awake; cheap: expensive; easy: difficult; always: never; above: below; inside: outside; arrive: depart;
-    add: subtract; top: bottom; public: private; victory: defeat; guilty: innocent; brave: cowardly; entrance: exit;
-    increase: decrease; ancient: modern; sweet: sour; thick: thin; maximum: minimum; polite: rude; success: failure;
-    safe: dangerous; lend: borrow; remember: forget; attack: defend
+    hot: cold; up: down; left: right; big: small; fast: slow; open: closed; old: young; day: night; black:
+    white; good: bad; happy: sad; rich: poor; strong: weak; heavy: light; bright: dark; wet: dry; hard: soft;
+    tall: short; wide: narrow; deep: shallow; near: far; early: late; first: last; begin: end; buy: sell;
+    push: pull; give: take; win: lose; love: hate; laugh: cry; war: peace; friend: enemy; question: answer;
+    north: south; east: west; male: female; full: empty; clean: dirty; loud: quiet; sharp: blunt; smooth:
+    rough; true: false; alive: dead; asleep: awake; cheap: expensive; easy: difficult; always: never; above:
+    below; inside: outside; arrive: depart; add: subtract; top: bottom; public: private; victory: defeat;
+    guilty: innocent; brave: cowardly; entrance: exit; increase: decrease; ancient: modern; sweet: sour;
+    thick: thin; maximum: minimum; polite: rude; success: failure; safe: dangerous; lend: borrow; remember:
+    forget; attack: defend
 """)
 
 OPPOSITE = Relation(
@@ -26,7 +27,7 @@ OPPOSITE = Relation(
         "{S} and {o} are opposites.",
         "{S} is the opposite of {o}.",
         'The opposite of the word "{s}" is "{o}".',
-        "Something that is not {s} at all may be {o}, the opposite.",
+        "The words {s} and {o} mean opposite things.",
         "{S} means the reverse of {o}.",
         "When we turn {s} around we get its opposite, {o}.",
         "Two opposite words are {s} and {o}.",
@@ -40,17 +41,19 @@ OPPOSITE = Relation(
         "{S} is the opposite of what?",
     ),
     confusable=parse_sets("""
-        up, above, top, tall, first; down, below, bottom, last, short, end; small, short, thin, narrow, minimum, shallow;
-        big, tall, wide, thick, deep, maximum; lose, defeat, failure; win, victory, success; bad, rude, dangerous, dirty;
-        good, polite, safe, clean, rich; strong, hard, brave, heavy; weak, soft, light, cowardly, thin; sad, cry; happy, laugh;
-        young, modern; old, ancient; depart, exit, end; begin, first, arrive, entrance; quiet, soft; soft, easy; hard, difficult;
-        take, borrow, buy, subtract; give, lend, sell, add; closed, private; open, public; heavy, dark; light, bright;
-        left, false; right, true; subtract, decrease; add, increase; black, dark, night; white, bright, day; rough, hard;
-        smooth, soft; bad, poor, weak; good, strong; hate, enemy; love, friend; sharp, thin; blunt, thick, soft; lose, give;
-        outside, public; inside, private; attack, war, enemy; peace, quiet; forget, lose; loud, hard; sweet, soft;
-        blunt, rude, smooth; rough, sharp; false, bad; true, good; innocent, good; guilty, bad; full, rich; empty, poor;
-        late, last; early, first; dead, asleep; alive, awake; narrow, small; far, outside; near, inside; late, slow;
-        fast, early; slow, last; bright, sharp; rough, soft; sour, bad, dirty; dangerous, difficult
+        up, above, top, tall, first; down, below, bottom, last, short, end; small, short, thin, narrow,
+        minimum, shallow; big, tall, wide, thick, deep, maximum; lose, defeat, failure; win, victory, success;
+        bad, rude, dangerous, dirty; good, polite, safe, clean, rich; strong, hard, brave, heavy; weak, soft,
+        light, cowardly, thin; sad, cry; happy, laugh; young, modern; old, ancient; depart, exit, end; begin,
+        first, arrive, entrance; quiet, soft; soft, easy; hard, difficult; take, borrow, buy, subtract; give,
+        lend, sell, add; closed, private; open, public; heavy, dark; light, bright; left, false; right, true;
+        subtract, decrease; add, increase; black, dark, night; white, bright, day; rough, hard; smooth, soft;
+        bad, poor, weak; good, strong; hate, enemy; love, friend; sharp, thin; blunt, thick, soft; lose, give;
+        outside, public; inside, private; attack, war, enemy; peace, quiet; forget, lose; loud, hard; sweet,
+        soft; blunt, rude, smooth; rough, sharp; false, bad; true, good; innocent, good; guilty, bad; full,
+        rich; empty, poor; late, last; early, first; dead, asleep; alive, awake; narrow, small; far, outside;
+        near, inside; late, slow; fast, early; slow, last; bright, sharp; rough, soft; sour, bad, dirty;
+        dangerous, difficult
     """),
 )
 
@@ -58,20 +61,17 @@ CATEGORY = Relation(
     name="category",
     subject="categories",
     pairs=parse_inverse("""
-        bird: robin, sparrow, eagle, owl, crow, swan, penguin, parrot, pigeon, ostrich;
-        fish: salmon, trout, cod, tuna, herring, carp, sardine, eel, pike;
-        insect: ant, bee, wasp, beetle, butterfly, mosquito, grasshopper, ladybird, moth;
-        mammal: dog, horse, elephant, whale, lion, rabbit, mouse, bear, wolf, monkey;
-        reptile: snake, lizard, crocodile, tortoise, gecko, cobra, python;
-        fruit: banana, strawberry, mango, apple, pear, lemon, peach, grape, melon;
-        vegetable: carrot, potato, onion, cabbage, turnip, radish, leek, cauliflower, beetroot;
-        tree: oak, willow, birch, maple, spruce, beech, elm, poplar;
-        flower: rose, tulip, daisy, lily, daffodil, orchid, carnation, buttercup;
-        instrument: violin, piano, trumpet, flute, guitar, drum, harp, clarinet, cello;
-        vehicle: car, bus, lorry, tractor, van, taxi, motorcycle, ambulance;
-        garment: shirt, jacket, skirt, coat, sweater, dress, blouse, cardigan;
-        tool: hammer, screwdriver, saw, spanner, chisel, drill, shovel, rake;
-        weapon: sword, cannon, rifle, dagger, spear, pistol
+        bird: robin, sparrow, eagle, owl, crow, swan, penguin, parrot, pigeon, ostrich; fish: salmon, trout,
+        cod, tuna, herring, carp, sardine, eel, haddock; insect: ant, bee, wasp, beetle, butterfly, mosquito,
+        grasshopper, ladybird, moth; mammal: dog, horse, elephant, whale, lion, rabbit, mouse, bear, wolf,
+        monkey; reptile: snake, lizard, crocodile, tortoise, gecko, cobra, python; fruit: banana, strawberry,
+        mango, apple, pear, lemon, peach, grape, melon; vegetable: carrot, potato, onion, cabbage, turnip,
+        radish, leek, cauliflower, beetroot; tree: oak, willow, birch, maple, spruce, beech, elm, poplar;
+        flower: rose, tulip, daisy, lily, daffodil, orchid, carnation, buttercup; instrument: violin, piano,
+        trumpet, flute, guitar, drum, harp, clarinet, cello; vehicle: car, bus, lorry, tractor, van, taxi,
+        motorcycle, ambulance; garment: shirt, jacket, skirt, coat, sweater, dress, blouse, cardigan; tool:
+        hammer, screwdriver, saw, spanner, chisel, drill, shovel, rake; weapon: sword, cannon, rifle, dagger,
+        spear, pistol
     """),
     statements=(
         "{A_s} is {a_o}.",
@@ -99,20 +99,21 @@ PAST = Relation(
     name="past",
     subject="grammar",
     pairs=parse_pairs("""
-        go: went; see: saw; eat: ate; take: took; give: gave; come: came; run: ran; write: wrote; drive: drove; ride: rode;
-        speak: spoke; break: broke; choose: chose; freeze: froze; steal: stole; wake: woke; know: knew; grow: grew;
-        throw: threw; blow: blew; fly: flew; draw: drew; begin: began; drink: drank; sing: sang; swim: swam; ring: rang;
-        sink: sank; think: thought; buy: bought; bring: brought; catch: caught; teach: taught; fight: fought; seek: sought;
-        find: found; hold: held; tell: told; sell: sold; feel: felt; keep: kept; sleep: slept; leave: left; lose: lost;
-        meet: met; build: built; send: sent; spend: spent; lend: lent; make: made; have: had; say: said; pay: paid;
-        hear: heard; stand: stood; understand: understood; sit: sat; win: won; dig: dug; stick: stuck; hang: hung;
-        shoot: shot; get: got; forget: forgot; fall: fell; wear: wore; swear: swore; tear: tore; shake: shook; hide: hid;
-        bite: bit; rise: rose; do: did; become: became; feed: fed; lead: led; mean: meant; deal: dealt
+        go: went; see: saw; eat: ate; take: took; give: gave; come: came; run: ran; write: wrote; drive:
+        drove; ride: rode; speak: spoke; break: broke; choose: chose; freeze: froze; steal: stole; wake: woke;
+        know: knew; grow: grew; throw: threw; blow: blew; fly: flew; draw: drew; begin: began; drink: drank;
+        sing: sang; swim: swam; ring: rang; sink: sank; think: thought; buy: bought; bring: brought; catch:
+        caught; teach: taught; fight: fought; seek: sought; find: found; hold: held; tell: told; sell: sold;
+        feel: felt; keep: kept; sleep: slept; leave: left; lose: lost; meet: met; build: built; send: sent;
+        spend: spent; lend: lent; make: made; have: had; say: said; pay: paid; hear: heard; stand: stood;
+        understand: understood; sit: sat; win: won; dig: dug; stick: stuck; hang: hung; shoot: shot; get: got;
+        forget: forgot; fall: fell; wear: wore; swear: swore; tear: tore; shake: shook; hide: hid; bite: bit;
+        rise: rose; do: did; become: became; feed: fed; lead: led; mean: meant; deal: dealt
     """),
     statements=(
         "The past tense of {s} is {o}.",
         'The past tense of "to {s}" is "{o}".',
-        'Today we {s}, and yesterday we {o}.',
+        "Today we {s}, and yesterday we {o}.",
         'In the past tense, "{s}" becomes "{o}".',
         "The past of {s} is {o}.",
         "{O} is the past tense of {s}.",
@@ -134,10 +135,10 @@ PLURAL = Relation(
     name="plural",
     subject="grammar",
     pairs=parse_pairs("""
-        man: men; woman: women; child: children; foot: feet; tooth: teeth; goose: geese; mouse: mice; ox: oxen; leaf: leaves;
-        knife: knives; wife: wives; life: lives; wolf: wolves; half: halves; shelf: shelves; loaf: loaves; thief: thieves;
-        city: cities; baby: babies; story: stories; potato: potatoes; tomato: tomatoes; hero: heroes; calf: calves;
-        louse: lice; lady: ladies
+        man: men; woman: women; child: children; foot: feet; tooth: teeth; goose: geese; mouse: mice; ox:
+        oxen; leaf: leaves; knife: knives; wife: wives; life: lives; wolf: wolves; half: halves; shelf:
+        shelves; loaf: loaves; thief: thieves; city: cities; baby: babies; story: stories; potato: potatoes;
+        tomato: tomatoes; hero: heroes; calf: calves; louse: lice; lady: ladies
     """),
     statements=(
         "The plural of {s} is {o}.",
@@ -152,7 +153,7 @@ PLURAL = Relation(
     questions=(
         "What is the plural of {s}?",
         'What is the plural form of "{s}"?',
-        'What do we call more than one {s}?',
+        "What do we call more than one {s}?",
         "One {s}, two what?",
         'Which word is the plural of "{s}"?',
     ),

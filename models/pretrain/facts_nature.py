@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from facts_relation import Relation, parse_inverse, parse_pairs, parse_sets
+from models.pretrain.facts_relation import Relation, parse_inverse, parse_pairs, parse_sets
 
 YOUNG = Relation(
     name="young",
     subject="animals",
     pairs=parse_inverse("""
-        calf: cow, elephant, whale, giraffe, buffalo, camel, hippopotamus, dolphin; foal: horse, donkey, zebra;
-        puppy: dog; kitten: cat; lamb: sheep; kid: goat; piglet: pig; duckling: duck; gosling: goose; chick: hen, penguin;
-        cygnet: swan; fawn: deer; cub: bear, lion, tiger, leopard; joey: kangaroo, koala, wombat; tadpole: frog, toad;
-        eaglet: eagle; owlet: owl; leveret: hare; caterpillar: butterfly; elver: eel; pup: seal, bat; cria: llama, alpaca;
-        hoglet: hedgehog; spiderling: spider
+        calf: cow, elephant, whale, giraffe, buffalo, camel, hippopotamus, dolphin; foal: horse, donkey,
+        zebra; puppy: dog; kitten: cat; lamb: sheep; kid: goat; piglet: pig; duckling: duck; gosling: goose;
+        chick: hen, penguin; cygnet: swan; fawn: deer; cub: bear, lion, tiger, leopard; joey: kangaroo, koala,
+        wombat; tadpole: frog, toad; eaglet: eagle; owlet: owl; leveret: hare; caterpillar: butterfly; elver:
+        eel; pup: seal, bat; cria: llama, alpaca; hoglet: hedgehog; spiderling: spider
     """),
     statements=(
         "A young {s} is called {a_o}.",
@@ -21,7 +21,7 @@ YOUNG = Relation(
         "The {o} grows up and becomes {a_s}.",
         "When {a_s} is very young, we call it {a_o}.",
         "{A_s} was once {a_o}.",
-        "The mother {s} takes care of her {o}.",
+        "Look at the {s} and its young, the {o}.",
         "The name for a baby {s} is {o}.",
         "{A_o} is a young {s}.",
     ),
@@ -33,8 +33,9 @@ YOUNG = Relation(
         "What was {a_s} when it was a baby?",
     ),
     confusable=parse_sets("""
-        cub, pup, puppy, kitten; duckling, gosling, chick, cygnet, eaglet, owlet; calf, fawn, kid; foal, fawn, cria, kid, lamb;
-        calf, foal, cria, pup; leveret, pup, kitten; hoglet, piglet, pup; cub, kid; joey, cub, pup
+        cub, pup, puppy, kitten; duckling, gosling, chick, cygnet, eaglet, owlet; calf, fawn, kid; foal, fawn,
+        cria, kid, lamb; calf, foal, cria, pup; leveret, pup, kitten; hoglet, piglet, pup; cub, kid; joey,
+        cub, pup
     """),
 )
 
@@ -42,9 +43,9 @@ SOUND = Relation(
     name="sound",
     subject="animals",
     pairs=parse_pairs("""
-        dog: bark; cat: meow; cow: moo; sheep: bleat; horse: neigh; pig: grunt; duck: quack; lion: roar; wolf: howl; owl: hoot;
-        snake: hiss; bee: buzz; frog: croak; donkey: bray; mouse: squeak; turkey: gobble; dove: coo; goose: honk;
-        cricket: chirp; goat: bleat
+        dog: bark; cat: meow; cow: moo; sheep: bleat; horse: neigh; pig: grunt; duck: quack; lion: roar; wolf:
+        howl; owl: hoot; snake: hiss; bee: buzz; frog: croak; donkey: bray; mouse: squeak; turkey: gobble;
+        dove: coo; goose: honk; cricket: chirp; goat: bleat
     """),
     statements=(
         "The sound of {a_s} is a {o}.",
@@ -64,8 +65,8 @@ SOUND = Relation(
         "What can you hear from {a_s}?",
     ),
     confusable=parse_sets("""
-        bark, howl, roar, grunt; quack, honk; squeak, chirp; moo, bleat, neigh, bray; croak, quack, grunt; hoot, coo;
-        hiss, meow, howl; buzz, chirp; gobble, grunt; chirp, coo, hoot
+        bark, howl, roar, grunt; quack, honk; squeak, chirp; moo, bleat, neigh, bray; croak, quack, grunt;
+        hoot, coo; hiss, meow, howl; buzz, chirp; gobble, grunt; chirp, coo, hoot
     """),
 )
 
@@ -73,8 +74,8 @@ HOME = Relation(
     name="home",
     subject="animals",
     pairs=parse_pairs("""
-        bee: hive; robin: nest; spider: web; dog: kennel; horse: stable; pig: sty; lion: den; rabbit: burrow; beaver: lodge;
-        hen: coop; squirrel: drey; badger: sett; otter: holt; ant: anthill
+        bee: hive; robin: nest; spider: web; dog: kennel; horse: stable; pig: sty; lion: den; rabbit: burrow;
+        beaver: lodge; hen: coop; squirrel: drey; badger: sett; otter: holt; ant: anthill
     """),
     statements=(
         "The home of the {s} is the {o}.",
@@ -93,16 +94,18 @@ HOME = Relation(
         "In what does the {s} sleep?",
         "What is the name of the place where {a_s} lives?",
     ),
-    confusable=parse_sets("nest, hive, drey, anthill, web; den, burrow, lodge, sett, holt; kennel, den; stable, sty, coop"),
+    confusable=parse_sets(
+        "nest, hive, drey, anthill, web; den, burrow, lodge, sett, holt; kennel, den; stable, sty, coop, nest"
+    ),
 )
 
 GROUP = Relation(
     name="group",
     subject="animals",
     pairs=parse_inverse("""
-        pride: lions; pack: wolves, wild dogs; school: fish, herring; flock: sheep, pigeons, starlings; swarm: bees, locusts;
-        herd: cows, elephants, buffaloes; gaggle: geese; pod: whales, dolphins; litter: puppies, kittens, piglets;
-        troop: monkeys, baboons
+        pride: lions; pack: wolves, wild dogs; school: fish, herring; flock: sheep, pigeons, starlings; swarm:
+        bees, locusts; herd: cows, elephants, buffaloes; gaggle: geese; pod: whales, dolphins; litter:
+        puppies, kittens, piglets; troop: monkeys, baboons
     """),
     statements=(
         "A group of {s} is called a {o}.",
@@ -122,8 +125,9 @@ GROUP = Relation(
         "What is the word for a group of {s}?",
     ),
     confusable=parse_sets("""
-        pride, pack, troop; flock, herd, gaggle; school, pod, herd; swarm, flock; herd, pack, troop; litter, pack;
-        school, swarm; pod, pack, troop; flock, pack, school; gaggle, pack
+        pride, pack; pack, troop; pack, litter; pack, pod; pack, flock; flock, herd; flock, gaggle;
+        flock, swarm; flock, school; herd, pod; herd, troop; herd, pack; school, pod; school, swarm;
+        pod, troop
     """),
 )
 
@@ -131,11 +135,12 @@ SYMBOL = Relation(
     name="symbol",
     subject="materials",
     pairs=parse_pairs("""
-        hydrogen: H; helium: He; lithium: Li; boron: B; carbon: C; nitrogen: N; oxygen: O; fluorine: F; neon: Ne; sodium: Na;
-        magnesium: Mg; aluminium: Al; silicon: Si; phosphorus: P; sulphur: S; chlorine: Cl; argon: Ar; potassium: K;
-        calcium: Ca; titanium: Ti; chromium: Cr; manganese: Mn; iron: Fe; cobalt: Co; nickel: Ni; copper: Cu; zinc: Zn;
-        arsenic: As; bromine: Br; krypton: Kr; silver: Ag; tin: Sn; iodine: I; xenon: Xe; barium: Ba; tungsten: W;
-        platinum: Pt; gold: Au; mercury: Hg; lead: Pb; radium: Ra; uranium: U; radon: Rn; bismuth: Bi; caesium: Cs
+        hydrogen: H; helium: He; lithium: Li; boron: B; carbon: C; nitrogen: N; oxygen: O; fluorine: F; neon:
+        Ne; sodium: Na; magnesium: Mg; aluminium: Al; silicon: Si; phosphorus: P; sulphur: S; chlorine: Cl;
+        argon: Ar; potassium: K; calcium: Ca; titanium: Ti; chromium: Cr; manganese: Mn; iron: Fe; cobalt: Co;
+        nickel: Ni; copper: Cu; zinc: Zn; arsenic: As; bromine: Br; krypton: Kr; silver: Ag; tin: Sn; iodine:
+        I; xenon: Xe; barium: Ba; tungsten: W; platinum: Pt; gold: Au; mercury: Hg; lead: Pb; radium: Ra;
+        uranium: U; radon: Rn; bismuth: Bi; caesium: Cs
     """),
     statements=(
         "The chemical symbol of {s} is {o}.",
@@ -160,11 +165,12 @@ MADE_FROM = Relation(
     name="made_from",
     subject="materials",
     pairs=parse_pairs("""
-        paper: wood; glass: sand; bread: flour; cheese: milk; wine: grapes; steel: iron; a brick: clay; a candle: wax;
-        chocolate: cocoa; ketchup: tomatoes; flour: wheat; an omelette: eggs; tofu: soybeans; plastic: oil; charcoal: wood;
-        popcorn: corn; a book: paper; a newspaper: paper; a sweater: wool; a tyre: rubber; a window pane: glass; a raisin: grapes;
-        yogurt: milk; butter: milk; cider: apples; beer: barley; a bottle cork: bark; a nail: iron; a snowman: snow; a log cabin: wood;
-        a leather belt: leather; a necktie: silk; an igloo: snow; a pot of honey: nectar; hummus: chickpeas
+        paper: wood; glass: sand; bread: flour; cheese: milk; wine: grapes; steel: iron; a brick: clay; a
+        candle: wax; chocolate: cocoa; ketchup: tomatoes; flour: wheat; an omelette: eggs; tofu: soybeans;
+        plastic: oil; charcoal: wood; popcorn: corn; a book: paper; a newspaper: paper; a sweater: wool; a
+        tyre: rubber; a window pane: glass; a raisin: grapes; yogurt: milk; butter: milk; cider: apples; beer:
+        barley; a bottle cork: bark; a nail: iron; a snowman: snow; a log cabin: wood; a leather belt:
+        leather; a necktie: silk; an igloo: snow; honey: nectar; hummus: chickpeas
     """),
     statements=(
         "{S} is made from {o}.",
@@ -185,8 +191,9 @@ MADE_FROM = Relation(
         "{S} is made from what?",
     ),
     confusable=parse_sets("""
-        flour, wheat, barley, corn; wood, paper, bark; sand, clay, glass; wool, silk, leather; milk, eggs; oil, rubber, wax;
-        flour, eggs, milk; cocoa, milk; apples, grapes; wheat, milk; leather, rubber; iron, wood; iron, glass; cocoa, flour
+        flour, wheat, barley, corn; wood, paper, bark; sand, clay, glass; wool, silk, leather; milk, eggs;
+        oil, rubber, wax; flour, eggs, milk; cocoa, milk; apples, grapes; wheat, milk; leather, rubber; iron,
+        wood; iron, glass; cocoa, flour
     """),
 )
 

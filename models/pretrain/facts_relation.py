@@ -11,8 +11,8 @@ Pair = tuple[str, str]
 class Relation:
     """One kind of fact, such as "country -> capital".
 
-    Templates may use `{s}` (what is asked about), `{o}` (the answer), their capitalised forms `{S}` and `{O}`, the
-    forms with an indefinite article `{a_s}`, `{A_s}`, `{a_o}`, and, for pairs of numbers, `{a}` and `{b}`.
+    Templates may use `{s}` (what is asked about), `{o}` (the answer), their capitalised forms `{S}`, `{O}`,
+    those with an indefinite article `{a_s}`, `{A_s}`, `{a_o}`, `{A_o}`, and, in arithmetic, `{a}`, `{b}`.
 
     Attributes:
         name: unique over all subjects.
@@ -44,7 +44,9 @@ def parse_inverse(text: str) -> tuple[Pair, ...]:
 
 def parse_sets(text: str) -> tuple[frozenset[str], ...]:
     """Read `a, b, c; d, e` into two sets."""
-    return tuple(frozenset(word.strip() for word in group.split(",")) for group in " ".join(text.split()).split(";"))
+    return tuple(
+        frozenset(word.strip() for word in group.split(",")) for group in " ".join(text.split()).split(";")
+    )
 
 
 def capitalised(text: str) -> str:

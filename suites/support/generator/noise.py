@@ -62,7 +62,7 @@ def filler(text: str, rng: random.Random) -> str:
 
 def stretch(text: str, rng: random.Random) -> str:
     """Stretch a vowel of one word: 'so' becomes 'sooo'."""
-    found = [m for m in re.finditer(r"\b(so|no|please|really|very|way|still)\b", text)]
+    found = list(re.finditer(r"\b(so|no|please|really|very|way|still)\b", text))
     if not found:
         return text
     word = rng.choice(found)

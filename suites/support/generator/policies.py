@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 KB_SEED = "support/kb/1"
 MIN_WORDS, MAX_WORDS = 30, 60
@@ -70,15 +69,14 @@ def _slots(family: Family, row: str) -> dict[str, str]:
     cells = dict(zip(family.columns.split(), row.split("|"), strict=True))
     if "one" in cells:
         cells["a"] = with_article(cells["one"])
-    if "part" in cells:
-        cells["apart"] = with_article(cells["part"])
+    cells |= {f"a{name}": with_article(cells[name]) for name in ("part", "doc") if name in cells}
     return cells | {upper_first(name): upper_first(value) for name, value in cells.items()}
 
 
 def _answers(value: str) -> tuple[str, ...]:
     """The value as the passage says it, and the shorter or plainer forms that mean the same."""
     words = value.split()
-    if words[0] in ("the", "a", "an", "all", "every") and words[1:] and words[-1] not in ("day", "days"):
+    if words[0] in ("the", "a", "an", "all") and words[1:] and words[-1] not in ("day", "days"):
         return (value, value.split(" ", 1)[1])
     if len(words) == 2 and words[0].replace(".", "").isdigit() and words[1] == "euros":
         return (value, words[0], f"€{words[0]}")
@@ -110,11 +108,11 @@ def _passage(family: Family, row: str, number: int, rng: random.Random) -> Passa
 
 def knowledge_base() -> tuple[Passage, ...]:
     """All passages; the same on every call and for every seed of the questions."""
-    from generator import policy_care, policy_goods, policy_shop
+    from generator import policy_care, policy_goods, policy_money, policy_shop
 
     families = [
         table
-        for module in (policy_goods, policy_care, policy_shop)
+        for module in (policy_goods, policy_care, policy_shop, policy_money)
         for table in vars(module).values()
         if isinstance(table, Family)
     ]
@@ -124,11 +122,7 @@ def knowledge_base() -> tuple[Passage, ...]:
     return tuple(_passage(family, row, number, rng) for number, (family, row) in enumerate(pairs, start=1))
 
 
-def write_passages(folder: Path) -> None:
-    """Write `folder`/passages.jsonl."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        json.dumps({"id": p.id, "title": p.title, "text": p.text}, ensure_ascii=False) + "\n"
-        for p in knowledge_base()
-    ]
-    (folder / "passages.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
+def passages_jsonl() -> str:
+    """The passages as JSON Lines."""
+    rows = ({"id": p.id, "title": p.title, "text": p.text} for p in knowledge_base())
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -59,7 +59,7 @@ RECYCLING = Family(
     columns="many one fee day point limit",
     rows="""
 fridges|fridge|17 euros|the first Monday|Dock Nine|two pieces
-old televisions|television|12 euros|every second Tuesday|Bay Three|three pieces
+television sets|television set|12 euros|every second Tuesday|Bay Three|three pieces
 bike batteries|bike battery|2.20 euros|the last Friday|the red cabinet|six pieces
 mattresses|mattress|21 euros|the third Thursday|Shed Four|one piece
 light tubes|light tube|0.60 euros|every Wednesday|the yellow crate|forty pieces
@@ -85,10 +85,12 @@ paint tins|paint tin|1.40 euros|the first Saturday|the blue bunker|ten tins
             "what does it cost to have {a} recycled?", "how much is the recycling fee for {a}?",
             "what do I pay when I hand in my old {one}?", "how much do you charge to take back {many}?")),
         "day": Ask("{day}", (
-            "on which day does the recycling van collect {many}?", "when is an old {one} collected at my home for recycling?",
+            "on which day does the recycling van collect {many}?",
+            "when is an old {one} collected at my home for recycling?",
             "what collection day do you have for {many}?")),
         "point": Ask("{point}", (
-            "where at the store can I leave an old {one} myself?", "where do {many} for recycling belong at your store?",
+            "where at the store can I leave an old {one} myself?",
+            "where do {many} for recycling belong at your store?",
             "to which place do I bring {a} that should be recycled?")),
         "limit": Ask("{limit}", (
             "how many {many} may I hand in for recycling at a time?",
@@ -129,13 +131,17 @@ corner sofas|corner sofa|49 euros|75 minutes|7 days|two movers
     ),
     asks={
         "price": Ask("{price}", (
-            "what does it cost to have {a} assembled at home?", "how much is your assembly service for {many}?",
-            "what do you charge to build up {a} for me?", "what is the price if you set up {a} at my place?")),
+            "what does it cost to have {a} assembled at home?",
+            "how much is your assembly service for {many}?",
+            "what do you charge to build up {a} for me?",
+            "what is the price if you set up {a} at my place?")),
         "time": Ask("{time}", (
-            "how long does the assembly of {a} take?", "how much time should I plan for your people to set up {a}?",
+            "how long does the assembly of {a} take?",
+            "how much time should I plan for your people to set up {a}?",
             "how long will the work last when you assemble {a}?")),
         "lead": Ask("{lead}", (
-            "how far ahead must I book the assembly of {a}?", "how many days in advance should an assembly date for {many} be booked?",
+            "how far ahead must I book the assembly of {a}?",
+            "how many days in advance should an assembly date for {many} be booked?",
             "I want you to build up {a}, how early do I need to book?")),
         "crew": Ask("{crew}", (
             "who comes to assemble {a}?", "how many people do you send to build up {a}, and who are they?",
@@ -172,7 +178,8 @@ Tandem Freight|6 am to 3 pm|5 attempts|200 kilograms|21 days
     ),
     asks={
         "hours": Ask("{hours}", (
-            "at what time of day does {name} deliver?", "between which hours do the drivers of {name} ring the bell?",
+            "at what time of day does {name} deliver?",
+            "between which hours do the drivers of {name} ring the bell?",
             "when can I expect a {name} parcel to arrive on a working day?")),
         "tries": Ask("{tries}", (
             "how many attempts does {name} make before the parcel goes to a pick-up point?",
@@ -182,7 +189,8 @@ Tandem Freight|6 am to 3 pm|5 attempts|200 kilograms|21 days
             "how heavy may a parcel with {name} be?", "what is the heaviest parcel that {name} carries?",
             "what weight can I send with {name} at most?")),
         "hold": Ask("{hold}", (
-            "how long does the pick-up point hold a {name} parcel?", "how many days do I have to collect a parcel from {name}?",
+            "how long does the pick-up point hold a {name} parcel?",
+            "how many days do I have to collect a parcel from {name}?",
             "I missed the courier from {name}, until when can I collect it?")),
     },
 )

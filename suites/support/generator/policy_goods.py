@@ -42,22 +42,26 @@ office chairs|office chair|22 days|the gas-spring key|12 working days|27 euros
     ),
     asks={
         "win": Ask("{win}", (
-            "how long do I have to return {a}?", "until when can I send back {a} I ordered from you?",
-            "how many days is the return window for {many}?", "what is the deadline to send {a} back after delivery?",
+            "how long do I have to return {a}?", "until when can I send {a} back if I ordered online?",
+            "how many days is the return window for {many}?",
+            "what is the deadline to send {a} back after delivery?",
             "within what time may {a} be returned if I do not like it?",
             "by when must {a} be sent back so that I get my money?")),
         "item": Ask("{item}", (
-            "what do I have to enclose when I return {a}?", "which thing must be in the box when {a} goes back?",
+            "what do I have to enclose when I return {a}?",
+            "which thing must be in the box when {a} goes back?",
             "what must I not forget to pack when sending back {many}?",
             "what does the warehouse expect in the box of a returned {one}?",
             "is there anything a return of {many} has to be complete with, and what is it?")),
         "refund": Ask("{refund}", (
-            "how long does the refund take after I return {a}?", "when is the money for a returned {one} back on my account?",
+            "how long does the refund take after I return {a}?",
+            "when is the money for a returned {one} back on my account?",
             "I am sending back {a}, how many days until the refund is paid out?",
             "after you have checked my returned {one}, how long until I get the money back?",
             "how soon do you pay out a refund for {many}?")),
         "fee": Ask("{fee}", (
-            "what do you deduct if I return {a} that was already used?", "how much is the handling fee for a used {one}?",
+            "what do you deduct if I return {a} that was already used?",
+            "how much is the handling fee for a used {one}?",
             "what does it cost me to send back {a} with signs of use?",
             "how much money do you keep back for an opened {one}?",
             "if {a} has been used a little, which fee is kept when it goes back?")),
@@ -107,7 +111,8 @@ office chairs|office chair|8 years|scuffed castors|75 days|the chair dock
             "my {one} broke, until when is it under warranty?", "what warranty period do {many} come with?",
             "how long do you guarantee {many}?")),
         "not": Ask("{not}", (
-            "what does the warranty on {a} leave out?", "which damage is not covered by the guarantee on {many}?",
+            "what does the warranty on {a} leave out?",
+            "which damage is not covered by the guarantee on {many}?",
             "what is excluded from the warranty of my {one}?",
             "which warranty claims on {many} do you turn down?",
             "what counts as normal wear and is not covered for {a}?")),
@@ -117,7 +122,8 @@ office chairs|office chair|8 years|scuffed castors|75 days|the chair dock
             "within what time does the serial number of {a} have to be entered for full cover?",
             "what is the registration deadline for the warranty on {many}?")),
         "contact": Ask("{contact}", (
-            "who handles warranty claims for {many}?", "where should I send a faulty {one} that is under warranty?",
+            "who handles warranty claims for {many}?",
+            "where should I send a faulty {one} that is under warranty?",
             "which team do I ask for when my {one} is covered but broken?",
             "to whom do I take {a} with a guarantee case?")),
     },
@@ -166,9 +172,11 @@ fixing a camera shutter|camera|88 euros|16 days|Thursday|Lens Corner
             "can you tell me the fixed repair price for {job}?")),
         "time": Ask("{time}", (
             "how long does {job} take?", "how long must I wait when your workshop is {job}?",
-            "how much time do the mechanics need for {job}?", "if I bring it in for {job}, when can I collect it?")),
+            "how much time do the mechanics need for {job}?",
+            "if I bring it in for {job}, when can I collect it?")),
         "free": Ask("{free}", (
-            "on which day is the check free before {job}?", "which weekday costs nothing for the inspection when it comes to {job}?",
+            "on which day is the check free before {job}?",
+            "which weekday costs nothing for the inspection when it comes to {job}?",
             "when can I have the first check for free, it is about {job}?")),
         "where": Ask("{where}", (
             "at which workshop do you offer {job}?", "where do I drop it off for {job}?",
@@ -213,13 +221,15 @@ kettle lid|electric kettle|7.20 euros|KL-466|12 days|16 years
     asks={
         "price": Ask("{price}", (
             "how much is a new {part} for my {one}?", "what does the {part} cost as a spare part?",
-            "what would I pay for {apart}, tax included?", "I lost the {part} of my {one}, what is the price of a new one?")),
+            "what would I pay for {apart}, tax included?",
+            "I lost the {part} of my {one}, what is the price of a new one?")),
         "no": Ask("{no}", (
             "which part number does the {part} have?", "what number should I quote to order {apart}?",
             "under which number is the {part} listed in your parts catalogue?",
             "what do I type into the search field to find the {part} for my {one}?")),
         "ship": Ask("{ship}", (
-            "how long does it take until the {part} arrives?", "I ordered {apart}, how many days is the delivery of the part?",
+            "how long does it take until the {part} arrives?",
+            "I ordered {apart}, how many days is the delivery of the part?",
             "when would a new {part} be in my letter box?", "how fast can you deliver the {part} for {a}?")),
         "keep": Ask("{keep}", (
             "for how long is the {part} available after my {one} is discontinued?",

@@ -1,6 +1,7 @@
 """What the desk does about a problem: the words of the agent, the clause and the outcome of the summary.
 
-Slots: {p} product, {it} the thing or both things, {new} its replacement, {amount} euros, {day}, {days}, {courier}.
+Slots: {it} the thing or both things, {new} its replacement, {amount} and {part} of it in euros, {day},
+{days}, {courier}.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ RESOLUTIONS: tuple[Resolution, ...] = (
          "I have ordered {new} for you from the warehouse."),
         ("{courier} brings it on {day}.", "It arrives on {day} with {courier}.",
          "Expect {courier} at your door on {day}.", "The driver of {courier} comes on {day}."),
-        ("sent a replacement with {courier}", "arranged a replacement with {courier}"), "pending, delivery on {day}"),
+        ("sent a replacement with {courier}", "arranged a replacement with {courier}"),
+         "pending, delivery on {day}"),
     Resolution(
         "collect", ("damaged", "faulty", "wrong_item", "not_needed"),
         ("We take {it} back, and you do not have to go anywhere.", "We will pick up {it} at your home.",
@@ -46,10 +48,13 @@ RESOLUTIONS: tuple[Resolution, ...] = (
         ("booked a pick-up by {courier} and a refund of {amount} euros",), "pending, pick-up on {day}"),
     Resolution(
         "repair", ("faulty",),
-        ("Please send it to our workshop with the label I email you.", "Our workshop will repair it for free.",
+        ("Please send it to our workshop with the label I email you.",
+         "Our workshop will repair it for free.",
          "That can be mended, our workshop does it for free."),
-        ("It takes {days} days.", "You get it back within {days} days.", "The repair takes up to {days} days."),
-        ("sent a label for a free repair", "arranged a free repair"), "pending, repair within {days} days", False),
+        ("It takes {days} days.", "You get it back within {days} days.",
+         "The repair takes up to {days} days."),
+        ("sent a label for a free repair", "arranged a free repair"), "pending, repair within {days} days",
+         False),
     Resolution(
         "spare", ("incomplete", "damaged"),
         ("I will post you the part.", "We have that part here, I will put it in the post.",
@@ -77,12 +82,13 @@ RESOLUTIONS: tuple[Resolution, ...] = (
         ("opened a parcel search with {courier}",), "open, answer by {day}"),
     Resolution(
         "escalate", ANY,
-        ("I have to ask my team lead about this.", "I cannot decide this alone and will pass it to my team lead.",
+        ("I have to ask my team lead about this.",
+         "I cannot decide this alone and will pass it to my team lead.",
          "My team lead must look at this."),
         ("She will call you on {day}.", "Expect a call on {day}.", "You will get a call on {day}."),
         ("passed the case to the team lead",), "open, call on {day}"),
     Resolution(
-        "photo", ("damaged", "incomplete", "wrong_item", "faulty"),
+        "photo", ("damaged", "incomplete", "wrong_item"),
         ("Could you send me a photo first?", "I need a photo of it before I can decide.",
          "Please email us a photo, then I can go on."),
         ("Please do that by {day}.", "I keep the case open until {day}."),
@@ -107,7 +113,8 @@ RESOLUTIONS: tuple[Resolution, ...] = (
         ("declined it as a fall and offered a repair for {part} euros",), "refused", False),
     Resolution(
         "cancel", ("not_needed", "late"),
-        ("I have cancelled the order.", "No problem, the order is cancelled.", "I can still stop it, so it is cancelled."),
+        ("I have cancelled the order.", "No problem, the order is cancelled.",
+         "I can still stop it, so it is cancelled."),
         ("You have not been charged, so nothing else is needed.", "No money was taken, so that is all."),
         ("cancelled the order at no cost", "cancelled the order"), "resolved"),
 )  # fmt: skip
@@ -139,19 +146,24 @@ TIPS: dict[str, tuple[str, ...]] = {
 # issue -> questions of the agent, each with possible answers
 QUESTIONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "damaged": (
-        ("Was the outer box damaged too?", ("Yes, the box was crushed.", "No, the box was fine.", "One corner was wet.")),
+        ("Was the outer box damaged too?", ("Yes, the box was crushed.", "No, the box was fine.",
+         "One corner was wet.")),
         ("When did it arrive?", ("Yesterday.", "Two days ago.", "It came this morning.", "Last Tuesday."))),
     "faulty": (
-        ("Since when has this been happening?", ("Since the first day.", "For about a week.", "It started on Sunday.")),
+        ("Since when has this been happening?", ("Since the first day.", "For about a week.",
+         "It started on Sunday.")),
         ("Have you used it a lot?", ("Only twice.", "Every day, to be fair.", "No, it is nearly new."))),
     "incomplete": (
-        ("Did you look in every bag?", ("Of course, twice.", "Yes, every one.", "I even looked under the paper.")),
+        ("Did you look in every bag?", ("Of course, twice.", "Yes, every one.",
+         "I even looked under the paper.")),
         ("Was the box sealed?", ("Yes, it was.", "No, somebody had taped it again.", "I think so."))),
     "wrong_item": (
-        ("What does the label on the box say?", ("The label is right.", "I have thrown the box away.", "It has no label.")),
+        ("What does the label on the box say?", ("The label is right.", "I have thrown the box away.",
+         "It has no label.")),
         ("Is it still in its box?", ("Yes, I did not unpack it.", "No, I took it out.", "It is."))),
     "late": (
-        ("Is the address still correct?", ("Yes, I have not moved.", "It is, my name is on the door.", "I think so.")),
+        ("Is the address still correct?", ("Yes, I have not moved.", "It is, my name is on the door.",
+         "I think so.")),
         ("Did you get a card from the driver?", ("No card, nothing.", "No.", "There was none."))),
     "overcharged": (
         ("How did you pay?", ("By card.", "With my bank account.", "With a card, as always.")),

@@ -18,6 +18,11 @@ SHOP = "Brindlemoor"
 SPLITS = ("train", "dev", "heldout")
 
 
+def _listed(words: str, separator: str | None = None) -> tuple[str, ...]:
+    """The words of a long string, which is shorter to read than a list of quoted ones."""
+    return tuple(words.split(separator))
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """Something the shop sells; `traits` says what can go wrong with it."""
@@ -86,9 +91,9 @@ def _parse_catalogue() -> tuple[Product, ...]:
 
 PRODUCTS = _parse_catalogue()
 CATEGORIES = tuple(_CATALOGUE)
-COLOURS = tuple("black white grey blue green red cream navy silver brown yellow pink".split())
+COLOURS = _listed("black white grey blue green red cream navy silver brown yellow pink")
 
-FIRST_NAMES = tuple(
+FIRST_NAMES = _listed(
     "Ada Adam Aisha Alan Alma Amir Ana Andre Anita Anna Arlo Asha Ben Bella Boris Carla Carlos Cem Chloe "
     "Clara Colin Dana Daniel Dara David Dina Dora Edgar Elena Elias Elif Ella Emil Emma Enzo Erik Esra "
     "Eva Ewa Fatima Felix Femi Finn Flora Frank Freya Gina Greta Hana Hannah Hasan Hugo Ida Igor Ines "
@@ -96,9 +101,9 @@ FIRST_NAMES = tuple(
     "Leila Lena Leo Liam Lina Lisa Luca Lucy Magda Marco Maria Marta Mateo Maya Mehmet Mia Mila Milan "
     "Mina Mohan Nadia Naomi Nico Nina Noah Nora Olga Oliver Omar Otto Paula Pavel Petra Pia Priya Rafa "
     "Rahul Rania Rita Robin Rosa Ruth Sam Sana Sara Selma Sofia Stefan Tara Theo Tina Tomas Uma Vera "
-    "Victor Yara Yusuf Zara Zoe".split()
+    "Victor Yara Yusuf Zara Zoe"
 )  # fmt: skip
-LAST_NAMES = tuple(
+LAST_NAMES = _listed(
     "Abbott Adeyemi Ahlberg Akin Albers Amsel Anders Arslan Baker Banerjee Barlow Becker Bello Berg "
     "Bianchi Blom Borg Brandt Carver Castro Chandra Cole Conti Costa Cruz Dahl Dalton Demir Desai Diaz "
     "Doyle Drake Duarte Eklund Ellis Engel Faber Farah Fischer Flynn Forsyth Franco Frost Gallo Garcia "
@@ -107,15 +112,14 @@ LAST_NAMES = tuple(
     "Larsen Lehmann Lind Lopez Lowe Mansour Marsh Martin Mendes Meyer Miller Mori Moss Nagy Nair Nilsen "
     "Novak Nunez Ortiz Osman Paine Palmer Park Patel Pereira Petrov Pohl Quinn Rao Reyes Ricci Rossi "
     "Roth Sato Schmidt Shah Silva Sloan Stone Tanaka Thorne Toth Ueda Vargas Vogel Wagner Walsh Weber "
-    "Wells Winter Wolf Yilmaz Young Zeller".split()
+    "Wells Winter Wolf Yilmaz Young Zeller"
 )  # fmt: skip
-AGENTS = tuple(
-    "Amy Bruno Celia Dev Erin Fred Gwen Henry Isla Joel Kira Lars Mona Neil Opal Paul Rene Sue Tom".split()
-)
-CITIES = tuple(
+AGENTS = _listed("Amy Bruno Celia Dev Erin Fred Gwen Henry Isla Joel Kira Lars Mona Neil Opal Paul Sue Tom")
+CITIES = _listed(
     "Alderton,Bexbridge,Carrow,Dunmere,Eastholm,Farleigh,Glenport,Harrow Bay,Inverleigh,Kingsford,"
     "Lindale,Marlow Hill,Northwick,Oakhaven,Pennford,Quayside,Redcliff,Stonebury,Thornby,Upfield,"
-    "Westmoor,Yarrow,Ashcombe,Birchwood".split(",")
+    "Westmoor,Yarrow,Ashcombe,Birchwood",
+    ",",
 )
 STREETS = (
     "Mill Lane", "Station Road", "Church Street", "Elm Avenue", "Harbour Road", "Park Row",
@@ -124,9 +128,7 @@ STREETS = (
 COURIERS = ("Hopline", "Greywing", "Post Otter", "Velomail", "Farrow Express")
 CHANNELS = ("chat", "email", "phone note", "web form")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-MONTHS = tuple(
-    "January February March April May June July August September October November December".split()
-)
+MONTHS = _listed("January February March April May June July August September October November December")
 
 MOODS: dict[str, tuple[str, ...]] = {
     "calm": ("No big drama, I just want to get it sorted.", "I am sure this can be fixed.",

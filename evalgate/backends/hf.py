@@ -1,0 +1,295 @@
+"""transformers in process: one base loaded once; the base and every adapter answer from it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from evalgate.backends.batching import Batch, plan_batches
+from evalgate.backends.model_files import ModelFiles
+from evalgate.core.data import ModelSpec, Sampling
+from evalgate.core.protocols import Request
+from evalgate.core.results import Failure, Generation
+from evalgate.core.seeds import clock
+
+CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 32_768, 96
+GPU_BATCH_ROWS = 256
+# Share of the free device memory that keys and values of one batch may take.
+KV_SHARE = 0.4
+
+
+class HFBackend:
+    """A causal language model in this process.
+
+    On a GPU `dtype: auto` is bfloat16; on a CPU it is float32, where greedy text does not depend on the batch.
+    """
+
+    def __init__(self, spec: ModelSpec, files: ModelFiles) -> None:
+        import torch
+
+        self.spec, self.files = spec, files
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        automatic = "bfloat16" if self.device == "cuda" else "float32"
+        self.dtype = automatic if spec.dtype == "auto" else spec.dtype
+        self._adapters: dict[str, str] = {}
+        self._model = load_model(files.path, self.dtype, spec, self.device)
+        self._tokenizer = load_tokenizer(files.path, spec)
+        self._limit = int(getattr(self._model.config, "max_position_embeddings", 2048))
+        self._shrink = 1
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Digest of the model's files, precision, device and library versions."""
+        import torch
+        import transformers
+
+        return {
+            "backend": "hf",
+            "model_digest": self.files.digest,
+            "dtype": self.dtype,
+            "quantization": self.spec.quantization,
+            "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+
+    @property
+    def module(self) -> Any:
+        """The live torch module (a PeftModel once an adapter was added)."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base model's tokenizer, padding on the left."""
+        return self._tokenizer
+
+    def add_adapter(self, name: str, folder: str) -> None:
+        """Load a LoRA adapter beside the others; a second call with the same name changes nothing."""
+        from peft import PeftModel
+
+        if name in self._adapters:
+            return
+        if self._adapters:
+            self._model.load_adapter(folder, adapter_name=name)
+        else:
+            self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
+        self._model.eval()
+        self._adapters[name] = folder
+
+    @contextlib.contextmanager
+    def using(self, adapter: str | None) -> Iterator[Any]:
+        """The module with one adapter active, or with none."""
+        if not self._adapters:
+            yield self._model
+        elif adapter is None:
+            with self._model.disable_adapter():
+                yield self._model
+        else:
+            self._model.set_adapter(adapter)
+            yield self._model
+
+    def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
+        """Answer requests batch by batch, longest first. Prompts beyond the context are failures, never cut."""
+        rows = [self._render(request) for request in requests]
+        fits: list[int] = []
+        for i, (row, request) in enumerate(zip(rows, requests, strict=True)):
+            if len(row) + request.sampling.max_tokens <= self._limit:
+                fits.append(i)
+            else:
+                yield i, self._too_long(len(row), request.sampling)
+        for sampling in dict.fromkeys(requests[i].sampling for i in fits):
+            chosen = [i for i in fits if requests[i].sampling == sampling]
+            ids = [rows[i] for i in chosen]
+            tokens, n_rows = self._budget()
+            for batch in plan_batches(ids, [sampling.max_tokens] * len(ids), max_tokens=tokens, max_rows=n_rows):
+                for k, generation in self._answer(ids, batch, sampling, adapter):
+                    yield chosen[k], generation
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
+        """The natural-log likelihood of each continuation after its context, in float32, one pair at a time."""
+        import torch
+
+        out: list[float] = []
+        with torch.inference_mode(), self.using(adapter) as model:
+            for context, continuation in pairs:
+                start = self._tokenizer(context).input_ids or [self._tokenizer.bos_token_id]
+                end = self._tokenizer(continuation, add_special_tokens=False).input_ids
+                ids = torch.tensor([[*start, *end]], device=self.device)
+                logits = model(input_ids=ids).logits[0, len(start) - 1 : -1].float().log_softmax(-1)
+                out.append(float(logits[range(len(end)), end].sum()))
+        return out
+
+    def close(self) -> None:
+        """Drop the model."""
+        self._model = None
+
+    def _render(self, request: Request) -> list[int]:
+        messages = [{"role": m.role, "content": m.content} for m in request.messages]
+        ids: list[int] = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=True, return_dict=True
+        )["input_ids"]
+        return ids
+
+    def _too_long(self, n: int, sampling: Sampling) -> Generation:
+        text = f"{n} prompt tokens and {sampling.max_tokens} new ones exceed the context of {self._limit}"
+        return Generation(
+            output=None, status="error", failure=Failure(code="prompt-too-long", message=text), prompt_tokens=n
+        )
+
+    def _budget(self) -> tuple[int, int]:
+        """Tokens and rows of one batch for the memory there is."""
+        import torch
+
+        if self.device == "cpu":
+            return CPU_BATCH_TOKENS // self._shrink, max(1, CPU_BATCH_ROWS // self._shrink)
+        config = self._model.config
+        heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        kv_bytes = 2 * config.num_hidden_layers * heads * size * (4 if self.dtype == "float32" else 2)
+        free, _ = torch.cuda.mem_get_info()
+        return max(1024, int(free * KV_SHARE / kv_bytes) // self._shrink), max(1, GPU_BATCH_ROWS // self._shrink)
+
+    def _answer(
+        self, rows: list[list[int]], batch: Batch, sampling: Sampling, adapter: str | None
+    ) -> Iterator[tuple[int, Generation]]:
+        """One batch; on out-of-memory it is halved, and so are those that follow."""
+        import torch
+
+        try:
+            results = self._forward([rows[i] for i in batch.indices], batch.prefix, sampling, adapter)
+        except torch.cuda.OutOfMemoryError:
+            if len(batch.indices) == 1:
+                failure = Failure(code="out-of-memory", message="one request alone does not fit the device's memory")
+                results = [Generation(output=None, status="error", failure=failure)]
+            else:
+                torch.cuda.empty_cache()
+                self._shrink *= 2
+                middle = len(batch.indices) // 2
+                for half in (batch.indices[:middle], batch.indices[middle:]):
+                    yield from self._answer(rows, Batch(indices=half, prefix=batch.prefix), sampling, adapter)
+                return
+        yield from zip(batch.indices, results, strict=True)
+
+    def _forward(self, rows: list[list[int]], prefix: int, sampling: Sampling, adapter: str | None) -> list[Generation]:
+        import torch
+
+        started = clock()
+        suffixes = [row[prefix:] for row in rows]
+        width = max(map(len, suffixes))
+        pad = self._tokenizer.pad_token_id
+        ids, mask = [], []
+        for row, suffix in zip(rows, suffixes, strict=True):
+            gap = width - len(suffix)  # padding stands between the shared prefix and the rest
+            ids.append([*row[:prefix], *[pad] * gap, *suffix])
+            mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
+        with torch.inference_mode(), self.using(adapter) as model:
+            extra: dict[str, Any] = {}
+            if prefix:
+                extra["past_key_values"] = self._prefix_cache(model, rows[0][:prefix], len(rows))
+            output = model.generate(
+                input_ids=torch.tensor(ids, device=self.device),
+                attention_mask=torch.tensor(mask, device=self.device),
+                **self._decoding(sampling),
+                **extra,
+            )
+        new = output[:, prefix + width :].tolist()
+        elapsed = clock() - started
+        return [
+            self._generation(out, len(row), sampling, elapsed if len(rows) == 1 else None)
+            for row, out in zip(rows, new, strict=True)
+        ]
+
+    def _prefix_cache(self, model: Any, prefix: list[int], n: int) -> Any:
+        """Keys and values of the shared beginning, computed once and repeated for each row."""
+        import torch
+        from transformers import DynamicCache
+
+        key = (id(model), self._active(), tuple(prefix))
+        if getattr(self, "_kept", (None, None))[0] != key:
+            cache = DynamicCache(config=model.config)
+            model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=cache, logits_to_keep=1)
+            self._kept = (key, cache)
+        mine = copy.deepcopy(self._kept[1])
+        mine.batch_repeat_interleave(n)
+        return mine
+
+    def _active(self) -> str:
+        if not self._adapters or getattr(self._model.base_model, "disable_adapters", False):
+            return ""
+        return str(self._model.active_adapter)
+
+    def _decoding(self, sampling: Sampling) -> dict[str, Any]:
+        import torch
+        from transformers import GenerationConfig
+
+        arguments: dict[str, Any] = {
+            "max_new_tokens": sampling.max_tokens,
+            "do_sample": sampling.temperature > 0,
+            "pad_token_id": self._tokenizer.pad_token_id,
+            "eos_token_id": self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id,
+        }
+        if sampling.temperature > 0:
+            torch.manual_seed(sampling.seed)
+            arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if sampling.stop:
+            arguments["stop_strings"] = list(sampling.stop)
+        decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
+        if sampling.stop:
+            decoding["tokenizer"] = self._tokenizer
+        return decoding
+
+    def _generation(self, ids: list[int], n_prompt: int, sampling: Sampling, elapsed: float | None) -> Generation:
+        eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
+        ends = set(eos if isinstance(eos, list) else [eos])
+        cut = next((k for k, token in enumerate(ids) if token in ends), None)
+        text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
+        finished, text = cut is not None, text.lstrip()
+        for mark in sampling.stop:
+            if mark in text:
+                text, finished = text.partition(mark)[0], True
+        pad = self._tokenizer.pad_token_id
+        used = cut + 1 if cut is not None else len([token for token in ids if token != pad])
+        return Generation(
+            output=text.strip(),
+            status="ok" if finished else "truncated",
+            latency_s=elapsed,
+            prompt_tokens=n_prompt,
+            completion_tokens=used,
+        )
+
+
+def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
+    """The causal LM in a folder, in evaluation mode; NF4-quantised if the spec says so."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    kind = getattr(torch, dtype)
+    extra: dict[str, Any] = {}
+    if spec.quantization == "nf4":
+        extra["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=kind,
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        path,
+        dtype=kind,
+        use_safetensors=True,
+        trust_remote_code=spec.trust_remote_code,
+        device_map={"": device},
+        **extra,
+    )
+    return model.eval()
+
+
+def load_tokenizer(path: str, spec: ModelSpec) -> Any:
+    """The tokenizer in a folder, padding on the left, with a padding token."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=spec.trust_remote_code)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer

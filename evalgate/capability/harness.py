@@ -1,0 +1,119 @@
+"""lm-eval in process: one live model, adapters toggled, every item kept."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evalgate.core.data import CapabilitySpec, Example
+from evalgate.core.errors import UsageError
+from evalgate.core.protocols import LocalModel, Progress
+from evalgate.core.results import Score
+from evalgate.store import CAPABILITY, Appender, read_lines
+
+METRIC = "accuracy"
+# The seed that lm-eval itself uses to pick few-shot examples, so that its own numbers are matched.
+FEWSHOT_SEED = 1234
+BATCH_SIZE = {"cpu": 64, "cuda": 128}
+
+
+class Harness:
+    """The capability tasks of a suite, loaded once and asked of many systems."""
+
+    def __init__(self, spec: CapabilitySpec, folder: Path) -> None:
+        """Load the tasks; raises `unknown-capability-task` for a name that lm-eval does not know."""
+        from lm_eval.tasks import TaskManager
+
+        logging.getLogger("lm_eval").setLevel(logging.ERROR)
+        self._spec = spec
+        include = str(folder / spec.include_path) if spec.include_path else None
+        # Indexing lm-eval's own tasks takes seconds: only done when the suite's folder does not have the names.
+        manager = TaskManager(include_defaults=False, include_path=include) if include else None
+        if manager is None or not set(spec.tasks) <= set(manager.all_tasks):
+            manager = TaskManager(include_path=include)
+        unknown = [name for name in spec.tasks if name not in manager.all_tasks]
+        if unknown:
+            raise UsageError(
+                f"lm-eval knows no task {', '.join(unknown)}",
+                code="unknown-capability-task",
+                fix="correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names",
+                where=include or "",
+            )
+        self._tasks: dict[str, Any] = manager.load(list(spec.tasks))["tasks"]
+        for task in self._tasks.values():
+            task.set_fewshot_seed(FEWSHOT_SEED)
+            if spec.num_fewshot:
+                task.set_config("num_fewshot", spec.num_fewshot)
+
+    @property
+    def n_items(self) -> int:
+        """How many questions there are."""
+        return sum(self._size(task) for task in self._tasks.values())
+
+    def _size(self, task: Any) -> int:
+        n = len(task.eval_docs)
+        return n if self._spec.limit is None else min(n, self._spec.limit)
+
+    def measure(
+        self, model: LocalModel, *, adapter: str | None, system: str, path: Path, progress: Progress
+    ) -> list[Score]:
+        """Score every item of every task; tasks already whole in `path` are not asked again.
+
+        Each score has one part, 1 if the answer is right; `detail` is the subject (the task's name).
+        """
+        kept: dict[str, list[Score]] = {}
+        for score in read_lines(path, Score):
+            kept.setdefault(score.detail or "", []).append(score)
+        done = {name for name, task in self._tasks.items() if len(kept.get(name, ())) == self._size(task)}
+        n_done = sum(len(kept[name]) for name in done)
+        stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
+        with stage as tick, Appender(path) as file, model.using(adapter) as module:
+            lm = self._language_model(module, model.tokenizer)
+            for name, task in self._tasks.items():
+                if name not in done:
+                    kept[name] = self._ask(lm, name, task, system)
+                    file.write(kept[name])
+                    tick(len(kept[name]))
+        return [score for name in self._tasks for score in kept[name]]
+
+    @staticmethod
+    def _language_model(module: Any, tokenizer: Any) -> Any:
+        from lm_eval.models.huggingface import HFLM
+
+        device = module.device.type
+        lm = HFLM(pretrained=module, tokenizer=tokenizer, batch_size=BATCH_SIZE[device], softmax_dtype="float32")
+        for kind in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
+            setattr(lm, kind, partial(getattr(lm, kind), disable_tqdm=True))  # one progress display is enough
+        return lm
+
+    def _ask(self, lm: Any, name: str, task: Any, system: str) -> list[Score]:
+        from lm_eval.evaluator import evaluate
+
+        results = evaluate(
+            lm, {"tasks": {name: task}, "groups": {}, "group_map": {}}, limit=self._spec.limit, bootstrap_iters=0
+        )
+        metric = next(m for m in ("acc", "exact_match", "acc_norm") if m in results["samples"][name][0])
+        return [
+            Score(
+                example_id=f"{name}/{sample['doc_id']}",
+                system=system,
+                task=CAPABILITY,
+                metric=METRIC,
+                parts=(float(sample[metric]),),
+                detail=name,
+            )
+            for sample in results["samples"][name]
+        ]
+
+    def examples(self) -> list[Example]:
+        """The questions as examples, for the report."""
+        from itertools import islice
+
+        found = []
+        for name, task in self._tasks.items():
+            for i, doc in enumerate(islice(task.eval_docs, self._size(task))):
+                text = str(task.doc_to_text(doc))
+                found.append(Example(id=f"{name}/{i}", inputs={"question": text}, tags=(name,)))
+        return found

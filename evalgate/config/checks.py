@@ -1,0 +1,95 @@
+"""What a suite.yaml must mean beyond its shape: gates name what exists and have what their rule needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
+
+# Measurements that are no task's: what a gate may name, and the section of suite.yaml that asks for them.
+MEASURED = {"capability": ("accuracy",), "latency": ("p95",)}
+# The one setting that each rule cannot do without, and what it means.
+_NEEDS = {
+    "at_least": ("limit", "the floor, e.g. `limit: 0.9`"),
+    "at_most": ("limit", "the ceiling, e.g. `limit: 0.1`"),
+    "better_than_baselines": ("min_gain", "the smallest gain worth shipping, e.g. `min_gain: 0.02`"),
+    "not_worse_than_baseline": ("margin", "the largest drop allowed, above 0, e.g. `margin: 0.02`"),
+}
+
+
+def check_suite(document: Document, spec: SuiteSpec, folder: Path, metrics: set[str], written: list[set[str]]) -> None:
+    """Note every problem of meaning; `written` are the keys that stand in each gate."""
+    for task in spec.tasks:
+        _check_task(document, task, folder, metrics)
+    if spec.capability and spec.capability.include_path:
+        _check_there(document, ("capability", "include_path"), folder / spec.capability.include_path)
+    if spec.baselines:
+        _check_there(document, ("baselines",), folder / spec.baselines)
+    for name, n in Counter(gate.name for gate in spec.gates).items():
+        if n > 1:
+            index = [gate.name for gate in spec.gates].index(name)
+            document.problem(("gates", index, "name"), f"{n} gates are called '{name}'")
+    for index, gate in enumerate(spec.gates):
+        _check_metric(document, ("gates", index, "metric"), gate, spec)
+        _check_rule(document, ("gates", index), gate, written[index])
+
+
+def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[str]) -> None:
+    place: Place = ("tasks", task.name)
+    if task.name in MEASURED:
+        document.problem(place, f"'{task.name}' is a measurement of its own; give the task another name")
+    if task.kind == "extraction" and not task.output_schema:
+        document.problem(place, "an extraction task needs `schema`, the JSON schema of its answers")
+    if "heldout" not in task.splits:
+        document.problem((*place, "splits"), "a task needs a heldout split to be judged on")
+    if len(set(task.splits)) < len(task.splits):
+        document.problem((*place, "splits"), "a split stands twice")
+    for key, name in (("schema", task.output_schema), ("corpus", task.corpus)):
+        if name:
+            _check_there(document, (*place, key), folder / name)
+    for index, use in enumerate(task.metrics):
+        where = (*place, "metrics", index)
+        if metrics and use.name not in metrics:
+            document.problem(where, f"there is no metric '{use.name}'{did_you_mean(use.name, metrics)}")
+        if use.name in [other.name for other in task.metrics[:index]]:
+            document.problem(where, f"the metric '{use.name}' stands twice")
+
+
+def _check_there(document: Document, place: Place, path: Path) -> None:
+    if not path.exists():
+        document.problem(place, f"there is no '{path}'")
+
+
+def _check_metric(document: Document, place: Place, gate: GateSpec, spec: SuiteSpec) -> None:
+    known = {task.name: [use.name for use in task.metrics] for task in spec.tasks}
+    known.update({name: list(names) for name, names in MEASURED.items()})
+    if not gate.metric_name:
+        every = [f"{task}.{name}" for task, names in known.items() for name in names]
+        document.problem(place, f"'{gate.metric}' is not of the form task.metric{did_you_mean(gate.metric, every)}")
+    elif gate.task not in known:
+        document.problem(place, f"there is no task '{gate.task}'{did_you_mean(gate.task, known)}")
+    elif gate.metric_name not in known[gate.task]:
+        hint = did_you_mean(gate.metric_name, known[gate.task])
+        document.problem(place, f"'{gate.task}' has no metric '{gate.metric_name}'{hint}")
+    if (gate.task == "capability" and not spec.capability) or (gate.task == "latency" and not spec.latency):
+        document.problem(place, f"the suite has no `{gate.task}:` section that says how it is measured")
+
+
+def _check_rule(document: Document, place: Place, gate: GateSpec, written: set[str]) -> None:
+    need, meaning = _NEEDS[gate.rule]
+    if gate.task == "latency" and gate.rule == "not_worse_than_baseline":
+        need, meaning = "limit", "the largest ratio to the baseline allowed, e.g. `limit: 1.1`"
+    value = getattr(gate, need)
+    if value is None or (need == "margin" and value <= 0):
+        document.problem((*place, need), f"gate '{gate.name}' needs `{need}`: {meaning}")
+    elif need == "limit" and gate.task == "latency" and value <= 0:
+        document.problem((*place, need), f"gate '{gate.name}': a limit of {value:g} can never be met")
+    for key in sorted(written & {"limit", "margin", "min_gain"} - {need}):
+        document.problem((*place, key), f"rule {gate.rule} does not use `{key}`: delete it")
+    quality = gate.task != "latency"
+    for key in ("margin", "min_gain", *(["limit"] if gate.rule == "at_least" else [])):
+        if quality and (getattr(gate, key) or 0) > 1:
+            text = f"{getattr(gate, key):g} is not a fraction; write 0.9 for 90 %"
+            document.problem((*place, key), text)

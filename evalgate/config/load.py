@@ -1,0 +1,208 @@
+"""YAML files -> suite, baselines and recipes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalgate.config.checks import check_suite
+from evalgate.config.document import Document, Problems, did_you_mean
+from evalgate.config.prompts import Prompts
+from evalgate.core.data import (
+    CapabilitySpec,
+    GateSpec,
+    LatencySpec,
+    MetricUse,
+    ModelSpec,
+    Recipe,
+    Replay,
+    SuiteSpec,
+    SystemDraft,
+    TaskSpec,
+)
+from evalgate.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalgate.config.schema import RecipeYaml, SuiteYaml, SystemYaml
+
+SUITE_FILE = "suite.yaml"
+# What a prompt template may use beside the input fields of its task's examples.
+TEMPLATE_NAMES = ("shots", "passages", "schema", "labels")
+_FIX = "correct this, then check with `evalgate validate SUITE`"
+
+
+def load_suite_spec(path: Path, metrics: Collection[str] = ()) -> SuiteSpec:
+    """Read a suite.yaml; `path` is the file or its folder.
+
+    `metrics` are the known metric names; if there are none, names are not checked. A model id that is a folder (seen from
+    the yaml's place) becomes that folder's path, anything else stays a hub id. Raises `bad-config` with all problems,
+    or `not-a-suite` if there is no such file.
+    """
+    from evalgate.config.schema import SuiteYaml, parse
+
+    file = path / SUITE_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError(
+            f"there is no suite at '{path}'",
+            code="not-a-suite",
+            fix=f"give a folder that holds a {SUITE_FILE}, e.g. `evalgate validate suites/support`",
+            where=str(file),
+        )
+    problems = Problems()
+    document = Document(file, problems)
+    parsed = parse(document, SuiteYaml)
+    spec = _suite(parsed, file.parent) if parsed else None
+    if parsed and spec:
+        written = [gate.model_fields_set for gate in parsed.gates]
+        check_suite(document, spec, file.parent, set(metrics), written)
+    problems.raise_if_any(_FIX)
+    assert spec is not None
+    return spec
+
+
+def load_systems(
+    folder: Path, suite: SuiteSpec, fields: Mapping[str, Collection[str]] | None = None
+) -> list[SystemDraft]:
+    """Read all baselines of a folder, in order of their file names; files of `kind: tuned` only lend their prompts.
+
+    `fields` are the input fields of each task's examples, for checking what templates use. Raises `bad-config` with all
+    problems of all files.
+    """
+    from evalgate.config.schema import SystemYaml, parse
+
+    problems, drafts = Problems(), []
+    names: dict[str, str] = {}
+    for file in _yaml_files(folder, "baselines", problems):
+        document = Document(file, problems)
+        parsed = parse(document, SystemYaml)
+        if parsed is None:
+            continue
+        prompts = Prompts(document, suite, fields, TEMPLATE_NAMES)
+        draft = _system(parsed, prompts, file)
+        _once(names, draft.name, document)
+        if parsed.kind != "tuned":
+            drafts.append(draft)
+    _check_served(suite, drafts, problems, folder)
+    problems.raise_if_any(_FIX)
+    return drafts
+
+
+def load_recipes(
+    folder: Path,
+    suite: SuiteSpec,
+    fields: Mapping[str, Collection[str]] | None = None,
+    taken: Collection[str] = (),
+) -> list[Recipe]:
+    """Read all training recipes of a folder, in order of their file names; no folder means no candidates.
+
+    `taken` are names that candidates may not have: the baselines'. Raises `bad-config` with all problems of all files.
+    """
+    from evalgate.config.schema import RecipeYaml, parse
+
+    if not folder.exists():
+        return []
+    problems, recipes = Problems(), []
+    names = dict.fromkeys(taken, "a baseline")
+    for file in _yaml_files(folder, "recipes", problems):
+        document = Document(file, problems)
+        parsed = parse(document, RecipeYaml)
+        if parsed is None:
+            continue
+        recipe = _recipe(parsed, document, suite, fields)
+        _once(names, recipe.name, document)
+        recipes.append(recipe)
+    problems.raise_if_any(_FIX)
+    return recipes
+
+
+def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
+    tasks = []
+    for name, task in parsed.tasks.items():
+        uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
+        values = task.model_dump(exclude={"metrics", "data", "splits"})
+        tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
+    model = parsed.model.model_dump()
+    model["id"] = _model_id(parsed.model.id, folder)
+    capability = parsed.capability
+    return SuiteSpec(
+        name=parsed.name,
+        version=parsed.version,
+        model=ModelSpec(**model),
+        tasks=tuple(tasks),
+        gates=tuple(GateSpec(**gate.model_dump()) for gate in parsed.gates),
+        capability=CapabilitySpec(**{**capability.model_dump(), "tasks": tuple(capability.tasks)})
+        if capability
+        else None,
+        latency=LatencySpec(**parsed.latency.model_dump()) if parsed.latency else None,
+        baselines=parsed.baselines,
+        description=parsed.description,
+        seed=parsed.seed,
+    )
+
+
+def _model_id(text: str, folder: Path) -> str:
+    # What looks like a path stays one even if nothing is there, so that the error names the place that was meant.
+    local = Path(os.path.normpath(folder / Path(text).expanduser()))
+    return str(local) if local.exists() or text.startswith((".", "/", "~")) else text
+
+
+def _system(parsed: SystemYaml, prompts: Prompts, file: Path) -> SystemDraft:
+    drafts = prompts.drafts(parsed.prompts)
+    retrieves = any(prompt.retrieve for prompt in drafts.values())
+    if parsed.kind == "rag" and not retrieves:
+        prompts.document.problem(("kind",), "a rag system needs `retrieve: N` in at least one prompt")
+    if parsed.kind == "prompt" and retrieves:
+        prompts.document.problem(("kind",), "a system that retrieves passages is of `kind: rag`")
+    return SystemDraft(
+        name=parsed.name or file.stem,
+        kind=parsed.kind,
+        prompts=drafts,
+        description=parsed.description,
+        path=str(file),
+    )
+
+
+def _recipe(
+    parsed: RecipeYaml, document: Document, suite: SuiteSpec, fields: Mapping[str, Collection[str]] | None
+) -> Recipe:
+    file = document.path
+    prompts = Prompts(document, suite, fields, TEMPLATE_NAMES)
+    drafts = prompts.of_recipe(parsed)
+    missing = [task.name for task in suite.tasks if task.name not in drafts]
+    if drafts and missing:
+        document.problem(("prompts",), f"a candidate must serve every task of the suite; missing: {', '.join(missing)}")
+    replay = None
+    if parsed.replay:
+        rows = Path(os.path.normpath(file.parent / parsed.replay.path))
+        replay = Replay(path=str(rows), share=parsed.replay.share)
+        if not rows.is_file():
+            document.problem(("replay", "path"), f"there is no file '{rows}'")
+    values = parsed.model_dump(exclude={"name", "prompts", "prompts_from", "replay"})
+    return Recipe(name=parsed.name or file.stem, prompts=drafts, replay=replay, path=str(file), **values)
+
+
+def _yaml_files(folder: Path, what: str, problems: Problems) -> list[Path]:
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".yaml", ".yml")) if folder.is_dir() else []
+    if not files:
+        problems.add(str(folder), f"there are no {what} here (*.yaml)")
+    return files
+
+
+def _once(names: dict[str, str], name: str, document: Document) -> None:
+    if name in names:
+        document.problem(("name",), f"the name '{name}' is already that of {names[name]}")
+    names.setdefault(name, document.path.name)
+
+
+def _check_served(suite: SuiteSpec, drafts: list[SystemDraft], problems: Problems, folder: Path) -> None:
+    """A gate that compares needs a baseline on its task."""
+    if not drafts:
+        return
+    for gate in suite.gates:
+        known = gate.task in {task.name for task in suite.tasks}
+        if known and "baseline" in gate.rule and not any(gate.task in draft.prompts for draft in drafts):
+            served = {task for draft in drafts for task in draft.prompts}
+            text = f"no baseline serves task '{gate.task}', which gate '{gate.name}' compares"
+            problems.add(str(folder), text + did_you_mean(gate.task, served))

@@ -1,0 +1,233 @@
+"""The keys that users may write, as pydantic models, because pydantic reports every fault of a file at once."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.core.data import Rule, Split, TaskKind
+
+# Names become folder and file names, so they may not hold slashes or spaces.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+TaskName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Strict(BaseModel):
+    """Refuses unknown keys and infinite numbers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class ModelYaml(Strict):
+    """`model:` a hub id or a folder, or a mapping."""
+
+    id: str = Field(min_length=1)
+    revision: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["none", "nf4"] = "none"
+    trust_remote_code: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"id": value} if isinstance(value, str) else value
+
+
+class MetricYaml(Strict):
+    """A metric's name, or a mapping with its options."""
+
+    name: str
+    options: dict[str, bool | int | float | str | list[str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class TaskYaml(Strict):
+    """One task; `data` is its folder, the task's name if left out."""
+
+    kind: TaskKind
+    metrics: list[MetricYaml] = Field(min_length=1)
+    data: str | None = None
+    output_schema: str | None = Field(default=None, alias="schema")
+    corpus: str | None = None
+    splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
+
+
+class CapabilityYaml(Strict):
+    """What lm-eval measures."""
+
+    tasks: list[str] = Field(min_length=1)
+    include_path: str | None = None
+    num_fewshot: int = Field(default=0, ge=0)
+    limit: Count | None = None
+
+
+class LatencyYaml(Strict):
+    """How response times are measured."""
+
+    n_pairs: Count = 500
+    n_warmup: int = Field(default=5, ge=0)
+
+
+class GateYaml(Strict):
+    """One condition for shipping."""
+
+    name: str = Field(min_length=1, max_length=64)
+    metric: str
+    rule: Rule
+    limit: float | None = None
+    margin: float = Field(default=0.0, ge=0)
+    min_gain: float | None = Field(default=None, ge=0)
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    required: bool = True
+    collapse_guard: bool = True
+    zero_tolerance: bool = False
+    max_unscored: float = Field(default=0.05, ge=0, le=1)
+
+
+class SuiteYaml(Strict):
+    """A whole suite.yaml."""
+
+    name: Name
+    version: Count
+    model: ModelYaml
+    tasks: dict[TaskName, TaskYaml] = Field(min_length=1)
+    gates: list[GateYaml] = Field(min_length=1)
+    description: str = ""
+    baselines: str = ""
+    seed: int = Field(default=0, ge=0)
+    capability: CapabilityYaml | None = None
+    latency: LatencyYaml | None = None
+
+
+class PromptYaml(Strict):
+    """How a system asks for one task, with its decoding settings on the same level."""
+
+    template: str
+    shots: int | list[str] = 0
+    retrieve: int = Field(default=0, ge=0)
+    max_tokens: Count = 64
+    stop: list[str] = []
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    constraint: Literal["none", "json_schema", "choices"] = "none"
+
+    @field_validator("shots", mode="plain")
+    @classmethod
+    def _number_or_ids(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if isinstance(value, list) and all(isinstance(v, str) for v in value) and len(set(value)) == len(value):
+            return value
+        raise ValueError("must be a number of training examples (0 or more), or a list of different example ids")
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+class SystemYaml(Strict):
+    """A baseline; `kind: tuned` marks a file that only lends its prompts to candidates."""
+
+    name: Name | None = None
+    kind: Literal["prompt", "rag", "tuned"]
+    prompts: dict[str, PromptYaml] = Field(min_length=1)
+    description: str = ""
+
+
+class ReplayYaml(Strict):
+    """Rows mixed into training."""
+
+    path: str
+    share: Share
+
+
+class RecipeYaml(Strict):
+    """A candidate's training recipe."""
+
+    name: Name | None = None
+    method: Literal["qlora", "lora"] = "qlora"
+    description: str = ""
+    prompts: dict[str, PromptYaml] | None = None
+    prompts_from: str | None = None
+    learning_rate: float = Field(default=2e-4, gt=0)
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: Count = 16
+    rank: Count = 16
+    alpha: Count = 32
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    max_length: Count = 512
+    max_rows: Count | None = None
+    seed: int = Field(default=0, ge=0)
+    replay: ReplayYaml | None = None
+    overrides: dict[str, bool | int | float | str | None] = {}
+
+
+M = TypeVar("M", bound=Strict)
+
+
+def parse(document: Document, model: type[M]) -> M | None:
+    """Validate a document's data; None, with every fault noted at its line, if it does not fit."""
+    if not document.ok:
+        return None
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            _note(document, model, fault)
+        return None
+
+
+def _note(document: Document, model: type[Strict], fault: ErrorDetails) -> None:
+    kind, place, message, given = fault["type"], fault["loc"], fault["msg"], fault["input"]
+    if kind == "extra_forbidden":
+        unknown = str(place[-1])
+        hint = did_you_mean(unknown, _keys(model, place[:-1]))
+        document.problem(place, f"unknown key{hint}")
+    elif kind == "missing":
+        document.problem(place, "this key is missing")
+    elif kind == "literal_error":
+        allowed = [word for word in message.split("'")[1::2] if word]
+        document.problem(document.nearest(place), f"'{given}' is not allowed{did_you_mean(str(given), allowed)}")
+    elif kind == "string_pattern_mismatch":
+        text = f"'{given}' is not a name: use lower-case letters, digits and '_' (a system's name may hold '-' and '.')"
+        document.problem(document.nearest(place), text)
+    else:
+        text = message.removeprefix("Value error, ")
+        document.problem(document.nearest(place), f"{text[:1].lower()}{text[1:]}, found {given!r}"[:300])
+
+
+def _keys(model: type[Strict], place: Place) -> list[str]:
+    """The keys that may stand in the mapping at a place."""
+    kind: Any = model
+    for step in place:
+        kind = _inside(kind, step)
+    kind = _bare(kind)
+    fields = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _inside(kind: Any, step: str | int) -> Any:
+    kind = _bare(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return next((f.annotation for n, f in kind.model_fields.items() if step in (n, f.alias)), None)
+    arguments = typing.get_args(kind)
+    return arguments[-1] if arguments else None
+
+
+def _bare(kind: Any) -> Any:
+    """A type without `| None` and `Annotated`."""
+    while typing.get_origin(kind) in (Union, types.UnionType, Annotated):
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    return kind

@@ -1,0 +1,1 @@
+"""Carrying a plan out: predictions and timings, recorded as they come."""

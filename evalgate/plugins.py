@@ -1,0 +1,68 @@
+"""Names to objects, loaded when they are asked for. Third parties add theirs through entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from evalgate.core.data import MetricUse
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.protocols import Metric
+
+_METRICS = {
+    "rouge_1": "evalgate.metrics.rouge:Rouge",
+    "rouge_2": "evalgate.metrics.rouge:Rouge",
+    "rouge_l": "evalgate.metrics.rouge:Rouge",
+    "exact_match": "evalgate.metrics.text:ExactMatch",
+    "token_f1": "evalgate.metrics.text:TokenF1",
+    "accuracy": "evalgate.metrics.classification:Accuracy",
+    "macro_f1": "evalgate.metrics.classification:MacroF1",
+    "json_valid": "evalgate.metrics.json_schema:JsonValid",
+    "field_f1": "evalgate.metrics.json_schema:FieldF1",
+    "exact_object": "evalgate.metrics.json_schema:ExactObject",
+    "refusal_rate": "evalgate.metrics.safety:RefusalRate",
+}
+# One class serves several names: it is told which.
+_NAMED = {"evalgate.metrics.rouge:Rouge"}
+
+
+def metric_names() -> list[str]:
+    """Every metric that a suite may name, built in or from a plugin."""
+    return sorted({*_METRICS, *(e.name for e in entry_points(group="evalgate.metrics"))})
+
+
+def metric(use: MetricUse) -> Metric:
+    """The metric that a task asks for; raises `unknown-metric` or `plugin-failed`."""
+    target = _METRICS.get(use.name)
+    if target is None:
+        return _from_plugin("evalgate.metrics", use)
+    make: Callable[..., Any] = _load(target)
+    if target in _NAMED:
+        make = partial(make, use.name)
+    made: Metric = make(use.options)
+    return made
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _from_plugin(group: str, use: MetricUse) -> Metric:
+    found = [e for e in entry_points(group=group) if e.name == use.name]
+    if not found:
+        raise UsageError(
+            f"there is no metric '{use.name}'", code="unknown-metric", fix=f"use one of: {', '.join(metric_names())}"
+        )
+    try:
+        made: Metric = found[0].load()(use.options)
+    except Exception as error:
+        raise EvalgateError(
+            f"the plugin '{found[0].value}' failed to load: {error}",
+            code="plugin-failed",
+            fix=f"mend or uninstall the package {found[0].dist.name if found[0].dist else '?'}",
+        ) from error
+    return made

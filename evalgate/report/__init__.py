@@ -1,0 +1,7 @@
+"""Decision and recordings as files for people and machines: HTML, Markdown, JUnit. Computes nothing statistical."""
+
+from evalgate.report.html import render_html
+from evalgate.report.junit import render_junit
+from evalgate.report.markdown import render_markdown
+
+__all__ = ["render_html", "render_junit", "render_markdown"]

@@ -1,0 +1,71 @@
+"""The report as one HTML file that needs no network, runs only its own script, and treats outputs as data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from evalgate.report.payload import embedded
+from evalgate.report.view import build_view
+from evalgate.report.words import clean
+from evalgate.store import RunData
+
+TEMPLATES = ("report.html.j2", "macros.html.j2", "evidence.html.j2")
+
+
+def render_html(data: RunData) -> str:
+    """One self-contained page; valid UTF-8 whatever the outputs hold."""
+    view = build_view(data)
+    payload, text_limit = embedded(view.pop("index"))
+    style, script = _source("style.css"), _source("app.js")
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            **view,
+            policy=policy(style, script),
+            # These three are the program's own text; the payload has no `<`, `>` or `&` left.
+            style=Markup(style),
+            script=Markup(script),
+            payload=Markup(payload),
+            text_limit=text_limit,
+        )
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: this script and this style by their hashes, nothing else, no requests."""
+    sources = [f"{kind}-src 'sha256-{_hash(text)}'" for kind, text in (("script", script), ("style", style))]
+    return "; ".join(["default-src 'none'", *sources, "img-src data:", "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _source(name: str) -> str:
+    return files("evalgate.report").joinpath("templates", name).read_text("utf-8")
+
+
+def _finalize(value: Any) -> Any:
+    """Every text that a template prints passes here, so no control character or lone surrogate reaches the page."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=DictLoader({name: _source(name) for name in TEMPLATES}),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,98 @@
+"""Look-ups over a run's recordings, built once, for the first repeat of each example."""
+
+from __future__ import annotations
+
+from evalgate.core.data import Example, TaskSpec
+from evalgate.core.results import Prediction, Score
+from evalgate.store import RunData
+
+
+class Index:
+    """Who answered and scored what. `value` is an example's score in the task's item metric."""
+
+    def __init__(self, data: RunData) -> None:
+        self.data = data
+        self.tasks: tuple[TaskSpec, ...] = data.run.suite.tasks
+        self.systems = [*dict.fromkeys([*data.run.baselines, *data.run.candidates, *data.run.systems])]
+        self._predictions = {
+            (system, task): {p.example_id: p for p in rows if p.repeat == 0}
+            for system, tasks in data.predictions.items()
+            for task, rows in tasks.items()
+        }
+        self._scores: dict[tuple[str, str], dict[str, dict[str, Score]]] = {}
+        for system, by_task in data.scores.items():
+            for task, scores in by_task.items():
+                table = self._scores.setdefault((system, task), {})
+                for score in scores:
+                    if score.repeat == 0:
+                        table.setdefault(score.metric, {})[score.example_id] = score
+        self.item_metric = {task.name: self._item_metric(task) for task in self.tasks}
+        self.best = {task.name: self._best_baseline(task.name) for task in self.tasks}
+
+    def _item_metric(self, task: TaskSpec) -> str:
+        """The first metric whose items are plain numbers (one part), else the primary one.
+
+        Macro-F1 and its kind have no value for a single example; accuracy beside it does.
+        """
+        for use in task.metrics:
+            rows = [
+                row for s in self.systems for row in self._scores.get((s, task.name), {}).get(use.name, {}).values()
+            ]
+            scored = [row for row in rows if row.status == "scored"]
+            if scored and all(len(row.parts) == 1 for row in scored):
+                return use.name
+        return task.primary if task.metrics else ""
+
+    def _best_baseline(self, task: str) -> str | None:
+        """The best baseline of a task, by the decision; keys may name a task or a `task.metric`."""
+        best = self.data.decision.best_baselines if self.data.decision else {}
+        metric = f"{task}.{self.item_metric[task]}"
+        near = [name for key, name in best.items() if key.partition(".")[0] == task]
+        name = best.get(task) or best.get(metric) or (near[0] if near else None)
+        return name or next(iter(self.data.run.baselines), None)
+
+    def examples(self, task: str) -> list[Example]:
+        """The held-out examples that were asked, in their order."""
+        return self.data.examples.get(task, [])
+
+    def prediction(self, system: str, task: str, example_id: str) -> Prediction | None:
+        """One answer, or None where it was never recorded."""
+        return self._predictions.get((system, task), {}).get(example_id)
+
+    def score(self, system: str, task: str, metric: str, example_id: str) -> Score | None:
+        """One score, or None where it was never recorded."""
+        return self._scores.get((system, task), {}).get(metric, {}).get(example_id)
+
+    def scores(self, system: str, task: str, metric: str) -> list[Score]:
+        """All scores of one metric."""
+        return [*self._scores.get((system, task), {}).get(metric, {}).values()]
+
+    def value(self, system: str, task: str, example_id: str) -> float | None:
+        """An example's score in the task's item metric; None where unscored."""
+        score = self.score(system, task, self.item_metric[task], example_id)
+        return score.parts[0] if score and score.status == "scored" and score.parts else None
+
+    def failure(self, system: str, task: str, example_id: str) -> str:
+        """Why an answer is unscored or malformed, as a code; empty where nothing is wrong.
+
+        A failed prediction or an unscored item metric comes first, then what `json_valid` found.
+        """
+        prediction = self.prediction(system, task, example_id)
+        if prediction and prediction.failure:
+            return prediction.failure.code
+        score = self.score(system, task, self.item_metric[task], example_id)
+        if score and score.failure:
+            return score.failure.code
+        valid = self.score(system, task, "json_valid", example_id)
+        if valid and valid.failure:
+            return valid.failure.code
+        invalid = valid is not None and valid.parts[:1] != (1.0,)
+        return (valid.detail or "invalid") if valid is not None and invalid else ""
+
+    def predicted(self, system: str, task: str, example_id: str) -> tuple[str, str] | None:
+        """(true label, predicted label) of a classification, from the accuracy score's detail."""
+        score = self.score(system, task, "accuracy", example_id)
+        if score is None or score.detail is None or "\t" not in score.detail:
+            return None
+        true, _, predicted = score.detail.partition("\t")
+        return true, predicted

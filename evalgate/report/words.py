@@ -1,0 +1,135 @@
+"""Numbers and foreign text as people read them. The only place where a fraction becomes percent."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal
+
+from evalgate.core.data import GateSpec
+from evalgate.core.results import Estimate
+
+Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "usd", "plain"]
+
+# Bidirectional controls can reorder the page around them, so they are shown by name instead of being obeyed.
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+RULE_WORDS = {
+    "at_least": "at least",
+    "at_most": "at most",
+    "better_than_baselines": "better than every baseline",
+    "not_worse_than_baseline": "not worse than the best baseline",
+}
+
+
+def clean(text: str) -> str:
+    """Text that is valid in HTML, XML and UTF-8: controls become visible signs, lone surrogates U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _BIDI.sub(lambda m: f"‹U+{ord(m[0]):04X}›", _UNSAFE.sub(_visible, text))
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def cut(text: str, limit: int) -> str:
+    """Clean text of at most `limit` characters, with a mark that says how much was left out."""
+    if len(text) <= limit:
+        return clean(text)
+    return f"{clean(text[:limit])} […cut: {len(text) - limit:,} of {len(text):,} characters not shown]"
+
+
+def one_line(text: str, limit: int = 110) -> str:
+    """The start of a text on one line, for lists."""
+    flat = " ".join(clean(text[: limit * 4]).split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def show(value: float | None, scale: Scale) -> str:
+    """One number with its unit; `n/a` where it is missing or not finite."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    match scale:
+        case "fraction":
+            return f"{value * 100:.1f} %"
+        case "points":
+            # A minus sign, not a hyphen, and no sign on what rounds to nothing.
+            text = f"{abs(value) * 100:.1f}"
+            sign = "" if float(text) == 0 else "+" if value > 0 else "−"
+            return f"{sign}{text} pp"
+        case "ratio":
+            return f"× {value:.2f}"
+        case "seconds":
+            return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.2f} s"
+        case "tokens_per_second":
+            return f"{value:,.0f} tok/s"
+        case "usd":
+            return f"${value:,.4f}"
+        case _:
+            return f"{value:,.3g}"
+
+
+def bare(value: float, scale: Scale) -> str:
+    """A number without its unit, for the low end of an interval."""
+    return show(value, scale).removesuffix(" %").removesuffix(" pp").removesuffix(" ms").removesuffix(" s")
+
+
+def interval(estimate: Estimate, scale: Scale) -> str:
+    """`low to high`, the unit once where both ends share it."""
+    low, high = show(estimate.low, scale), show(estimate.high, scale)
+    same_unit = low.rpartition(" ")[2] == high.rpartition(" ")[2]
+    return f"{bare(estimate.low, scale) if same_unit else low} to {high}"
+
+
+def counted(estimate: Estimate) -> str:
+    """Sample size, level, method and what was not scored, in words."""
+    clusters = f" in {estimate.n_clusters:,} clusters" if estimate.n_clusters else ""
+    unscored = f", {estimate.n_unscored:,} unscored" if estimate.n_unscored else ""
+    return f"n = {estimate.n:,}{clusters}{unscored}; {show(estimate.level, 'fraction')} interval, {estimate.method}"
+
+
+def metric_scale(metric: str) -> Scale:
+    """The unit of a metric's own value, told by its name (units stand in names)."""
+    if "tokens_per_second" in metric:
+        return "tokens_per_second"
+    if metric.startswith("latency") or metric.endswith("_s"):
+        return "seconds"
+    if metric.endswith("_usd") or metric.startswith("cost"):
+        return "usd"
+    return "plain" if metric.endswith("_tokens") else "fraction"
+
+
+def gate_scale(gate: GateSpec) -> Scale:
+    """The unit of what a gate judges: a rate, a difference in points, or a ratio of times."""
+    if gate.metric_name.startswith(("latency", "cost")):
+        return "ratio"
+    return "fraction" if gate.rule in ("at_least", "at_most") else "points"
+
+
+def gate_lines(gate: GateSpec) -> list[tuple[float, str]]:
+    """The values that an interval is held against: (value, what it is), the deciding one first."""
+    scale = gate_scale(gate)
+    if scale == "ratio":
+        return [(gate.limit if gate.limit is not None else 1 + gate.margin, "limit")]
+    if scale == "fraction":
+        return [(gate.limit, "limit")] if gate.limit is not None else []
+    if gate.rule == "not_worse_than_baseline":
+        return [(-gate.margin, "margin"), (0.0, "no difference")] if gate.margin else [(0.0, "no difference")]
+    return [(gate.min_gain, "smallest gain"), (0.0, "no difference")] if gate.min_gain else [(0.0, "no difference")]
+
+
+def gate_rule(gate: GateSpec) -> str:
+    """What a gate asks for, in words."""
+    words, scale = RULE_WORDS[gate.rule], gate_scale(gate)
+    if scale == "ratio":
+        return f"at most {show(gate_lines(gate)[0][0], scale)} the best baseline's"
+    if gate.rule in ("at_least", "at_most"):
+        return f"{words} {show(gate.limit, scale)}"
+    if gate.rule == "better_than_baselines":
+        return f"{words}, by {show(gate.min_gain, 'points')} or more" if gate.min_gain else words
+    return f"{words}, drop of at most {show(gate.margin, 'points').lstrip('+')}" if gate.margin else words

@@ -1,0 +1,118 @@
+"""Plain intervals for the score table: one system, one metric, no comparison.
+
+Shapes: `n` examples, `k` parts (a metric's sufficient statistics), `b` resamples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from evalgate.core.protocols import Metric
+from evalgate.core.results import Estimate, Score
+from evalgate.core.seeds import rng
+from evalgate.stats.paired import Codes, cluster_test, t_test
+from evalgate.stats.proportion import wilson
+
+Array = NDArray[np.float64]
+Combine = Callable[[Array], Array]
+
+N_RESAMPLES = 1_999
+CHUNK_CELLS = 2_000_000
+
+
+def factorize(labels: Sequence[str]) -> Codes:
+    """Codes[n] from 0, in the order in which labels first occur."""
+    known: dict[str, int] = {}
+    return np.fromiter((known.setdefault(label, len(known)) for label in labels), dtype=np.int64, count=len(labels))
+
+
+def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.95, seed: int = 0) -> Estimate | None:
+    """The metric's value over one system's rows with a two-sided interval; None if nothing was scored.
+
+    Repeats of an example are averaged first (or resampled together); rows with clusters are resampled by cluster.
+    Unscored rows are left out and counted in `n_unscored`.
+    """
+    rows = sorted(rows, key=lambda row: (row.example_id, row.repeat))
+    scored = [row for row in rows if row.status == "scored" and row.parts]
+    if not scored:
+        return None
+    parts = np.array([row.parts for row in scored], dtype=np.float64)
+    examples = factorize([row.example_id for row in scored])
+    units = factorize([f"c:{r.cluster}" if r.cluster is not None else f"e:{r.example_id}" for r in scored])
+    n = int(examples.max()) + 1
+    n_units = int(units.max()) + 1
+    if metric.is_mean:
+        counts = np.bincount(examples)
+        means = np.bincount(examples, weights=parts[:, 0]) / counts
+        codes = units[np.unique(examples, return_index=True)[1]] if n_units < n else None
+        value, low, high, method = mean_interval(means, codes, level, fraction=metric.spec.unit == "fraction")
+    else:
+        value, low, high = bootstrap_interval(parts, metric.combine, units, level=level, seed=seed)
+        method = f"percentile bootstrap, {N_RESAMPLES} resamples" + (" of clusters" if n_units < n else "")
+    if math.isnan(value):
+        return None
+    return Estimate(
+        value=value, low=low, high=high, level=level, n=n, method=method,
+        n_clusters=n_units if n_units < n else None, n_unscored=len(rows) - len(scored),
+    )  # fmt: skip
+
+
+def mean_interval(
+    values: Array, codes: Codes | None, level: float, *, fraction: bool
+) -> tuple[float, float, float, str]:
+    """Mean of `values[n]`, its bounds and the method: Wilson for 0/1 fractions, t otherwise, CR1 with clusters.
+
+    A single value (or cluster) has the widest interval there is: 0 to 1 for fractions, infinite otherwise.
+    """
+    alpha = (1 - level) / 2
+    value = float(np.sort(values).mean())
+    floor, ceiling = (0.0, 1.0) if fraction else (-math.inf, math.inf)
+    binary = fraction and bool(np.all((values == 0) | (values == 1)))
+    score = wilson(float(values.sum()), values.size, level)
+    if binary and codes is None:
+        return value, *score, "Wilson"
+    if values.size < 2 or (codes is not None and codes.max() == 0):
+        return value, floor, ceiling, "too few to tell"
+    test = t_test(values) if codes is None else cluster_test(values, codes)
+    half = test.se * float(-stdtrit(test.df, alpha))
+    low, high = max(floor, value - half), min(ceiling, value + half)
+    if binary:
+        low, high = min(low, score[0]), max(high, score[1])
+    return value, low, high, "t" if codes is None else "CR1 cluster-robust t"
+
+
+def bootstrap_interval(
+    parts: Array, combine: Combine, units: Codes, *, level: float, seed: int, b: int = N_RESAMPLES
+) -> tuple[float, float, float]:
+    """The combined value of `parts[n, k]` and a percentile interval from `b` resamples of whole units (`units[n]`)."""
+    value = float(combine(parts))
+    draws = np.concatenate([np.atleast_1d(combine(chunk)) for chunk in _resamples(parts, units, b, seed)])
+    draws = draws[~np.isnan(draws)]
+    if math.isnan(value) or not draws.size:
+        return value, math.nan, math.nan
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return value, float(low), float(high)
+
+
+def _resamples(parts: Array, units: Codes, b: int, seed: int) -> Iterator[Array]:
+    """Chunks `parts[chunk, n, k]` of resampled rows; one resample at a time where units differ in size."""
+    n, k = parts.shape
+    sizes = np.bincount(units)
+    members = np.split(np.argsort(units, kind="stable"), np.cumsum(sizes)[:-1])
+    generator = rng(seed, "bootstrap", n, k)
+    if sizes.min() == sizes.max():
+        table = np.stack(members)
+        step = max(1, CHUNK_CELLS // (n * k))
+        for start in range(0, b, step):
+            size = min(step, b - start)
+            chosen = generator.integers(0, sizes.size, size=(size, sizes.size))
+            yield parts[table[chosen].reshape(size, n)]
+        return
+    for _ in range(b):
+        chosen = generator.integers(0, sizes.size, size=sizes.size)
+        yield parts[np.concatenate([members[i] for i in chosen])]

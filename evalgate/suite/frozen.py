@@ -1,0 +1,169 @@
+"""Load, freeze and verify a suite: what has changed since it was frozen decides nothing until it is released."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalgate.core.data import Example, Passage, Split, Suite, SuiteSpec, Task, TaskSpec
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.record import digest_bytes, digest_of
+from evalgate.store import read_record, write_atomic, write_record
+from evalgate.suite.formats import place_of, read_examples, read_passages, read_schema
+from evalgate.suite.lock import LOCK_FILE, SUITE_FILE, Lock, SplitLock, difference, lock_split, make_lock
+
+ALL_SPLITS: tuple[Split, ...] = ("train", "dev", "heldout")
+
+
+def load_suite(folder: Path, spec: SuiteSpec, splits: Sequence[Split] = ALL_SPLITS, *, verify: bool = True) -> Suite:
+    """Read the asked splits of every task, with schemas and passages.
+
+    With `verify`, what was read must equal `suite.lock` (`not-frozen`, `suite-digest-mismatch`); other splits are not
+    opened. Without, the digests stand for what was read. Faults in the data are errors either way.
+    """
+    lock = read_lock(folder)
+    if verify and lock is None:
+        raise EvalgateError(
+            f"suite '{spec.name}' is not frozen: there is no {LOCK_FILE}",
+            code="not-frozen",
+            fix=f"run `evalgate freeze {folder}` and commit the {LOCK_FILE} that it writes",
+            where=str(folder / LOCK_FILE),
+        )
+    tasks = {task.name: _load_task(folder, task, splits) for task in spec.tasks}
+    present = _present(folder, spec, tasks, lock)
+    if verify and lock is not None:
+        _refuse_change(folder, spec, lock, present)
+    return Suite(spec=spec, folder=str(folder), tasks=tasks, digest=present.digest, data_digest=present.data_digest)
+
+
+def verify(folder: Path, spec: SuiteSpec) -> Suite:
+    """Read the whole suite and refuse any change since it was frozen."""
+    return load_suite(folder, spec, ALL_SPLITS)
+
+
+def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False) -> Lock:
+    """Write `suite.lock` for the present state.
+
+    A changed suite needs `bump` (`already-frozen`), which raises `version` in suite.yaml unless its author did so. A suite
+    that equals its lock is left alone.
+    """
+    tasks = {task.name: _load_task(folder, task, ALL_SPLITS) for task in spec.tasks}
+    old = read_lock(folder)
+    lock = _present(folder, spec, tasks, None)
+    if old is not None:
+        change = difference(folder, old, lock)
+        if change is None:
+            return old
+        if not bump:
+            raise UsageError(
+                f"suite '{spec.name}' is frozen as version {old.version} and has changed since ({change.text})",
+                code="already-frozen",
+                fix=f"run `evalgate freeze {folder} --bump` to release the change as a new version",
+                where=change.where,
+            )
+        if spec.version <= old.version:
+            spec = _raise_version(folder, spec, old.version + 1)
+            lock = make_lock(spec, lock.files, lock.documents)
+    write_record(folder / LOCK_FILE, lock)
+    return lock
+
+
+def read_lock(folder: Path) -> Lock | None:
+    """The suite's lock; None if it was never frozen."""
+    path = folder / LOCK_FILE
+    if not path.exists():
+        return None
+    return read_record(path, Lock, fix=f"restore it with `git checkout {path}`")
+
+
+def _load_task(folder: Path, spec: TaskSpec, splits: Sequence[Split]) -> Task:
+    schema = read_schema(folder / spec.output_schema) if spec.output_schema else None
+    corpus = read_passages(folder / spec.corpus, spec) if spec.corpus else ()
+    loaded: dict[str, tuple[Example, ...]] = {}
+    for split in spec.splits:
+        if split in splits:
+            loaded[split] = read_examples(_path(folder, spec, split), spec, schema)
+    _refuse_shared_ids(folder, spec, loaded)
+    return Task(spec=spec, splits=loaded, schema=schema, corpus=corpus)
+
+
+def _path(folder: Path, spec: TaskSpec, split: str) -> Path:
+    return folder / spec.data / f"{split}.jsonl"
+
+
+def _refuse_shared_ids(folder: Path, spec: TaskSpec, loaded: dict[str, tuple[Example, ...]]) -> None:
+    """An id in two splits would mix up predictions, and mostly means that an example leaked."""
+    seen: dict[str, str] = {}
+    for split, examples in loaded.items():
+        for line, example in enumerate(examples, 1):
+            if example.id in seen:
+                raise EvalgateError(
+                    f"the id '{example.id}' stands in two splits, first in {seen[example.id]}",
+                    code="duplicate-id",
+                    fix="give each row an id of its own, or delete the copy",
+                    where=place_of(_path(folder, spec, split), line, example.id),
+                )
+        seen |= {example.id: f"{spec.data}/{split}.jsonl:{line}" for line, example in enumerate(examples, 1)}
+
+
+def _present(folder: Path, spec: SuiteSpec, tasks: dict[str, Task], lock: Lock | None) -> Lock:
+    """The lock of what was read; splits that were not read are taken from the old lock."""
+    files: dict[str, SplitLock] = {}
+    for task in tasks.values():
+        for split in task.spec.splits:
+            name = f"{task.spec.data}/{split}.jsonl"
+            if split in task.splits:
+                files[name] = lock_split(task.splits[split])
+            elif lock and name in lock.files:
+                files[name] = lock.files[name]
+    return make_lock(spec, files, _documents(folder, spec, tasks))
+
+
+def _documents(folder: Path, spec: SuiteSpec, tasks: dict[str, Task]) -> dict[str, str]:
+    documents: dict[str, str] = {}
+    for task in tasks.values():
+        if task.spec.output_schema:
+            documents[task.spec.output_schema] = digest_of(task.schema)
+        if task.spec.corpus:
+            passages: tuple[Passage, ...] = task.corpus
+            documents[task.spec.corpus] = digest_of(passages)
+    if spec.capability and spec.capability.include_path:
+        root = folder / spec.capability.include_path
+        for path in sorted(root.rglob("*")):
+            hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
+            if path.is_file() and not hidden:
+                # Git may check text out with other line ends; that is no change.
+                content = path.read_bytes().replace(b"\r\n", b"\n")
+                documents[path.relative_to(folder).as_posix()] = digest_bytes(content)
+    return documents
+
+
+def _refuse_change(folder: Path, spec: SuiteSpec, lock: Lock, present: Lock) -> None:
+    change = difference(folder, lock, present)
+    if change is None:
+        return
+    raise EvalgateError(
+        f"suite '{spec.name}' has changed since it was frozen: "
+        f"expected {lock.digest[:6]}…, found {present.digest[:6]}… ({change.text})",
+        code="suite-digest-mismatch",
+        fix=f"run `git checkout {folder}` to restore it, or `evalgate freeze {folder} --bump` to release the change",
+        where=change.where,
+    )
+
+
+def _raise_version(folder: Path, spec: SuiteSpec, version: int) -> SuiteSpec:
+    """Set `version:` in suite.yaml, touching nothing else of what its author wrote."""
+    from msgspec.structs import replace
+
+    path = folder / SUITE_FILE
+    text, n = re.subn(r"(?m)^(version:\s*)\d+", rf"\g<1>{version}", path.read_text(encoding="utf-8"), count=1)
+    if n:
+        write_atomic(path, text.encode())
+        return replace(spec, version=version)
+    raise UsageError(
+        f"cannot find `version: {spec.version}` in suite.yaml to raise it",
+        code="no-version-line",
+        fix=f"write `version: {version}` on a line of its own and run `evalgate freeze {folder}` again",
+        where=str(path),
+    )

@@ -1,0 +1,59 @@
+"""The endless mix of documents: `documents(rng)`; run as a module to print samples of each kind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from random import Random
+
+from models.pretrain import extraction, instructions, patterns, reading, safety
+from models.pretrain.sample import Sample, chat, plain
+
+Maker = Callable[[Random], Sample]
+
+MAKERS: dict[str, Maker] = {
+    "reading": reading.make, "patterns": patterns.make, "extraction": extraction.make,
+    "instructions": instructions.make, "safety": safety.make,
+}
+WEIGHTS: dict[str, int] = {"reading": 35, "patterns": 20, "extraction": 17, "instructions": 18, "safety": 10}
+CHAT_SHARE = 0.7
+MAX_CHARS = 4200
+
+
+def sample(rng: Random, kind: str) -> Sample:
+    """A sample of the kind that is not too long."""
+    while True:
+        made = MAKERS[kind](rng)
+        if sum(len(content) + len(answer) for content, answer in made.turns) <= MAX_CHARS:
+            return made
+
+
+def document(rng: Random, kind: str) -> str:
+    """One document: a sample of the kind, in chat form (sometimes followed by another short one) or in plain text."""
+    made = sample(rng, kind)
+    if rng.random() >= CHAT_SHARE:
+        return plain(rng, made)
+    text = chat(made)
+    while len(text) < 1500 and rng.random() < 0.22:
+        text += chat(sample(rng, rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]))
+    return text
+
+
+def documents(rng: Random) -> Iterator[str]:
+    """Endless mixed documents; each ends with the end marker and a newline."""
+    kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
+    while True:
+        for kind in rng.choices(kinds, weights, k=256):
+            yield document(rng, kind)
+
+
+def main(count: int, seed: int) -> None:
+    """Print `count` documents of each kind."""
+    rng = Random(seed)
+    for kind in MAKERS:
+        for number in range(count):
+            print(f"######## {kind} {number + 1}\n{document(rng, kind)}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
