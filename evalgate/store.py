@@ -166,6 +166,25 @@ class RunFolder:
         """The run's decision."""
         return self.folder / "decision.json"
 
+    def clear(self) -> None:
+        """Delete what an earlier run left here."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+
+    def write_examples(self, task: str, examples: Iterable[Example]) -> None:
+        """Keep the examples that are asked."""
+        write_atomic(self.examples(task), b"".join(map(to_json_line, examples)))
+
+    def forget_others(self, system: str, task: str, digests: set[str]) -> None:
+        """Drop recorded answers to other requests, and their scores: an adapter was trained anew under its name."""
+        path = self.predictions(system, task)
+        if any(p.request_digest not in digests for p in read_lines(path, Prediction)):
+            path.unlink()
+            self.scores(system, task).unlink(missing_ok=True)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one writer; a second one is told so at once."""

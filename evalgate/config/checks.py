@@ -9,7 +9,7 @@ from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 
 # Measurements that are no task's: what a gate may name, and the section of suite.yaml that asks for them.
-MEASURED = {"capability": ("accuracy",), "latency": ("p95",)}
+MEASURED = {"capability": ("accuracy",), "latency": ("p50", "p90", "p95", "p99")}
 # The one setting that each rule cannot do without, and what it means.
 _NEEDS = {
     "at_least": ("limit", "the floor, e.g. `limit: 0.9`"),

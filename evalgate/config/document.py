@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,15 @@ import yaml
 from evalgate.core.errors import UsageError
 
 Place = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `2e-4` as text; people mean the number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -41,8 +51,18 @@ class Problems:
         if len(self._found) == 1:
             where, what = self._found[0]
             raise UsageError(what, code="bad-config", fix=fix, where=where)
-        lines = "".join(f"\n  {where}: {text}" for where, text in self._found)
+        lines = "".join(f"\n  {where}: {text}" for where, text in self._by_line())
         raise UsageError(f"{len(self._found)} problems in the configuration:{lines}", code="bad-config", fix=fix)
+
+    def _by_line(self) -> list[tuple[str, str]]:
+        """Files in the order they were read, and each file from top to bottom."""
+        parts = [where.rpartition(":") for where, _ in self._found]
+        names = [
+            name if line.isdigit() else where for (name, _, line), (where, _) in zip(parts, self._found, strict=True)
+        ]
+        lines = [int(line) if line.isdigit() else 0 for _, _, line in parts]
+        order = sorted(range(len(parts)), key=lambda i: (names.index(names[i]), lines[i]))
+        return [self._found[i] for i in order]
 
 
 class Document:
@@ -74,23 +94,23 @@ class Document:
         text = read_text(self.path, self.problems)
         if text is None:
             return
-        loader = yaml.SafeLoader(text)
         try:
-            node = loader.get_single_node()
-            if not isinstance(node, yaml.MappingNode):
-                self.problems.add(self.where(), "the file must hold a mapping of keys to values")
-                return
-            self._walk(node, (), ())
-            self.data = loader.construct_document(node)
-            self.ok = True
+            self._parse(_Loader(text))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else 1
             self.problems.add(f"{self.path}:{line}", f"this is not YAML: {error.problem or error.context}")
         except (yaml.YAMLError, ValueError) as error:
             self.problems.add(self.where(), f"this is not YAML: {str(error).splitlines()[0]}")
-        finally:
-            loader.dispose()
+
+    def _parse(self, loader: _Loader) -> None:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            self.problems.add(self.where(), "the file must hold a mapping of keys to values")
+            return
+        self._walk(node, (), ())
+        self.data = loader.construct_document(node)
+        self.ok = True
 
     def _walk(self, node: yaml.Node, place: Place, above: tuple[int, ...]) -> None:
         self._lines.setdefault(place, node.start_mark.line + 1)

@@ -36,9 +36,9 @@ _FIX = "correct this, then check with `evalgate validate SUITE`"
 def load_suite_spec(path: Path, metrics: Collection[str] = ()) -> SuiteSpec:
     """Read a suite.yaml; `path` is the file or its folder.
 
-    `metrics` are the known metric names; if there are none, names are not checked. A model id that is a folder (seen from
-    the yaml's place) becomes that folder's path, anything else stays a hub id. Raises `bad-config` with all problems,
-    or `not-a-suite` if there is no such file.
+    `metrics` are the known metric names; if there are none, names are not checked. A model id that is a folder (seen
+    from the yaml's place) becomes that folder's path, anything else stays a hub id. Raises `bad-config` with all
+    problems, or `not-a-suite` if there is no such file.
     """
     from evalgate.config.schema import SuiteYaml, parse
 
@@ -143,9 +143,11 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
 
 
 def _model_id(text: str, folder: Path) -> str:
-    # What looks like a path stays one even if nothing is there, so that the error names the place that was meant.
     local = Path(os.path.normpath(folder / Path(text).expanduser()))
-    return str(local) if local.exists() or text.startswith((".", "/", "~")) else text
+    if local.exists():
+        return str(local)
+    # A path to nothing stays a path, an absolute one, so that nobody takes it for a hub id and asks the network.
+    return str(local.absolute()) if text.startswith((".", "/", "~")) else text
 
 
 def _system(parsed: SystemYaml, prompts: Prompts, file: Path) -> SystemDraft:
@@ -172,7 +174,8 @@ def _recipe(
     drafts = prompts.of_recipe(parsed)
     missing = [task.name for task in suite.tasks if task.name not in drafts]
     if drafts and missing:
-        document.problem(("prompts",), f"a candidate must serve every task of the suite; missing: {', '.join(missing)}")
+        key = "prompts_from" if parsed.prompts_from else "prompts"
+        document.problem((key,), f"a candidate must serve every task of the suite; missing: {', '.join(missing)}")
     replay = None
     if parsed.replay:
         rows = Path(os.path.normpath(file.parent / parsed.replay.path))

@@ -239,6 +239,14 @@ class Suite(Record, frozen=True, kw_only=True):
     data_digest: str
 
 
+class Project(Record, frozen=True, kw_only=True):
+    """A suite with the systems that compete on it: baselines as drafted, candidates as recipes."""
+
+    suite: Suite
+    systems: tuple[SystemDraft, ...]
+    recipes: tuple[Recipe, ...]
+
+
 class RunOptions(Record, frozen=True, kw_only=True):
     """What the command line asks of a run; None means the suite's own value."""
 

@@ -130,7 +130,10 @@ class SystemScore(Record, frozen=True, kw_only=True):
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """The answer: ship a named candidate, keep the baseline, or cannot tell yet."""
+    """The answer: ship a named candidate, keep the baseline, or cannot tell yet.
+
+    `report` is where the HTML lies, for the terminal; it is empty in the recorded file.
+    """
 
     outcome: DecisionOutcome
     reason: str
@@ -138,6 +141,7 @@ class Decision(Record, frozen=True, kw_only=True):
     best_baselines: dict[str, str] = {}
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
+    report: str = ""
 
 
 class CurvePoint(Record, frozen=True, kw_only=True):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evalgate.core.protocols import Ask, Backend, Progress
 from evalgate.core.record import Record
-from evalgate.core.results import LatencyPair, Prediction
+from evalgate.core.results import Generation, LatencyPair, Prediction
 from evalgate.core.seeds import clock, rng
 from evalgate.store import Appender, read_lines
 
@@ -21,33 +21,35 @@ def predict(
     backend: Backend,
     path: Path,
     progress: Progress,
-) -> list[Prediction]:
-    """Answer what is not yet recorded in `path` under the same request digest; returns all in the order of `asks`."""
-    wanted = {ask.digest: ask for ask in asks}
-    done = {p.example_id: p for p in read_lines(path, Prediction) if p.request_digest in wanted}
+) -> Iterator[Prediction]:
+    """Give every answer once: first those recorded in `path`, then the missing ones, each written before it is given."""
+    done = {p.example_id: p for p in read_lines(path, Prediction)}
+    yield from (done[ask.example_id] for ask in asks if ask.example_id in done)
     missing = [ask for ask in asks if ask.example_id not in done]
-    name = f"{system} · {task}"
-    with progress.stage(name, len(asks), len(asks) - len(missing)) as tick, Appender(path) as file:
+    stage = progress.stage(f"{system} · {task}", len(asks), len(asks) - len(missing))
+    with stage as tick, Appender(path) as file:
         for i, answer in backend.generate([ask.request for ask in missing], adapter=adapter):
-            ask = missing[i]
-            prediction = Prediction(
-                example_id=ask.example_id,
-                system=system,
-                task=task,
-                output=answer.output,
-                status=answer.status,
-                failure=answer.failure,
-                latency_s=answer.latency_s,
-                first_token_s=answer.first_token_s,
-                prompt_tokens=answer.prompt_tokens,
-                completion_tokens=answer.completion_tokens,
-                context_ids=ask.context_ids,
-                request_digest=ask.digest,
-            )
+            prediction = _prediction(missing[i], answer, system, task)
             file.write([prediction])
-            done[ask.example_id] = prediction
+            yield prediction
             tick()
-    return [done[ask.example_id] for ask in asks if ask.example_id in done]
+
+
+def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Prediction:
+    return Prediction(
+        example_id=ask.example_id,
+        system=system,
+        task=task,
+        output=answer.output,
+        status=answer.status,
+        failure=answer.failure,
+        latency_s=answer.latency_s,
+        first_token_s=answer.first_token_s,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        context_ids=ask.context_ids,
+        request_digest=ask.digest,
+    )
 
 
 class Contest(Record, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evalgate.core.results import AdapterCard, CurvePoint, LatencyPair
-from evalgate.report.words import Scale, show
+from evalgate.report.words import Scale, show, tick
 
 View = dict[str, Any]
 MAX_DOTS = 160
@@ -23,7 +23,7 @@ class Axis:
     def __init__(self, values: Sequence[float], *, air: float = 0.06) -> None:
         finite = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
         low, high = min(finite), max(finite)
-        pad = (high - low) * air or abs(high) * 0.1 or 0.05
+        pad = (high - low) * air if high > low else abs(high) * 0.1 or 0.05
         self.low, self.high = low - pad, high + pad
 
     def at(self, value: float) -> float:
@@ -32,12 +32,12 @@ class Axis:
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
     def ticks(self, scale: Scale) -> list[View]:
-        """Three to six round values with their places."""
-        rough = (self.high - self.low) / 4
+        """Two to five round values with their places; the unit stands in the caption where it is a percent."""
+        rough = (self.high - self.low) / 4.5
         power = 10 ** math.floor(math.log10(rough))
-        step = min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda s: abs(s - rough))
+        step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [{"x": self.at(i * step), "text": show(i * step, scale)} for i in range(first, last + 1)]
+        return [{"x": self.at(i * step), "text": tick(i * step, scale)} for i in range(first, last + 1)]
 
 
 def forest(lines: Sequence[tuple[float, str]], estimates: Sequence[View], scale: Scale) -> View:
@@ -86,7 +86,7 @@ def _side(name: str, times: list[float], tokens: int, axis: Axis) -> View:
     return {
         "name": name,
         # A fixed zigzag keeps dots apart and the page the same for the same run.
-        "dots": [{"x": axis.at(float(t)), "y": 5 + (i * 7) % 15} for i, t in enumerate(kept)],
+        "dots": [{"x": axis.at(float(t)), "y": 5 + (i * 7) % 15} for i, t in enumerate(kept) if t <= axis.high],
         "n_off": int((ordered > axis.high).sum()),
         "marks": [{"name": label, "x": axis.at(t), "text": show(t, "seconds")} for label, t in marks],
         "speed": show(tokens / total, "tokens_per_second") if tokens and total > 0 else "",
@@ -112,7 +112,7 @@ def curves(card: AdapterCard) -> View | None:
             for name, points in drawn
         ],
         "x_ticks": x.ticks("plain"),
-        "y_ticks": [{**tick, "y": round(100 - tick["x"], 2)} for tick in y.ticks("plain")],
+        "y_ticks": [{**mark, "y": round(100 - mark["x"], 2)} for mark in y.ticks("plain")],
     }
 
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from evalgate.core.data import Example, TaskSpec
 from evalgate.report.index import Index
-from evalgate.report.words import cut, one_line, show
+from evalgate.report.words import clean, cut, one_line, show
 
 View = dict[str, Any]
 FieldState = Literal["same", "wrong", "type", "missing", "extra"]
-TEXT_LIMIT = 1200
+TEXT_LIMIT = 900
 MAX_DIFF_WORDS = 600
 MAX_FIELDS = 40
 # Differences below this are rounding, not change.
@@ -63,8 +63,8 @@ def word_diff(reference: str, text: str) -> list[tuple[str, str]]:
     """Runs of words as (`same` | `gained` | `lost`, text): what a text adds to and leaves out of the reference."""
     before, after = reference.split()[:MAX_DIFF_WORDS], text.split()[:MAX_DIFF_WORDS]
     runs: list[tuple[str, str]] = []
-    folded = [[word.casefold() for word in words] for words in (before, after)]
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *folded, autojunk=False).get_opcodes():
+    left, right = ([word.casefold() for word in words] for words in (before, after))
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal":
             runs.append(("same", " ".join(after[j1:j2])))
             continue
@@ -141,7 +141,7 @@ def card(index: Index, task: TaskSpec, candidate: str, delta: float, example: Ex
     columns = [_column(index, task, s, reference, example) for s in systems]
     outputs = [column["output"] for column in columns]
     return {
-        "id": example.id,
+        "id": clean(example.id),
         "delta": show(delta, "points"),
         "title": one_line(input_text(example)),
         "inputs": [(name, cut(text, TEXT_LIMIT)) for name, text in input_fields(example)],
@@ -184,7 +184,7 @@ def task_changes(index: Index, task: TaskSpec, n_cards: int) -> View:
             }
         )
     return {
-        "name": task.name,
+        "name": clean(task.name),
         "kind": task.kind,
         "metric": index.item_metric[task.name],
         "best": index.best[task.name],
@@ -218,9 +218,11 @@ def _matrix(system: str, count: Counter[tuple[str, str]], labels: list[str], bes
             for c in columns
         ]
         rows.append({"true": true, "cells": cells, "support": support, "recall": _share(count[true, true], support)})
-    precision = [_share(count[c, c], sum(count[t, c] for t in labels)) for c in columns]
+    # An answer that is no label is no class, so its column has no precision.
+    precision = [_share(count[c, c], sum(count[t, c] for t in labels)) if c in labels else "" for c in columns]
     return {"system": system, "columns": columns, "rows": rows, "precision": precision, "is_best": system == best}
 
 
 def _share(part: int, whole: int) -> str:
-    return show(part / whole if whole else None, "fraction")
+    # Whole percent: a label seldom has a hundred examples.
+    return f"{100 * part / whole:.0f}%" if whole else "n/a"

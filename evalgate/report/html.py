@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evalgate.report.payload import embedded
 from evalgate.report.view import build_view
@@ -19,24 +19,30 @@ from evalgate.store import RunData
 TEMPLATES = ("report.html.j2", "macros.html.j2", "evidence.html.j2")
 
 
+# A page of up to `payload.USUAL_ANSWERS` answers stays below this, in bytes; larger runs grow in proportion.
+PAGE_LIMIT = 980_000
+# `clean` leaves no such character in a page, so nothing else can stand where the data goes.
+PLACE = "\x00"
+
+
 def render_html(data: RunData) -> str:
     """One self-contained page; valid UTF-8 whatever the outputs hold."""
     view = build_view(data)
-    payload, text_limit = embedded(view.pop("index"))
-    style, script = _source("style.css"), _source("app.js")
-    return (
+    index = view.pop("index")
+    style, script = _source("style.css"), _source("compare.js") + _source("app.js")
+    page = (
         _environment()
         .get_template("report.html.j2")
         .render(
             **view,
             policy=policy(style, script),
-            # These three are the program's own text; the payload has no `<`, `>` or `&` left.
+            # The program's own text, and a place for the payload, which holds no `<`, `>` or `&`.
             style=Markup(style),
             script=Markup(script),
-            payload=Markup(payload),
-            text_limit=text_limit,
+            payload=Markup(PLACE),
         )
     )
+    return page.replace(PLACE, embedded(index, PAGE_LIMIT - len(page.encode())))
 
 
 def policy(style: str, script: str) -> str:
@@ -59,9 +65,15 @@ def _finalize(value: Any) -> Any:
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def breakable(name: str) -> Markup:
+    """A dotted name that may break after `.` and `_`, so that a phone does not cut it inside a word."""
+    safe = str(escape(clean(name)))
+    return Markup(safe.replace(".", ".<wbr>").replace("_", "_<wbr>"))
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=DictLoader({name: _source(name) for name in TEMPLATES}),
         autoescape=True,
         finalize=_finalize,
@@ -69,3 +81,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
+    return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from math import isfinite
 from typing import Any
 
 from evalgate.core.data import Example, TaskSpec
@@ -14,9 +15,10 @@ from evalgate.report.words import clean, cut
 
 # Plain JSON opens in every browser and can be read in the source; gzip starts where it would weigh.
 PLAIN_LIMIT = 250_000
-# A page under 1 MB, less the server-rendered sections.
-PACKED_LIMIT = 640_000
-TEXT_LIMITS = (8000, 3000, 1500, 900, 600, 400, 250, 150, 80)
+# 2,000 examples x 6 systems.
+USUAL_ANSWERS = 12_000
+TEXT_LIMITS = (8000, 3000, 1500, 900, 600, 400, 250, 150, 80, 40, 20)
+SAMPLE_ROWS = 400
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -25,25 +27,38 @@ def script_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
 
 
-def embedded(index: Index) -> tuple[str, int]:
-    """The data as the text of a JSON script element, and the longest text kept in it, in characters.
+def embedded(index: Index, room: int) -> str:
+    """The data as the text of a JSON script element of at most `room` bytes, more for more answers than usual.
 
     Texts are cut (visibly) only as far as the size demands.
     """
+    examples = [(at, task, e) for at, task in enumerate(index.tasks) for e in index.examples(task.name)]
+    budget = room * max(1.0, len(examples) * len(index.systems) / USUAL_ANSWERS)
+    step = max(1, len(examples) // SAMPLE_ROWS)
+    packed = ""
     for limit in TEXT_LIMITS:
+        # A sample tells in a fraction of the time which limits are hopeless.
+        sample = _pack(script_json([_row(index, at, task, e, limit) for at, task, e in examples[::step]]))
+        if step > 1 and len(sample) * step > budget * 1.1 and limit != TEXT_LIMITS[-1]:
+            continue
         data = script_json(build(index, limit))
-        if len(data) <= PLAIN_LIMIT:
-            return data, limit
-        # mtime 0: the same run gives the same bytes.
-        packed = base64.b64encode(gzip.compress(data.encode(), 9, mtime=0)).decode()
-        if len(packed) <= PACKED_LIMIT:
+        if len(data) <= PLAIN_LIMIT and len(data.encode()) <= budget:
+            return data
+        packed = script_json({"gzip": _pack(data)})
+        if len(packed) <= budget:
             break
-    return script_json({"gzip": packed}), limit
+    return packed
+
+
+def _pack(text: str) -> str:
+    # mtime 0: the same run gives the same bytes.
+    return base64.b64encode(gzip.compress(text.encode(), 7, mtime=0)).decode()
 
 
 def build(index: Index, limit: int) -> dict[str, Any]:
     """Everything that the page's script reads; positions instead of names wherever a name would repeat."""
     return {
+        "limit": limit,
         "systems": [clean(s) for s in index.systems],
         "candidates": [index.systems.index(c) for c in index.data.run.candidates],
         "tasks": [
@@ -86,7 +101,7 @@ def _answer(index: Index, system: str, task: str, example_id: str, limit: int) -
     output = prediction.output if prediction else None
     row = [
         None if output is None else cut(output, limit),
-        None if value is None or value != value else round(value, 4),
+        round(value, 4) if value is not None and isfinite(value) else None,
         clean(index.failure(system, task, example_id)),
         clean(pair[1]) if pair else "",
         [clean(c) for c in prediction.context_ids] if prediction else [],

@@ -15,9 +15,9 @@ from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
 HEADLINES = {"ship": "Ship", "keep_baseline": "Keep the baseline", "inconclusive": "Cannot tell yet"}
-STATES = {"ship": "pass", "keep_baseline": "fail", "inconclusive": "inconclusive"}
+STATES = {"ship": "pass", "keep_baseline": "keep", "inconclusive": "inconclusive"}
 # Changed examples that are laid out without the browser, a task, candidate and direction; the browser has all.
-CARDS = 4
+CARDS = 3
 
 
 def build_view(data: RunData) -> View:
@@ -67,16 +67,25 @@ def _facts(data: RunData) -> list[str]:
     assert data.decision is not None
     facts = []
     for candidate in data.run.candidates:
-        count = Counter(v.outcome for v in data.decision.verdicts if v.candidate in (candidate, "") and v.required)
+        count: Counter[str] = Counter(
+            v.outcome for v in data.decision.verdicts if v.candidate in (candidate, "") and v.required
+        )
         parts = [f"{count[o]} {word}" for o, word in (("pass", "passed"), ("fail", "failed")) if count[o]]
         parts += [f"{count['inconclusive']} inconclusive"] if count["inconclusive"] else []
         facts.append(f"{candidate}: {', '.join(parts) or 'no verdicts'} of {sum(count.values())} required gates")
-    needed = [v.needed_n for v in data.decision.verdicts if v.outcome == "inconclusive" and v.required and v.needed_n]
-    if needed and data.decision.outcome == "inconclusive":
-        facts.append(f"About {max(needed):,} examples in all would settle the open gates, if the effect is as seen")
+    facts += [
+        f"{v.gate} for {v.candidate}: about {v.needed_n:,} {_items(v.gate, data)} in all would settle it; {v.n:,} now"
+        for v in data.decision.verdicts
+        if v.outcome == "inconclusive" and v.required and v.needed_n and data.decision.outcome == "inconclusive"
+    ]
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
     return facts
+
+
+def _items(gate: str, data: RunData) -> str:
+    timed = {g.name for g in data.run.gates if words.gate_scale(g) == "ratio"}
+    return "pairs of calls" if gate in timed else "examples"
 
 
 def gates_view(data: RunData) -> View:
@@ -110,7 +119,7 @@ def _gate_row(name: str, gate: GateSpec | None, found: list[tuple[str, Verdict |
         "metric": gate.metric if gate else "",
         "rule": words.gate_rule(gate) if gate else "",
         "required": gate.required if gate else True,
-        "what": {"points": "difference in percentage points (pp)", "ratio": "ratio"}.get(scale, "rate"),
+        "what": {"points": "difference in percentage points", "ratio": "ratio"}.get(scale, "rate"),
         "cells": cells,
         "plot": plot,
     }
@@ -155,7 +164,7 @@ def scores_view(data: RunData) -> View:
         }
         better = next((s.better for s in found if s), "higher")
         best = (max if better == "higher" else min)(values.values()) if values else None
-        scale = words.metric_scale(metric)
+        scale = words.metric_scale(task, metric)
         cells = []
         for name, score in zip(systems, found, strict=True):
             e = score.estimate if score else None
@@ -265,6 +274,15 @@ def unscored_view(index: Index) -> list[View]:
 
 
 def change_table(data: RunData) -> dict[tuple[str, str], View]:
-    """Improvement and regression counts by (candidate, task), for short reports."""
+    """Improvement and regression counts by (candidate, `task.metric`), for short reports.
+
+    Only for the metric that was compared item by item, and for the primary one that it stands for.
+    """
     index = Index(data)
-    return {(c, t.name): change_counts(index, t.name, c) for c in data.run.candidates for t in index.tasks}
+    return {
+        (c, f"{t.name}.{metric}"): change_counts(index, t.name, c)
+        for c in data.run.candidates
+        for t in index.tasks
+        if t.metrics
+        for metric in {index.item_metric[t.name], t.primary}
+    }

@@ -18,7 +18,7 @@ RULE_WORDS = {
     "at_least": "at least",
     "at_most": "at most",
     "better_than_baselines": "better than every baseline",
-    "not_worse_than_baseline": "not worse than the best baseline",
+    "not_worse_than_baseline": "not worse than the baseline",
 }
 
 
@@ -56,12 +56,12 @@ def show(value: float | None, scale: Scale) -> str:
         return "n/a"
     match scale:
         case "fraction":
-            return f"{value * 100:.1f} %"
+            return f"{value * 100:.1f}%"
         case "points":
             # A minus sign, not a hyphen, and no sign on what rounds to nothing.
             text = f"{abs(value) * 100:.1f}"
             sign = "" if float(text) == 0 else "+" if value > 0 else "−"
-            return f"{sign}{text} pp"
+            return f"{sign}{text} points"
         case "ratio":
             return f"× {value:.2f}"
         case "seconds":
@@ -74,30 +74,51 @@ def show(value: float | None, scale: Scale) -> str:
             return f"{value:,.3g}"
 
 
+def amount(value: float | None, scale: Scale) -> str:
+    """A setting that a person wrote, without needless decimals: `97%`, `2.5 points`."""
+    if value is None:
+        return "n/a"
+    return f"{100 * value:.4g}{'%' if scale == 'fraction' else ' points'}"
+
+
 def bare(value: float, scale: Scale) -> str:
-    """A number without its unit, for the low end of an interval."""
-    return show(value, scale).removesuffix(" %").removesuffix(" pp").removesuffix(" ms").removesuffix(" s")
+    """A number without its unit, where the unit stands beside it."""
+    text = show(value, scale)
+    for unit in ("%", " points", " ms", " s", " tok/s"):
+        text = text.removesuffix(unit)
+    return text.removeprefix("× ")
+
+
+def tick(value: float, scale: Scale) -> str:
+    """A round number for an axis, as short as it can be."""
+    if scale in ("fraction", "points"):
+        sign = "−" if value < -1e-12 else "+" if value > 1e-12 and scale == "points" else ""
+        return f"{sign}{abs(value) * 100:.3g}" + ("%" if scale == "fraction" else "")
+    return f"×{value:.3g}" if scale == "ratio" else show(value, scale)
 
 
 def interval(estimate: Estimate, scale: Scale) -> str:
-    """`low to high`, the unit once where both ends share it."""
-    low, high = show(estimate.low, scale), show(estimate.high, scale)
-    same_unit = low.rpartition(" ")[2] == high.rpartition(" ")[2]
-    return f"{bare(estimate.low, scale) if same_unit else low} to {high}"
+    """`low to high`, with a unit where it is not plain from the value beside it."""
+    low, high = estimate.low, estimate.high
+    if scale in ("points", "ratio"):
+        return f"{bare(low, scale)} to {bare(high, scale)}"
+    # 900 ms and 1.10 s do not share their unit.
+    shared = scale != "seconds" or (abs(low) < 1) == (abs(high) < 1)
+    return f"{bare(low, scale) if shared else show(low, scale)} to {show(high, scale)}"
 
 
 def counted(estimate: Estimate) -> str:
     """Sample size, level, method and what was not scored, in words."""
     clusters = f" in {estimate.n_clusters:,} clusters" if estimate.n_clusters else ""
     unscored = f", {estimate.n_unscored:,} unscored" if estimate.n_unscored else ""
-    return f"n = {estimate.n:,}{clusters}{unscored}; {show(estimate.level, 'fraction')} interval, {estimate.method}"
+    return f"n = {estimate.n:,}{clusters}{unscored}; {100 * estimate.level:.4g}% interval, {estimate.method}"
 
 
-def metric_scale(metric: str) -> Scale:
+def metric_scale(task: str, metric: str) -> Scale:
     """The unit of a metric's own value, told by its name (units stand in names)."""
     if "tokens_per_second" in metric:
         return "tokens_per_second"
-    if metric.startswith("latency") or metric.endswith("_s"):
+    if task == "latency" or metric.startswith("latency") or metric.endswith("_s"):
         return "seconds"
     if metric.endswith("_usd") or metric.startswith("cost"):
         return "usd"
@@ -106,7 +127,7 @@ def metric_scale(metric: str) -> Scale:
 
 def gate_scale(gate: GateSpec) -> Scale:
     """The unit of what a gate judges: a rate, a difference in points, or a ratio of times."""
-    if gate.metric_name.startswith(("latency", "cost")):
+    if gate.task == "latency" or gate.metric_name.startswith(("latency", "cost")):
         return "ratio"
     return "fraction" if gate.rule in ("at_least", "at_most") else "points"
 
@@ -127,9 +148,9 @@ def gate_rule(gate: GateSpec) -> str:
     """What a gate asks for, in words."""
     words, scale = RULE_WORDS[gate.rule], gate_scale(gate)
     if scale == "ratio":
-        return f"at most {show(gate_lines(gate)[0][0], scale)} the best baseline's"
+        return f"at most {show(gate_lines(gate)[0][0], scale)} the baseline's"
     if gate.rule in ("at_least", "at_most"):
-        return f"{words} {show(gate.limit, scale)}"
+        return f"{words} {amount(gate.limit, scale)}"
     if gate.rule == "better_than_baselines":
-        return f"{words}, by {show(gate.min_gain, 'points')} or more" if gate.min_gain else words
-    return f"{words}, drop of at most {show(gate.margin, 'points').lstrip('+')}" if gate.margin else words
+        return f"{words}, by {amount(gate.min_gain, 'points')} or more" if gate.min_gain else words
+    return f"{words}, drop of at most {amount(gate.margin, 'points')}" if gate.margin else words

@@ -117,8 +117,8 @@ class TangoTest:
         lost_rate = (root - linear) / (4 * n)
         variance = n * (2 * lost_rate + limit * (1 - limit))
         distance = b - c - n * limit
-        if variance <= NO_SPREAD:
-            return 0.0 if distance == 0 else math.copysign(math.inf, distance)
+        if variance <= NO_SPREAD:  # nothing changed and the limit is 0, or the limit is -1 or 1
+            return 0.0 if abs(distance) <= 1e-9 else math.copysign(math.inf, distance)
         return distance / math.sqrt(variance)
 
     def p_above(self, limit: float) -> float:

@@ -1,10 +1,10 @@
-"""How many examples: from the spread of one example's difference and a declared effect, never from an observed effect."""
+"""How many examples: from the spread of one difference and a declared effect, never from an observed effect."""
 
 from __future__ import annotations
 
 import math
 
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 LARGEST_N = 1_000_000_000
 
@@ -54,6 +54,14 @@ def no_flip_n(margin: float, alpha: float) -> int:
     """The least n at which Tango's test can show a drop below `margin`, even if not one answer changes."""
     z = z_of(alpha)
     return math.ceil(z * z * (1 - margin) / margin - 1e-9)
+
+
+def futility_alpha(alpha: float) -> float:
+    """The level at which a look at half of the examples may stop with a fail: 0.0056 for alpha 0.05.
+
+    What O'Brien-Fleming spending has spent by then; a pass is never given early. Source: Lan and DeMets 1983.
+    """
+    return 2 * float(ndtr(-z_of(alpha / 2) * math.sqrt(2)))
 
 
 def detectable_effect(sd: float, n: int, *, alpha: float, power: float) -> float:

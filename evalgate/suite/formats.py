@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +23,10 @@ _ID = re.compile(rb'"id"\s*:\s*"([^"\\]+)"')
 def read_examples(path: Path, task: TaskSpec, schema: Schema | None = None) -> tuple[Example, ...]:
     """One split of a task, in file order; the example at index i stands on line i + 1.
 
-    A classification row needs a label, and references, if any, must be that label. Summaries, answers and extractions need
-    a reference; an extraction's must be a JSON object that fits `schema`. Errors: see `docs/errors.md`, from `no-such-file`
-    to `bad-reference`.
+    A classification row needs a label, and references, if any, must be that label. Summaries, answers and extractions
+    need a reference; an extraction's must be JSON that fits `schema`. Raises `no-such-file`, `empty-split`, `not-utf8`,
+    `not-json`, `unknown-field`, `missing-field`, `wrong-type`, `duplicate-id`, `label-mismatch`, `missing-reference` or
+    `bad-reference` for the first faulty line.
     """
     examples = _read(path, Example, f"task '{task.name}'")
     validator = _validator(schema) if schema and task.kind == "extraction" else None
@@ -49,12 +51,12 @@ def read_schema(path: Path) -> Schema:
         schema = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         jsonschema.Draft202012Validator.check_schema(schema)
     except FileNotFoundError:
-        _fault("no-such-file", "the JSON schema is not there", str(path), f"restore it: `git checkout {path}`")
+        _fault("the JSON schema is not there", str(path), f"restore it: `git checkout {path}`", code="no-such-file")
     except msgspec.DecodeError as error:
-        _fault("bad-schema", f"the JSON schema is not a JSON object: {error}", str(path), "correct the file")
+        _fault(f"the JSON schema is not a JSON object: {error}", str(path), "correct the file", code="bad-schema")
     except jsonschema.SchemaError as error:
         place = error.json_path
-        _fault("bad-schema", f"this is not a JSON schema: {place}: {error.message}", str(path), "correct the file")
+        _fault(f"this is not a JSON schema: {place}: {error.message}", str(path), "correct the file", code="bad-schema")
     return schema
 
 
@@ -72,7 +74,7 @@ def _read(path: Path, kind: type[R], what: str) -> tuple[R, ...]:
         if record.id in seen:
             place = place_of(path, line, record.id)
             text = f"the id '{record.id}' stands twice, first on line {seen[record.id]}"
-            _fault("duplicate-id", text, place, "give each row an id of its own, or delete the copy")
+            _fault(text, place, "give each row an id of its own, or delete the copy", code="duplicate-id")
         seen[record.id] = line
         records.append(record)
     return tuple(records)
@@ -84,11 +86,11 @@ def _lines(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
         data = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         fix = f"restore it with `git checkout {path}`, or correct the path or `splits` in suite.yaml"
-        _fault("no-such-file", f"a file of {what} is not there", str(path), fix)
+        _fault(f"a file of {what} is not there", str(path), fix, code="no-such-file")
     data = data.removeprefix(b"\xef\xbb\xbf").rstrip()
     if not data:
         fix = "add examples (one JSON object a line), or take the split out of `splits` in suite.yaml"
-        _fault("empty-split", f"{path.name} of {what} has no rows", str(path), fix)
+        _fault(f"{path.name} of {what} has no rows", str(path), fix, code="empty-split")
     yield from enumerate(data.split(b"\n"), 1)
 
 
@@ -99,49 +101,57 @@ def _object(path: Path, line: int, raw: bytes) -> dict[str, Any]:
         raw.decode()
     except UnicodeDecodeError as error:
         text = f"line {line} is not UTF-8 text (byte {error.start + 1} of the line)"
-        _fault("not-utf8", text, place, "save the file as UTF-8")
+        _fault(text, place, "save the file as UTF-8", code="not-utf8")
     fix = f"correct line {line}: each line is one JSON object"
     try:
         row = msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         text = str(error).removeprefix("JSON is malformed: ")
-        _fault("not-json", f"line {line} is not JSON: {text}" if raw.strip() else f"line {line} is empty", place, fix)
+        _fault(
+            f"line {line} is not JSON: {text}" if raw.strip() else f"line {line} is empty", place, fix, code="not-json"
+        )
     if not isinstance(row, dict):
-        _fault("not-json", f"line {line} is JSON, but not an object", place, fix)
+        _fault(f"line {line} is JSON, but not an object", place, fix, code="not-json")
     return row
+
+
+# Resolving a record's annotations takes msgspec half a millisecond: once for a type, not once for a row.
+_fields = functools.cache(msgspec.structs.fields)
 
 
 def _record(path: Path, line: int, row: dict[str, Any], kind: type[R]) -> R:
     identity = row.get("id") if isinstance(row.get("id"), str) else None
     place = place_of(path, line, identity)
-    fields = msgspec.structs.fields(kind)
+    fields = _fields(kind)
     names = [field.name for field in fields]
     for unknown in row.keys() - set(names):
         near = difflib.get_close_matches(unknown, names, n=1)
         meant = f"; did you mean '{near[0]}'?" if near else ""
         fix = f"rename or delete it; a row may have: {', '.join(names)}"
-        _fault("unknown-field", f"unknown field '{unknown}'{meant}", place, fix)
+        _fault(f"unknown field '{unknown}'{meant}", place, fix, code="unknown-field")
     for field in fields:
         if field.required and not row.get(field.name):
             state = "is empty" if field.name in row else "is missing"
-            _fault("missing-field", f"the field '{field.name}' {state}", place, f"give line {line} its '{field.name}'")
+            _fault(
+                f"the field '{field.name}' {state}", place, f"give line {line} its '{field.name}'", code="missing-field"
+            )
     try:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
-        _fault("wrong-type", str(error).replace("`", "'"), place, f"correct that field on line {line}")
+        _fault(str(error).replace("`", "'"), place, f"correct that field on line {line}", code="wrong-type")
 
 
 def _check_answer(path: Path, line: int, example: Example, task: TaskSpec) -> None:
     place = place_of(path, line, example.id)
     if task.kind == "classification":
         if not example.label:
-            _fault("missing-field", "a classification row needs a 'label'", place, f"give line {line} its 'label'")
+            _fault("a classification row needs a 'label'", place, f"give line {line} its 'label'", code="missing-field")
         if any(reference != example.label for reference in example.references):
             text = f"the label '{example.label}' and the references {list(example.references)} disagree"
-            _fault("label-mismatch", text, place, "make them equal, or leave out 'references'")
+            _fault(text, place, "make them equal, or leave out 'references'", code="label-mismatch")
     elif task.kind in _NEEDS_REFERENCE and not any(reference.strip() for reference in example.references):
         text = f"a {task.kind} row needs a reference, this one has none"
-        _fault("missing-reference", text, place, f"give line {line} a text in 'references', or delete the row")
+        _fault(text, place, f"give line {line} a text in 'references', or delete the row", code="missing-reference")
 
 
 def _validator(schema: Schema) -> Any:
@@ -155,12 +165,14 @@ def _check_json(path: Path, line: int, example: Example, reference: str, validat
     try:
         value = msgspec.json.decode(reference)
     except msgspec.DecodeError as error:
-        _fault("bad-reference", f"the reference is not JSON: {error}", place, f"correct 'references' on line {line}")
+        _fault(
+            f"the reference is not JSON: {error}", place, f"correct 'references' on line {line}", code="bad-reference"
+        )
     fault = next(iter(validator.iter_errors(value)), None)
     if fault:
         text = f"the reference does not fit the schema: {fault.json_path}: {fault.message}"
-        _fault("bad-reference", text, place, f"correct 'references' on line {line}, or the schema")
+        _fault(text, place, f"correct 'references' on line {line}, or the schema", code="bad-reference")
 
 
-def _fault(code: str, what: str, where: str, fix: str) -> NoReturn:
+def _fault(what: str, where: str, fix: str, *, code: str) -> NoReturn:
     raise EvalgateError(what, code=code, fix=fix, where=where)

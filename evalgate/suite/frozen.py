@@ -45,8 +45,8 @@ def verify(folder: Path, spec: SuiteSpec) -> Suite:
 def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False) -> Lock:
     """Write `suite.lock` for the present state.
 
-    A changed suite needs `bump` (`already-frozen`), which raises `version` in suite.yaml unless its author did so. A suite
-    that equals its lock is left alone.
+    A changed suite needs `bump` (`already-frozen`), which raises `version` in suite.yaml unless its author did so. A
+    suite that equals its lock is left alone.
     """
     tasks = {task.name: _load_task(folder, task, ALL_SPLITS) for task in spec.tasks}
     old = read_lock(folder)
@@ -67,6 +67,15 @@ def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False) -> Lock:
             lock = make_lock(spec, lock.files, lock.documents)
     write_record(folder / LOCK_FILE, lock)
     return lock
+
+
+def input_fields(suite: Suite) -> dict[str, set[str]]:
+    """The input fields that every loaded example of a task has: what its templates may use."""
+    fields: dict[str, set[str]] = {}
+    for name, task in suite.tasks.items():
+        each = [set(example.inputs) for examples in task.splits.values() for example in examples]
+        fields[name] = set.intersection(*each) if each else set()
+    return fields
 
 
 def read_lock(folder: Path) -> Lock | None:

@@ -59,12 +59,12 @@ def lock_split(examples: tuple[Example, ...]) -> SplitLock:
 
 
 def lock_policy(spec: SuiteSpec) -> dict[str, str]:
-    """Short digests of every gate and of every setting that decides how a task is judged; not the model, not the prose."""
+    """Short digests of every gate and every setting that decides how a task is judged; not the model, not the prose."""
     policy = {f"gate '{gate.name}'": gate for gate in spec.gates}
     parts: dict[str, object] = {
         **policy,
-        "the capability settings": spec.capability,
-        "the latency settings": spec.latency,
+        "the `capability` section": spec.capability,
+        "the `latency` section": spec.latency,
     }
     parts |= {f"task '{task.name}'": task for task in spec.tasks}
     return {name: short(digest_of(part)) for name, part in parts.items() if part is not None}

@@ -96,12 +96,13 @@ def prepare(
     template = _environment().from_string(prompt.template)
     by_id = {e.id: e for e in task.splits.get("train", ())}
     shots = [_fields(by_id[s]) | {"answer": answer_of(by_id[s])} for s in prompt.shots]
+    labels = sorted({e.label for rows in task.splits.values() for e in rows if e.label is not None})
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
         found = retriever.search([query_of(e) for e in examples], prompt.retrieve)
     prepared = []
     for example, passages in zip(examples, found, strict=True):
-        values = _fields(example) | {"shots": shots, "passages": passages, "schema": task.schema}
+        values = _fields(example) | {"shots": shots, "passages": passages, "schema": task.schema, "labels": labels}
         text = _render(template, values, system, example)
         request = Request(messages=(Message(role="user", content=text),), sampling=prompt.sampling)
         prepared.append(
@@ -135,5 +136,5 @@ def _render(template: Any, values: dict[str, Any], system: SystemSpec, example: 
         raise UsageError(
             f"the template of system '{system.name}' cannot be rendered for example '{example.id}': {error}",
             code="bad-template",
-            fix=f"use the example's fields {sorted(example.inputs)} and `shots`, `passages`, `schema`",
+            fix=f"use the example's fields {sorted(example.inputs)} and `shots`, `passages`, `schema`, `labels`",
         ) from error

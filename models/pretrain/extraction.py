@@ -10,7 +10,33 @@ from models.pretrain.grammar import capital, expand, pick
 from models.pretrain.records import RECORDS, Field, Record
 from models.pretrain.sample import Sample, one
 
-_LOWER = frozenset("The It We There My Please On At By A An This He She From You Most Card To Our Write Age Level Enough Start".split())
+_LOWER = frozenset(
+    (
+        "The",
+        "It",
+        "We",
+        "There",
+        "My",
+        "Please",
+        "On",
+        "At",
+        "By",
+        "A",
+        "An",
+        "This",
+        "From",
+        "You",
+        "Most",
+        "Card",
+        "To",
+        "Our",
+        "Write",
+        "Age",
+        "Level",
+        "Enough",
+        "Start",
+    )
+)
 
 Value = str | int | bool | None
 
@@ -63,7 +89,9 @@ def make_note(rng: Random, plan: Plan) -> tuple[str, dict[str, Value]]:
     if rng.random() < 0.6:
         rng.shuffle(sentences)
     if rng.random() < 0.25:
-        sentences.append(rng.choice(("Thank you!", "Best wishes.", "See you soon.", "Thanks.", "Have a nice day.", "That is all.")))
+        sentences.append(
+            rng.choice(("Thank you!", "Best wishes.", "See you soon.", "Thanks.", "Have a nice day.", "That is all."))
+        )
     start = rng.choice(plan.record.openings) + " " if rng.random() < 0.75 else ""
     body = " ".join(capital(sentence) for sentence in sentences)
     if start.endswith(", ") and body.split(" ", 1)[0] in _LOWER:
@@ -71,7 +99,7 @@ def make_note(rng: Random, plan: Plan) -> tuple[str, dict[str, Value]]:
     return start + body, values
 
 
-def dumps(rng: Random, values: dict[str, Value], style: str) -> str:
+def dumps(values: dict[str, Value], style: str) -> str:
     """The object as JSON in one of the styles plain, tight, pretty, fenced."""
     if style == "tight":
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
@@ -98,38 +126,69 @@ def describe(rng: Random, plan: Plan, style: str) -> str:
     detail = "\n".join(f"- {name}: {_type(field)}" for name, field in plan.fields)
     inline = ", ".join(f"{name} ({_type(field)})" for name, field in plan.fields)
     blank = json.dumps(dict.fromkeys(names, "..."))
-    null = rng.choice((" Use null if something is missing.", " Missing values are null.", " Write null for what the text does not say."))
+    null = rng.choice(
+        (
+            " Use null if something is missing.",
+            " Missing values are null.",
+            " Write null for what the text does not say.",
+        )
+    )
     tail = null if rng.random() < 0.75 else ""
     if style == "fenced":
         tail += " Put it in a json code block."
     elif style == "pretty":
         tail += " Indent it by two spaces."
-    return rng.choice((
-        f"Extract these fields as JSON: {', '.join(names)}.{tail}", f"Return a JSON object with the fields {inline}.{tail}",
-        f"Read the {plan.record.name} and fill this form as JSON.{tail}\n{detail}", f"Turn the text into JSON like {blank}.{tail}",
-        f"JSON schema: {_schema(plan)}\nGive one object that fits the schema.{tail}", f"Fields:\n{detail}\nAnswer with JSON only.{tail}",
-        f"Make JSON with the keys {', '.join(names)} from the note.{tail}", f"Find {', '.join(names)} in the text. Output JSON.{tail}",
-        f"You read notes about a {plan.record.name}. Write one JSON object with: {inline}.{tail}",
-        f"Get the data out of the text below. Keys: {', '.join(names)}. Only JSON.{tail}", f"Schema: {_schema(plan)}{tail}",
-    ))
+    return rng.choice(
+        (
+            f"Extract these fields as JSON: {', '.join(names)}.{tail}",
+            f"Return a JSON object with the fields {inline}.{tail}",
+            f"Read the {plan.record.name} and fill this form as JSON.{tail}\n{detail}",
+            f"Turn the text into JSON like {blank}.{tail}",
+            f"JSON schema: {_schema(plan)}\nGive one object that fits the schema.{tail}",
+            f"Fields:\n{detail}\nAnswer with JSON only.{tail}",
+            f"Make JSON with the keys {', '.join(names)} from the note.{tail}",
+            f"Find {', '.join(names)} in the text. Output JSON.{tail}",
+            f"You read notes about a {plan.record.name}. Write one JSON object with: {inline}.{tail}",
+            f"Get the data out of the text below. Keys: {', '.join(names)}. Only JSON.{tail}",
+            f"Schema: {_schema(plan)}{tail}",
+        )
+    )
 
 
-_LAYOUTS = (("Text: {x}\nJSON:", "\n\n"), ("Input: {x}\nOutput:", "\n\n"), ("Note: {x}\nObject:", "\n\n"), ("{x}\n=>", "\n\n"),
-            ("Message: {x}\nJSON:", "\n\n"), ("Message:\n{x}\nFields:", "\n\n"), ("Q: {x}\nA:", "\n"), ("Record: {x}\nData:", "\n---\n"),
-            ("Text:\n{x}\n\nAnswer:", "\n\n"), ("{x}\nResult:", "\n\n"))
+_LAYOUTS = (
+    ("Text: {x}\nJSON:", "\n\n"),
+    ("Input: {x}\nOutput:", "\n\n"),
+    ("Note: {x}\nObject:", "\n\n"),
+    ("{x}\n=>", "\n\n"),
+    ("Message: {x}\nJSON:", "\n\n"),
+    ("Message:\n{x}\nFields:", "\n\n"),
+    ("Q: {x}\nA:", "\n"),
+    ("Record: {x}\nData:", "\n---\n"),
+    ("Text:\n{x}\n\nAnswer:", "\n\n"),
+    ("{x}\nResult:", "\n\n"),
+)
 
 
 def _extract(rng: Random) -> Sample:
     plan = make_plan(rng)
     style = rng.choices(("plain", "tight", "pretty", "fenced"), (76, 8, 9, 7))[0]
     notes = [make_note(rng, plan) for _ in range(1 + rng.choice((0, 0, 0, 1, 2, 2, 3, 4)))]
-    pairs = [(text, dumps(rng, values, style)) for text, values in notes]
+    pairs = [(text, dumps(values, style)) for text, values in notes]
     order = describe(rng, plan, style)
     if len(pairs) > 1 and rng.random() < 0.25:
-        order = rng.choice(("Do the same for the last text.", "Follow the examples.", "Text to JSON.", "Extract the data as JSON."))
+        order = rng.choice(
+            (
+                "Do the same for the last text.",
+                "Follow the examples.",
+                "Text to JSON.",
+                "Extract the data as JSON.",
+            )
+        )
     text, answer = pairs[-1]
     if len(pairs) == 1 and rng.random() < 0.6:
-        content = rng.choice((f"{order}\n\n{text}", f"{order}\n\nText: {text}", f"{text}\n\n{order}", f"{order}\n\"{text}\""))
+        content = rng.choice(
+            (f"{order}\n\n{text}", f"{order}\n\nText: {text}", f"{text}\n\n{order}", f'{order}\n"{text}"')
+        )
         return one("extraction", content, answer)
     if rng.random() < 0.15:
         turns = [(f"{order}\n\n{pairs[0][0]}", pairs[0][1]), *pairs[1:]]
@@ -143,12 +202,27 @@ def _field_only(rng: Random) -> Sample:
     """One field asked for by name, or several in turn."""
     plan = make_plan(rng)
     text, values = make_note(rng, plan)
-    known = [(name.replace("_", " "), str(value)) for name, value in values.items() if isinstance(value, str | int)
-             and not isinstance(value, bool)]
+    known = [
+        (name.replace("_", " "), str(value))
+        for name, value in values.items()
+        if isinstance(value, str | int) and not isinstance(value, bool)
+    ]
     if not known:
         return _extract(rng)
-    turns = [(rng.choice((f"What is the {name}?", f"Give the {name}.", f"{capital(name)}?", f"Only the {name}, please.")), value)
-             for name, value in rng.sample(known, min(len(known), rng.choice((1, 1, 2, 3))))]
+    turns = [
+        (
+            rng.choice(
+                (
+                    f"What is the {name}?",
+                    f"Give the {name}.",
+                    f"{capital(name)}?",
+                    f"Only the {name}, please.",
+                )
+            ),
+            value,
+        )
+        for name, value in rng.sample(known, min(len(known), rng.choice((1, 1, 2, 3))))
+    ]
     return Sample("extraction", ((f"{text}\n\n{turns[0][0]}", turns[0][1]), *turns[1:]))
 
 
@@ -159,9 +233,16 @@ def _reverse(rng: Random) -> Sample:
     for name, field in plan.fields:
         values[name], sentence = _state(rng, field)
         sentences.append(capital(sentence))
-    order = rng.choice(("Write this JSON as sentences.", "Turn the object into a short note.", "Say it in plain words.",
-                        "Describe the record in sentences.", f"Write a note about this {plan.record.name}."))
-    return one("extraction", f"{order}\n{dumps(rng, values, 'plain')}", " ".join(sentences))
+    order = rng.choice(
+        (
+            "Write this JSON as sentences.",
+            "Turn the object into a short note.",
+            "Say it in plain words.",
+            "Describe the record in sentences.",
+            f"Write a note about this {plan.record.name}.",
+        )
+    )
+    return one("extraction", f"{order}\n{dumps(values, 'plain')}", " ".join(sentences))
 
 
 def _read_json(rng: Random) -> Sample:
@@ -171,8 +252,10 @@ def _read_json(rng: Random) -> Sample:
     name = rng.choice(list(values))
     value = values[name]
     shown = json.dumps(value) if not isinstance(value, str) else value
-    question = rng.choice((f"What is the value of \"{name}\"?", f"Read the field {name}.", f"{name}?", f"Give me {name}."))
-    return one("extraction", f"{dumps(rng, values, rng.choice(('plain', 'pretty', 'tight')))}\n\n{question}", shown)
+    question = rng.choice(
+        (f'What is the value of "{name}"?', f"Read the field {name}.", f"{name}?", f"Give me {name}.")
+    )
+    return one("extraction", f"{dumps(values, rng.choice(('plain', 'pretty', 'tight')))}\n\n{question}", shown)
 
 
 def make(rng: Random) -> Sample:

@@ -25,9 +25,8 @@ Fact = tuple[Relation, Pair]
 
 def facts_of(subject: str) -> tuple[Fact, ...]:
     """List the facts of one subject, in the order of the tables."""
-    return tuple(
-        (relation, pair) for relation in RELATIONS if relation.subject == subject for pair in relation.pairs
-    )
+    chosen = (relation for relation in RELATIONS if relation.subject == subject)
+    return tuple((relation, pair) for relation in chosen for pair in relation.pairs)
 
 
 def documents(rng: random.Random) -> Iterator[str]:

@@ -129,9 +129,10 @@ WORKPLACE = Relation(
     ),
     confusable=parse_sets("""
         school, university, library, office; hospital, laboratory, university; court, office, university;
-        kitchen, hotel, ship, hospital; farm, garden, forest; bank, office; church, hospital, army; hospital, school;
-        zoo, circus, farm; castle, army, court, church; museum, theatre, castle; laboratory, university, school;
-        theatre, circus; hotel, office, hospital; garage, army; bakery, kitchen; ship, army; ship, mine;
+        kitchen, hotel, ship, hospital; farm, garden, forest; bank, office; church, hospital, army;
+        hospital, school; zoo, circus, farm; castle, army, court, church; museum, theatre, castle;
+        laboratory, university, school; theatre, circus;
+        hotel, office, hospital; garage, army; bakery, kitchen; ship, army; ship, mine;
         court, castle, bank; zoo, forest, museum; library, museum, university; garden, castle, zoo, hotel
     """),
 )

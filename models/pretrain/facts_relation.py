@@ -44,9 +44,8 @@ def parse_inverse(text: str) -> tuple[Pair, ...]:
 
 def parse_sets(text: str) -> tuple[frozenset[str], ...]:
     """Read `a, b, c; d, e` into two sets."""
-    return tuple(
-        frozenset(word.strip() for word in group.split(",")) for group in " ".join(text.split()).split(";")
-    )
+    groups = " ".join(text.split()).split(";")
+    return tuple(frozenset(word.strip() for word in group.split(",")) for group in groups)
 
 
 def capitalised(text: str) -> str:

@@ -1,4 +1,7 @@
-"""A small template language: `{pool}` draws, `{pool1}` draws once, `{^x}` capitalises, `{a:x}` adds an article, `[a|b]` picks."""
+"""A small template language: `{pool}` draws, `{pool1}` draws once, `{^x}` capitalises, `{a:x}` adds a or an.
+
+`[p|q]` picks one of its parts.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,16 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
+from typing import Any
 
-from models.pretrain.words import POOLS
+from models.pretrain.words import CODA, LETTERS, NUCLEUS, NUMBER_WORDS, ONSET, POOLS, SURNAME_END, TOWN_END
 
 Context = dict[str, str]
-
-_ONSET = "b br c ch cl d dr f fl g gr h j k kr l m n p pr qu r s sh st t tr v w z th sk sv gl".split()
-_NUCLEUS = "a e i o u a e o ai ea ou ie au ei".split()
-_CODA = ["", "", "", "n", "r", "l", "s", "m", "nd", "rk", "st", "x", "th", "lm", "rn", "ss", "k"]
-_TOWN_END = "ford ton vik burg stad field by ham bridge dale mere heim port ley holm wick minster haven mouth grove".split()
-_SURNAME_END = "son er man sen ova ez ini ski berg ley ard ström eau idis escu wood well ton".replace("ö", "o").split()
-_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_NUMBER_WORDS = "two three four five six seven eight nine ten eleven twelve".split()
 
 
 def syllable(rng: Random) -> str:
     """One invented syllable."""
-    return rng.choice(_ONSET) + rng.choice(_NUCLEUS) + rng.choice(_CODA)
+    return rng.choice(ONSET) + rng.choice(NUCLEUS) + rng.choice(CODA)
 
 
 def coined(rng: Random) -> str:
@@ -32,12 +28,12 @@ def coined(rng: Random) -> str:
 
 def town(rng: Random) -> str:
     """An invented place name."""
-    return syllable(rng).capitalize() + rng.choice(_TOWN_END)
+    return syllable(rng).capitalize() + rng.choice(TOWN_END)
 
 
 def surname(rng: Random) -> str:
     """An invented family name."""
-    return syllable(rng).capitalize() + rng.choice(_SURNAME_END)
+    return syllable(rng).capitalize() + rng.choice(SURNAME_END)
 
 
 def person(rng: Random) -> str:
@@ -52,7 +48,7 @@ def brand(rng: Random) -> str:
 
 def code(rng: Random) -> str:
     """A reference such as KR-48213, in several shapes."""
-    letters = "".join(rng.choices(_LETTERS, k=rng.choice((1, 2, 2, 3))))
+    letters = "".join(rng.choices(LETTERS, k=rng.choice((1, 2, 2, 3))))
     digits = "".join(rng.choices("0123456789", k=rng.choice((3, 4, 5, 5, 6))))
     shape = rng.random()
     if shape < 0.55:
@@ -80,11 +76,12 @@ def price(rng: Random) -> str:
 
 def clock(rng: Random) -> str:
     """A time of day."""
-    hour, minute = rng.randint(1, 12), rng.choice(("00", "15", "30", "45", "10", "20", "05", "50"))
+    hour, minute = rng.randint(6, 21), rng.choice(("00", "15", "30", "45", "10", "20", "05", "50"))
+    half = "am" if hour < 12 else "pm"
     if rng.random() < 0.4:
-        return f"{hour} {rng.choice(('am', 'pm'))}"
+        return f"{(hour - 1) % 12 + 1} {half}"
     if rng.random() < 0.5:
-        return f"{hour}:{minute} {rng.choice(('am', 'pm'))}"
+        return f"{(hour - 1) % 12 + 1}:{minute} {half}"
     return f"{rng.randint(6, 23)}:{minute}"
 
 
@@ -110,7 +107,13 @@ def date(rng: Random) -> str:
 
 def duration(rng: Random) -> str:
     """A span of time."""
-    amount = rng.choice((str(rng.randint(2, 60)), str(rng.choice((5, 10, 14, 15, 20, 30, 45, 60, 90))), rng.choice(_NUMBER_WORDS)))
+    amount = rng.choice(
+        (
+            str(rng.randint(2, 60)),
+            str(rng.choice((5, 10, 14, 15, 20, 30, 45, 60, 90))),
+            rng.choice(NUMBER_WORDS),
+        )
+    )
     return f"{amount} {rng.choice(('minutes', 'hours', 'days', 'weeks', 'months', 'days', 'years'))}"
 
 
@@ -124,19 +127,50 @@ def phone(rng: Random) -> str:
 def count(rng: Random) -> str:
     """A count, mostly in digits."""
     if rng.random() < 0.15:
-        return rng.choice(_NUMBER_WORDS)
+        return rng.choice(NUMBER_WORDS)
     return str(rng.choice((rng.randint(2, 20), rng.randint(2, 99), rng.randint(100, 999), rng.randint(1000, 9999))))
 
 
 def _title(rng: Random) -> str:
     adj, noun, other = (rng.choice(POOLS[key]).capitalize() for key in ("adj", "noun", "noun"))
-    return rng.choice((f"The {adj} {noun}", f"{noun} and {other}", f"A {adj} {noun}".replace("A O", "An O"), f"{adj} {noun}s",
-                       f"The {noun} of {brand(rng)}", f"The Last {noun}"))
+    return rng.choice(
+        (
+            f"The {adj} {noun}",
+            f"{noun} and {other}",
+            f"A {adj} {noun}".replace("A O", "An O"),
+            f"{adj} {noun}s",
+            f"The {noun} of {brand(rng)}",
+            f"The Last {noun}",
+        )
+    )
 
 
 MAKERS: dict[str, Callable[[Random], str]] = {
-    "town": town, "surname": surname, "person": person, "brand": brand, "coined": coined, "code": code, "price": price,
-    "clock": clock, "hours": hours, "date": date, "duration": duration, "phone": phone, "count": count, "title": _title,
+    "town": town,
+    "surname": surname,
+    "person": person,
+    "brand": brand,
+    "coined": coined,
+    "code": code,
+    "price": price,
+    "clock": clock,
+    "hours": hours,
+    "date": date,
+    "duration": duration,
+    "phone": phone,
+    "count": count,
+    "title": _title,
+    "span": lambda rng: rng.choice(
+        (
+            f"{rng.choice((10, 15, 20, 25, 30, 40, 45, 50, 60, 75, 90))} minutes",
+            f"{rng.choice(NUMBER_WORDS)} hours",
+            f"{rng.randint(2, 12)} hours",
+            f"{rng.randint(5, 99)} minutes",
+        )
+    ),
+    "term": lambda rng: (
+        f"{rng.choice((*NUMBER_WORDS, *map(str, range(2, 31))))} {rng.choice(('days', 'weeks', 'months', 'years'))}"
+    ),
     "year": lambda rng: str(rng.randint(1780, 2024)),
     "small": lambda rng: str(rng.randint(2, 12)),
     "num": lambda rng: str(rng.randint(2, 99)),
@@ -145,11 +179,19 @@ MAKERS: dict[str, Callable[[Random], str]] = {
     "percent": lambda rng: f"{rng.randint(1, 99)} percent",
     "degrees": lambda rng: f"{rng.randint(-15, 38)} degrees",
     "measure": lambda rng: f"{rng.choice((rng.randint(2, 40), rng.randint(10, 900)))} {rng.choice(POOLS['unit'])}",
-    "address": lambda rng: f"{rng.randint(1, 99)} {rng.choice(POOLS['street'])} {rng.choice(('Street', 'Road', 'Lane', 'Square'))}",
-    "email": lambda rng: f"{rng.choice(POOLS['first']).lower()}@{coined(rng)}.{rng.choice(('org', 'com', 'net', 'edu'))}",
-    "floor": lambda rng: rng.choice(("the ground floor", "the first floor", "the second floor", "the third floor", "the basement")),
+    "address": lambda rng: (
+        f"{rng.randint(1, 99)} {rng.choice(POOLS['street'])} {rng.choice(('Street', 'Road', 'Lane', 'Square'))}"
+    ),
+    "email": lambda rng: (
+        f"{rng.choice(POOLS['first']).lower()}@{coined(rng)}.{rng.choice(('org', 'com', 'net', 'edu'))}"
+    ),
+    "floor": lambda rng: rng.choice(
+        ("the ground floor", "the first floor", "the second floor", "the third floor", "the basement")
+    ),
     "score": lambda rng: f"{rng.randint(0, 9)}-{rng.randint(0, 9)}",
-    "roomno": lambda rng: f"{rng.choice(('room', 'Room', 'hall', 'desk', 'gate', 'platform', 'counter'))} {rng.randint(1, 40)}",
+    "roomno": lambda rng: (
+        f"{rng.choice(('room', 'Room', 'hall', 'desk', 'gate', 'platform', 'counter'))} {rng.randint(1, 40)}"
+    ),
 }
 
 _TOKEN = re.compile(r"\{(\^?)(a:)?([A-Za-z_]+)(\d?)\}|([\[|\]])")
@@ -171,21 +213,21 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-@lru_cache(maxsize=None)
-def _parse(template: str) -> list:
-    stack: list[list] = [[]]
+@lru_cache(maxsize=4096)
+def _parse(template: str) -> list[Any]:
+    stack: list[list[Any]] = [[]]
     at = 0
     for match in _TOKEN.finditer(template):
         if match.start() > at:
-            stack[-1].append(template[at:match.start()])
+            stack[-1].append(template[at : match.start()])
         at = match.end()
         mark = match[5]
         if mark is None:
             stack[-1].append((match[3], match[3] + match[4], bool(match[4]), bool(match[1]), bool(match[2])))
         elif mark == "[":
-            alternatives: list[list] = [[]]
+            alternatives: list[Any] = [[]]
             stack[-1].append(alternatives)
-            stack.extend((alternatives, alternatives[0]))  # type: ignore[arg-type]
+            stack.extend((alternatives, alternatives[0]))
         elif len(stack) == 1:
             stack[-1].append(mark)
         elif mark == "|":
@@ -198,7 +240,7 @@ def _parse(template: str) -> list:
     return stack[0]
 
 
-def _write(rng: Random, nodes: list, bound: Context, out: list[str]) -> None:
+def _write(rng: Random, nodes: list[Any], bound: Context, out: list[str]) -> None:
     for node in nodes:
         if type(node) is str:
             out.append(node)

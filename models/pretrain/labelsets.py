@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one entry a line)
 """Label sets for classification: for each label, templates of messages that belong to it.
 
 Line format: `= name of the set : question about it`, then `label | template / template / ...`.
@@ -23,15 +24,15 @@ sport | The {team} won {score} against the {team}. / {first} trains for the {spo
 cooking | Stir the {ingredient} into the {ingredient}. / {first} made {food} for dinner. / How long do I bake the {food}? / Add {small} spoons of {ingredient}. / This {food} needs more {ingredient}.
 weather | Tomorrow there will be {weather} in {town}. / It is {degrees} in {town} now. / Expect {weather} on {weekday}. / After days of {weather} came {weather}. / Will there be {weather} tonight?
 music | {first} plays the {instrument} in a band. / The {instrument} sounds out of tune. / The choir sang "{title}". / {surname} wrote a piece for {instrument} and {instrument}. / Our concert opens with the {instrument}.
-animals | The {animal} slept near the {animal}. / {first} saw a {adj} {animal}. / Do {animal}s eat {crop}? / A {animal} and a {animal} drank at the pond. / The keeper fed the {animal}.
+animals | The {animal} slept near the {animal}. / {first} saw {a:adj} {animal}. / Do {animal}s eat {crop}? / {^a:animal} and {a:animal} drank at the pond. / The keeper fed the {animal}.
 space | {planet} is visible tonight. / A probe flew past {planet}. / How far is {planet} from the sun? / Astronomers found a moon of {planet}. / The rocket to {planet} starts in {month}.
 health | {first} has {symptom}. / The nurse at the {clinic} was kind. / What helps against {symptom}? / {surname} goes to the {clinic} on {weekday}. / Rest is good for {symptom}.
 school | {first} failed the {subject} test. / Homework in {subject} is due {weekday}. / Our {subject} teacher is {surname}. / The class has {subject} at {clock}. / Two pupils gave a talk in {subject}.
-travel | The {vehicle} to {town} leaves at {clock}. / We spent {duration} in {town}. / Is there a {vehicle} from {town} to {town}? / {first} packed a suitcase for {town}. / Our {vehicle} was late in {town}.
+travel | The {vehicle} to {town} leaves at {clock}. / We spent {duration} in {town}. / Is there {a:vehicle} from {town} to {town}? / {first} packed a suitcase for {town}. / Our {vehicle} was late in {town}.
 garden | The {plant} needs water. / Plant the {plant} in {season}. / {first} cut the {plant} with care. / Why are the leaves of my {plant} {color}? / {^plant} seeds grow in {month}.
 money | {first} saved {price}. / The bank pays {percent} interest. / My savings grew to {price}. / How do I open a savings account? / {surname} counted coins worth {price}.
 history | In {year} the king built a castle at {town}. / {town} was a walled town in {year}. / The old war ended in {year}. / Queen {first} ruled until {year}. / Knights lived in {town} Castle.
-art | {surname} painted a {color} {noun}. / The gallery in {town} shows {color} paintings. / {first} carves statues of {material}. / A sketch by {surname} was found. / The painter mixed {color} and {color}.
+art | {surname} painted {a:color} {noun}. / The gallery in {town} shows {color} paintings. / {first} carves statues of {material}. / A sketch by {surname} was found. / The painter mixed {color} and {color}.
 farming | The harvest of {crop} was good. / {surname} sold the {crop}. / The tractor broke in the {crop} field. / {^crop} grow well near {town}. / Farmers in {town} plant {crop} in {month}.
 computers | My screen went {color}. / The keyboard does not work. / {first} wrote a small program. / The file {code} is too big. / How do I restart the computer?
 books | "{title}" is {aan} {genre} by {surname}. / {first} read {small} chapters of "{title}". / The {genre} ends sadly. / Who wrote "{title}"? / I cannot put down the {genre} by {surname}.
@@ -43,30 +44,30 @@ scared | I heard steps in the {room} and froze. / I am afraid of the {animal}. /
 bored | There is nothing to do in {town}. / The talk about {subject} went on and on. / Yawn, another {weekday}. / I stare at the {object} for hours. / Same {noun}, same {noun}, every day.
 tired | I slept only {small} hours. / My eyes close by themselves. / After {hobby} I can hardly stand. / I need a nap. / What a long day, off to bed.
 proud | I finished the {noun} all by myself. / My {pet} won first prize! / Look what I made from {material}. / {first} passed {subject} thanks to my help. / My team is number one.
-surprised | I did not expect {first} at all! / Wow, a {animal} in the {room}! / Suddenly the {object} moved. / Who would have thought that {reason}? / A {color} {animal}? Really?
+surprised | I did not expect {first} at all! / Wow, {a:animal} in the {room}! / Suddenly the {object} moved. / Who would have thought that {reason}? / {^a:color} {animal}? Really?
 grateful | Thank you, {first}, for the {object}. / I am thankful for your help with {subject}. / Many thanks to everyone in {town}. / You saved my {weekday}, thanks! / I owe you one, {first}.
 = kind of thing : What kind of thing is it?
-animal | {animal} / a {adj} {animal} / two {animal}s / the {color} {animal} / {animal}
-plant | {plant} / a {adj} {plant} / the {color} {plant} / some {plant} / {plant}
-tool | {tool} / a {adj} {tool} / the {tool} from the shed / {tool} / my {tool}
+animal | {animal} / {a:adj} {animal} / two {animal}s / the {color} {animal} / {animal}
+plant | {plant} / {a:adj} {plant} / the {color} {plant} / some {plant} / {plant}
+tool | {tool} / {a:adj} {tool} / the {tool} from the shed / {tool} / my {tool}
 food | {food} / some {food} / a plate of {food} / {fruit} / {ingredient}
 colour | {color} / bright {color} / {color} / very {color} / a shade of {color}
-job | {job} / a {adj} {job} / the {job} / two {job}s / {job}
-vehicle | {vehicle} / a {adj} {vehicle} / the {color} {vehicle} / {vehicle} / the {vehicle} to {town}
+job | {job} / {a:adj} {job} / the {job} / two {job}s / {job}
+vehicle | {vehicle} / {a:adj} {vehicle} / the {color} {vehicle} / {vehicle} / the {vehicle} to {town}
 person | {person} / {first} / Mr {surname} / Mrs {surname} / my friend {first}
 place | {town} / the town of {town} / near {town} / {town} / {address}
-instrument | {instrument} / a {adj} {instrument} / the {instrument} / {instrument} / an old {instrument}
+instrument | {instrument} / {a:adj} {instrument} / the {instrument} / {instrument} / an old {instrument}
 day | {weekday} / next {weekday} / {date} / {month} / on {weekday}
 amount | {price} / {measure} / {percent} / {duration} / {degrees}
 = city office : Which office should get the message?
 roads | There is a hole in {street} Street. / The traffic light at {address} is dark. / Please paint the crossing in {town}. / A road sign fell down on {street} Road. / When will {street} Lane be repaired?
 parks | The bench in the park is broken. / A tree fell near the pond. / Please mow the grass in {street} Park. / The swings need paint. / Can we plant {plant}s in the park?
 water | No water comes from my tap in {address}. / The pipe under {street} Street leaks. / Our water looks {color}. / Who reads the water meter? / The fountain is dry.
-waste | The bins in {street} Street are full. / When is paper collected? / Where can I bring an old {object}? / Someone left rubbish at {address}. / I need a {color} bin.
+waste | The bins in {street} Street are full. / When is paper collected? / Where can I bring an old {object}? / Someone left rubbish at {address}. / I need {a:color} bin.
 identity | My passport ends in {month}. / I lost my ID card. / I need a birth certificate. / I moved to {address}. / How do I change my name to {surname}?
 schools | My child starts school in {month}. / Is there room in the {town} school? / The school bus was late. / Who teaches {subject} there? / How do I sign up for nursery?
 events | We plan a street party on {date}. / May we play {instrument} in the square? / I want to book the {venue}. / The parade needs a permit. / Who rents out stages?
-animals_office | A {animal} is in my {room}. / I found a lost {pet}. / My neighbour's {pet} barks. / Where do I register a {pet}? / Wild {animal}s are on the road.
+animals_office | {^a:animal} is in my {room}. / I found a lost {pet}. / My neighbour's {pet} barks. / Where do I register {a:pet}? / Wild {animal}s are on the road.
 = voice assistant : What does the speaker want?
 set_alarm | wake me at {clock} / alarm for {clock} please / I must get up at {clock} on {weekday} / set the alarm to {clock} / ring at {clock}
 play_music | play some {instrument} / put on {title} / I want to hear {brand} / start my {adj} songs / music by {surname} please
@@ -78,7 +79,7 @@ find_recipe | how do I make {food} / what can I cook with {ingredient} / a recip
 navigate | how do I get to {address} / take me to the {venue} / fastest way to {town} / where is {street} Street / bring me home
 add_note | write down: {task} / note that {reason} / remember to {task} / put {ingredient} on my list / save this: {code}
 translate | what is {noun} in French / say {noun} in German / how do you say {adj} in Spanish / translate {noun} / what does {coined} mean
-tell_joke | make me laugh / do you know a joke about a {animal} / say something funny / a joke please / cheer me up
+tell_joke | make me laugh / do you know a joke about {a:animal} / say something funny / a joke please / cheer me up
 = bank appointment : What does the person want at the bank?
 open_account | I would like to start a savings account for my {pet}... no, my son. / Can I become a customer in {town}? / I have no account yet. / How do I start an account? / A first account for {first}, please.
 book_meeting | Is {surname} free on {weekday} at {clock}? / I want to talk to an adviser. / May I come by on {date}? / A meeting at {clock} please. / When can we sit together?

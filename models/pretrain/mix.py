@@ -7,17 +7,44 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from models.pretrain import extraction, instructions, patterns, reading, safety
+from models.pretrain.grammar import pick
 from models.pretrain.sample import Sample, chat, plain
 
 Maker = Callable[[Random], Sample]
 
 MAKERS: dict[str, Maker] = {
-    "reading": reading.make, "patterns": patterns.make, "extraction": extraction.make,
-    "instructions": instructions.make, "safety": safety.make,
+    "reading": reading.make,
+    "patterns": patterns.make,
+    "extraction": extraction.make,
+    "instructions": instructions.make,
+    "safety": safety.make,
 }
 WEIGHTS: dict[str, int] = {"reading": 35, "patterns": 20, "extraction": 17, "instructions": 18, "safety": 10}
 CHAT_SHARE = 0.7
 MAX_CHARS = 4200
+
+
+_ROLES = (
+    "You are a helpful assistant.",
+    "You are a careful helper.",
+    "You work at the {venue} in {town}.",
+    "You are the assistant of the {venue}.",
+    "You answer short and correctly.",
+    "Do exactly what is asked.",
+    "You help the people of {town}.",
+    "Be brief and kind.",
+    "You are an assistant. Follow the format.",
+    "Act as {a:job} who helps with texts.",
+)
+
+
+def _with_role(rng: Random, made: Sample) -> Sample:
+    (content, answer), *rest = made.turns
+    return Sample(
+        made.kind,
+        ((f"{pick(rng, _ROLES)}{rng.choice((' ', chr(10), chr(10) * 2))}{content}", answer), *rest),
+        made.cue,
+    )
 
 
 def sample(rng: Random, kind: str) -> Sample:
@@ -25,16 +52,16 @@ def sample(rng: Random, kind: str) -> Sample:
     while True:
         made = MAKERS[kind](rng)
         if sum(len(content) + len(answer) for content, answer in made.turns) <= MAX_CHARS:
-            return made
+            return _with_role(rng, made) if kind != "safety" and rng.random() < 0.08 else made
 
 
 def document(rng: Random, kind: str) -> str:
-    """One document: a sample of the kind, in chat form (sometimes followed by another short one) or in plain text."""
+    """One document: chat form (often followed by other samples when short) or plain text."""
     made = sample(rng, kind)
     if rng.random() >= CHAT_SHARE:
         return plain(rng, made)
     text = chat(made)
-    while len(text) < 1500 and rng.random() < 0.22:
+    while len(text) < 1800 and rng.random() < (0.8 if len(text) < 350 else 0.22):
         text += chat(sample(rng, rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]))
     return text
 

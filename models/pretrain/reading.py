@@ -79,8 +79,11 @@ def make_reading(rng: Random, size: int) -> Reading:
     if rng.random() < 0.06:
         known = {fact.attribute for fact in passage.facts}
         owner = next(item for item in TOPICS if passage.facts[0].attribute in item.attributes)
-        missing = [item for item in owner.attributes if item not in known and item.value not in
-                   {fact.attribute.value for fact in passage.facts}]
+        missing = [
+            item
+            for item in owner.attributes
+            if item not in known and item.value not in {fact.attribute.value for fact in passage.facts}
+        ]
         if missing:
             return Reading(tuple(passages), _ask(rng, passage, rng.choice(missing)), UNKNOWN, None, UNKNOWN)
     fact = rng.choice(passage.facts)
@@ -88,23 +91,59 @@ def make_reading(rng: Random, size: int) -> Reading:
 
 
 _ORDERS = (
-    "Answer the question from the passage.", "Use only the text to answer.", "Read the text and answer briefly.",
-    "Answer with the words of the text.", "Give a short answer taken from the text.", "Find the answer in the notes.",
-    "Answer the question using the context.", "Use the information below to answer the question.", "",
-    "Reply with a few words copied from the text.", "Look at the following text. Then answer.", "", "",
-    "Read this and answer the question as briefly as you can.", "What follows is some information. Use it.",
-    "Answer in at most five words.", "Only answer from the text; if it is not there, say \"I don't know.\"",
-    "Answer from the passages. If they do not contain the answer, say \"I don't know.\"", "",
+    "Answer the question from the passage.",
+    "Use only the text to answer.",
+    "Read the text and answer briefly.",
+    "Answer with the words of the text.",
+    "Give a short answer taken from the text.",
+    "Find the answer in the notes.",
+    "Answer the question using the context.",
+    "Use the information below to answer the question.",
+    "",
+    "Reply with a few words copied from the text.",
+    "Look at the following text. Then answer.",
+    "",
+    "",
+    "Read this and answer the question as briefly as you can.",
+    "What follows is some information. Use it.",
+    "Answer in at most five words.",
+    'Only answer from the text; if it is not there, say "I don\'t know."',
+    'Answer from the passages. If they do not contain the answer, say "I don\'t know."',
+    "",
 )
-_HEADS = ("Passage:", "Context:", "Notes:", "Read this:", "Text:", "Information:", "From the leaflet:", "Background:",
-          "Article:", "Facts:", "Paragraph:", "Here is a text:", "Source:", "Excerpt:", "Reference:")
+_HEADS = (
+    "Passage:",
+    "Context:",
+    "Notes:",
+    "Read this:",
+    "Text:",
+    "Information:",
+    "From the leaflet:",
+    "Background:",
+    "Article:",
+    "Facts:",
+    "Paragraph:",
+    "Here is a text:",
+    "Source:",
+    "Excerpt:",
+    "Reference:",
+)
 _CUES = ("Answer:", "A:", "Short answer:", "Reply:", "Span:", "Result:", "Response:")
-_QUESTION = ("Question: {q}", "Q: {q}", "{q}", "{q}", "Question:\n{q}", "Now answer: {q}", "My question: {q}", "Tell me: {q}")
+_QUESTION = (
+    "Question: {q}",
+    "Q: {q}",
+    "{q}",
+    "{q}",
+    "Question:\n{q}",
+    "Now answer: {q}",
+    "My question: {q}",
+    "Tell me: {q}",
+)
 
 
 def _one_block(rng: Random, passage: Passage) -> str:
     head = rng.choice(_HEADS)
-    return rng.choice((f"{head} {passage.text}", f"{head}\n{passage.text}", passage.text, f"\"{passage.text}\""))
+    return rng.choice((f"{head} {passage.text}", f"{head}\n{passage.text}", passage.text, f'"{passage.text}"'))
 
 
 def _many_blocks(rng: Random, passages: tuple[Passage, ...]) -> str:
@@ -113,11 +152,19 @@ def _many_blocks(rng: Random, passages: tuple[Passage, ...]) -> str:
     parts = []
     for number, passage in enumerate(passages, 1):
         title = capital(passage.entity)
-        parts.append((
-            f"{word} {number}: {passage.text}", f"[{number}] {passage.text}", f"# {title}\n{passage.text}",
-            f"({number}) {passage.text}", f"{title}: {passage.text}", f"{number}. {title}\n{passage.text}",
-            f"- {passage.text}", passage.text, f"{word} {number} ({title})\n{passage.text}",
-        )[style])
+        parts.append(
+            (
+                f"{word} {number}: {passage.text}",
+                f"[{number}] {passage.text}",
+                f"# {title}\n{passage.text}",
+                f"({number}) {passage.text}",
+                f"{title}: {passage.text}",
+                f"{number}. {title}\n{passage.text}",
+                f"- {passage.text}",
+                passage.text,
+                f"{word} {number} ({title})\n{passage.text}",
+            )[style]
+        )
     head = rng.choice(("", "", rng.choice(_HEADS) + "\n", "Documents:\n", "Passages:\n", "Sources:\n"))
     return head + rng.choice(("\n", "\n\n", "\n---\n" if style == 7 else "\n\n")).join(parts)
 
@@ -150,8 +197,14 @@ def _single(rng: Random) -> Sample:
 
 def _sentence(rng: Random) -> Sample:
     reading = make_reading(rng, rng.choice((1, 2, 3)))
-    order = rng.choice(("Answer with the full sentence from the text.", "Quote the sentence that holds the answer.",
-                        "Copy the sentence of the text that answers the question.", "Answer in a whole sentence."))
+    order = rng.choice(
+        (
+            "Answer with the full sentence from the text.",
+            "Quote the sentence that holds the answer.",
+            "Copy the sentence of the text that answers the question.",
+            "Answer in a whole sentence.",
+        )
+    )
     return one("reading", _content(rng, reading, order), reading.sentence)
 
 
@@ -161,7 +214,7 @@ def _series(rng: Random) -> Sample:
     passages = tuple(make_passage(rng, topic, _attributes(rng, topic)) for _ in range(rng.choice((1, 1, 2))))
     pairs = [(_ask(rng, passage, fact.attribute), fact.value) for passage in passages for fact in passage.facts]
     rng.shuffle(pairs)
-    pairs = pairs[:rng.randint(2, 5)]
+    pairs = pairs[: rng.randint(2, 5)]
     block, order = _block(rng, passages), rng.choice(_ORDERS)
     start = f"{order}\n{block}" if order else block
     if rng.random() < 0.5:
@@ -181,21 +234,33 @@ def _shots(rng: Random) -> Sample:
         blocks.append(f"{head} {body}\n{layout}{reading.question}\n{cue}")
         blocks[-1] += f" {reading.answer}"
         answer = reading.answer
-    content = "\n\n".join(blocks)[:-len(answer) - 1]
+    content = "\n\n".join(blocks)[: -len(answer) - 1]
     order = rng.choice(_ORDERS)
     return one("reading", f"{order}\n\n{content}" if order else content, answer, cue=True)
 
 
 def _contrast(rng: Random) -> Sample:
     """One short text in which several people or things differ in one attribute."""
-    plan = rng.choice((
-        ("{first}", "{e} paid {v}.", "{price}", "How much did {e} pay?"), ("{first}", "{e} lives in {v}.", "{town}", "Where does {e} live?"),
-        ("the {color} {object}", "{^e} costs {v}.", "{price}", "How much is {e}?"), ("{first}", "{e} comes at {v}.", "{clock}", "When does {e} come?"),
-        ("{first}", "{e} works as a {v}.", "{job}", "What does {e} work as?"), ("the {room}", "{^e} is painted {v}.", "{color}", "What colour is {e}?"),
-        ("the {color} {object}", "{^e} is in {v}.", "the {room}", "Where is {e}?"), ("{first}", "{e} sits in {v}.", "{roomno}", "Where does {e} sit?"),
-        ("{weekday}", "On {e} the group meets at {v}.", "{clock}", "At what time does the group meet on {e}?"),
-        ("{first}", "{e} brings {v}.", "{food}", "What does {e} bring?"), ("{first}", "The code of {e} is {v}.", "{code}", "What is the code of {e}?"),
-    ))
+    plan = rng.choice(
+        (
+            ("{first}", "{e} paid {v}.", "{price}", "How much did {e} pay?"),
+            ("{first}", "{e} lives in {v}.", "{town}", "Where does {e} live?"),
+            ("the {color} {object}", "{^e} costs {v}.", "{price}", "How much is {e}?"),
+            ("{first}", "{e} comes at {v}.", "{clock}", "When does {e} come?"),
+            ("{first}", "{e} works as {a:v}.", "{job}", "What does {e} work as?"),
+            ("the {room}", "{^e} is painted {v}.", "{color}", "What colour is {e}?"),
+            ("the {color} {object}", "{^e} is in {v}.", "the {room}", "Where is {e}?"),
+            ("{first}", "{e} sits in {v}.", "{roomno}", "Where does {e} sit?"),
+            (
+                "{weekday}",
+                "On {e} the group meets at {v}.",
+                "{clock}",
+                "At what time does the group meet on {e}?",
+            ),
+            ("{first}", "{e} brings {v}.", "{food}", "What does {e} bring?"),
+            ("{first}", "The code of {e} is {v}.", "{code}", "What is the code of {e}?"),
+        )
+    )
     names = list({expand(rng, plan[0]): None for _ in range(rng.randint(2, 7))})
     values = [expand(rng, plan[2]) for _ in names]
     facts = [expand(rng, plan[1], {"e": name, "v": value}) for name, value in zip(names, values, strict=True)]
@@ -210,4 +275,3 @@ def _contrast(rng: Random) -> Sample:
 def make(rng: Random) -> Sample:
     """One reading sample."""
     return rng.choices((_single, _sentence, _series, _shots, _contrast), (50, 6, 16, 16, 12))[0](rng)
-

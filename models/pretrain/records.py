@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one entry a line)
 """Kinds of records for extraction: fields with their types and the sentences that state them.
 
 Line format. `= record : openings`, then `field names , ... : type : value or options | statements [| statements if false]`.
@@ -58,7 +59,7 @@ insurance_number, file, patient_id : string : {code} | The patient number is {v}
 department, ward : enum : eyes/teeth/skin/heart/ears | It is for {v}. / Department: {v}. / Please send it to {v}.
 = pet registration : Hello, / Dear city office, / Hi, / Pet form: / Good evening, /
 pet_name, name, called : string : {brand} | the pet is called {v}. / the name is {v}. / we named it {v}.
-species, animal, kind : string : {pet} | It is a {v}. / The animal is a {v}. / We have a {v}.
+species, animal, kind : string : {pet} | It is {a:v}. / The animal is {a:v}. / We have {a:v}.
 color, colour, fur : string : {color} | It is {v}. / The colour is {v}. / It looks {v}.
 age, years, age_years : integer : {small} | It is {v} years old. / Age {v}. / It turned {v}.
 owner, keeper, owner_name : string : {person} | The owner is {v}. / It belongs to {v}. / It lives with {v}.
@@ -98,7 +99,7 @@ warning, alert : boolean : | There is a storm warning. / A warning is out. | The
 observer, by, seen_by : string : {person} | Seen by {v}. / {v} took the notes. / Signed {v}.
 time, hour : string : {clock} | The time is {v}. / Taken at {v}. / It was {v}.
 = lost and found : Hello, / Lost item: / Dear station, / Hi, / Found at the museum: /
-object, item, thing : string : {object} | it is about a {v}. / there is a {v}. / the thing is a {v}.
+object, item, thing : string : {object} | it is about {a:v}. / there is {a:v}. / the thing is {a:v}.
 color, colour : string : {color} | It is {v}. / The colour is {v}. / It looks {v}.
 place, where, spot : string : the {venue} | It was at {v}. / The place was {v}. / Look at {v}.
 date, day, when : string : {date} | It happened on {v}. / The day was {v}. / On {v} it was there.
@@ -136,7 +137,7 @@ name, hero, character : string : {brand} | the hero is {v}. / meet {v}. / the na
 class, role, kind : enum : wizard/knight/archer/healer/thief | It is a {v}. / The class is {v}. / {v} by trade.
 level, rank : integer : {num} | Level {v}. / The level is {v}. / It reached level {v}.
 gold, coins, money : integer : {count} | There are {v} coins in the bag. / It owns {v} gold. / Gold: {v}.
-weapon, tool, item : string : {tool} | It carries a {v}. / In the hand is a {v}. / The tool is a {v}.
+weapon, tool, item : string : {tool} | It carries {a:v}. / In the hand is {a:v}. / The tool is {a:v}.
 home, town, from : string : {town} | It comes from {v}. / Home is {v}. / Born in {v}.
 alive, is_alive : boolean : | It is alive. / It still lives. | It is not alive. / It has fallen.
 = farm note : Barn book: / Hello farmer, / Note: / From the field: / Diary: /
@@ -157,7 +158,13 @@ def _parts(text: str, mark: str) -> tuple[str, ...]:
 def _field(line: str) -> Field:
     head, *says = line.split(" | ")
     names, kind, value = (part.strip() for part in (head + " ").split(" : ", 2))
-    return Field(_parts(names, ","), kind, value, _parts(says[0], " / "), _parts(says[1], " / ") if len(says) > 1 else ())
+    return Field(
+        _parts(names, ","),
+        kind,
+        value,
+        _parts(says[0], " / "),
+        _parts(says[1], " / ") if len(says) > 1 else (),
+    )
 
 
 def _load() -> list[Record]:

@@ -27,15 +27,31 @@ def chat(sample: Sample) -> str:
     return "".join(f"User: {content}\nAssistant: {answer}{EOS}\n" for content, answer in sample.turns)
 
 
-_PLAIN = (("", "\n"), ("", "\n\n"), ("Question: ", "\nAnswer: "), ("Q: ", "\nA: "), ("Request: ", "\nReply: "),
-          ("Task: ", "\nSolution: "), ("### Instruction\n", "\n\n### Response\n"), ("Instruction: ", "\nResponse: "),
-          ("", "\n\nAnswer: "), ("Ask: ", "\nSay: "), ("> ", "\n"))
+_PLAIN = (
+    ("", "\n"),
+    ("", "\n\n"),
+    ("Question: ", "\nAnswer: "),
+    ("Q: ", "\nA: "),
+    ("Request: ", "\nReply: "),
+    ("Task: ", "\nSolution: "),
+    ("### Instruction\n", "\n\n### Response\n"),
+    ("Instruction: ", "\nResponse: "),
+    ("", "\n\nAnswer: "),
+    ("Ask: ", "\nSay: "),
+    ("> ", "\n"),
+)
 
 
 def plain(rng: Random, sample: Sample) -> str:
     """The plain-text form, without chat markers."""
     if sample.cue:
-        return "\n\n".join(f"{content} {answer}" if len(content) and content[-1] != "\n" else content + answer
-                           for content, answer in sample.turns) + EOS + "\n"
+        return (
+            "\n\n".join(
+                f"{content} {answer}" if len(content) and content[-1] != "\n" else content + answer
+                for content, answer in sample.turns
+            )
+            + EOS
+            + "\n"
+        )
     before, between = rng.choice(_PLAIN)
     return "\n\n".join(f"{before}{content}{between}{answer}" for content, answer in sample.turns) + EOS + "\n"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one entry a line)
 """Topics of the reading passages: kinds of entities, their attributes, statements and questions.
 
 Line format. `= noun : subject words : name templates : intro templates`, then one line per attribute:
@@ -47,18 +48,18 @@ the {venue} | {s} is held at {v}. / Everyone meets at {v}. / The place is {v}. |
 {person} | {s} is organised by {v}. / {v} is the organiser. / The plan was made by {v}. | Who organises {e}? / Who is the organiser of {e}?
 {count} | There are {v} places. / No more than {v} people can join. / {v} people have signed up. | How many people can join {e}? / How many places are there at {e}?
 {snack} | Please bring {v}. / Everyone needs {v}. / Do not forget {v}. | What should I bring to {e}? / What is needed for {e}? / What must people have with them at {e}?
-{duration} | {s} lasts {v}. / It goes on for {v}. / Plan {v} for it. | How long does {e} last? / How long is {e}? / How much time does {e} take?
+{span} | {s} lasts {v}. / It goes on for {v}. / Plan {v} for it. | How long does {e} last? / How long is {e}? / How much time does {e} take?
 {date} | The last day to sign up is {v}. / Sign up by {v}. / Names are taken until {v}. | By when must I sign up for {e}? / What is the last day to register for {e}?
 """
 _RULE = """
-{duration} | {s} is valid for {v}. / {s} ends after {v}. / It can be used for {v}. | How long is {e} valid? / For how long can I use {e}? / When does {e} run out?
+{term} | {s} is valid for {v}. / {s} ends after {v}. / It can be used for {v}. | How long is {e} valid? / For how long can I use {e}? / When does {e} run out?
 {price} | {s} costs {v}. / The price is {v}. / You pay {v} for it. | How much is {e}? / What does {e} cost? / What is the price of {e}?
 {price} | Students pay only {v}. / For students it is {v}. / With a student card it is {v}. | What do students pay for {e}? / How much is {e} for students?
 {price} | Replacing a lost one costs {v}. / If you lose it, you pay {v}. | What happens to the price if I lose {e}? / How much is it to replace {e}?
 {roomno} | Ask for it at {v}. / You get it at {v}. / It is handed out at {v}. | Where do I get {e}? / Where can I ask for {e}? / Which place hands out {e}?
 {age} years | You must be at least {v} old. / The lowest age is {v}. | How old must I be to get {e}? / What is the lowest age for {e}?
 {snack} | To get it, show {v}. / You need to bring {v}. | What do I need to get {e}? / What must I bring for {e}?
-{duration} | It is ready after {v}. / Making it takes {v}. / Wait {v} until it is ready. | How long does it take to get {e}? / How long must I wait for {e}?
+{term} | It is ready after {v}. / Making it takes {v}. / Wait {v} until it is ready. | How long does it take to get {e}? / How long must I wait for {e}?
 {count} | Each person may use it {v} times. / It covers {v} visits. | How often can I use {e}? / How many visits does {e} cover?
 {person} | Questions about it go to {v}. / {v} looks after it. | Who can I ask about {e}? / Who looks after {e}?
 """
@@ -76,7 +77,7 @@ _TEXT = """
 {duration} | Loans last {v}. / Books may be kept for {v}. | How long can I keep a book from {e}? / What is the loan time at {e}?
 {price} | A late book costs {v} per week. / The late fee is {v}. | What is the late fee at {e}? / How much do I pay for a late book at {e}?
 {floor} | Children's books are on {v}. / The children's corner is on {v}. | Where are the children's books in {e}?
-= school club : It/The club/{e} : the {^hobby} Club/the {brand} {^hobby} Club/the {town} {^hobby} Circle : {^e} welcomes [beginners|everyone|young people|new members]./{^e} meets every week./Join {e}.
+= school club : It/The club/{e} : the {hobby} club/the {brand} {hobby} club/the {town} {hobby} circle : {^e} welcomes [beginners|everyone|young people|new members]./{^e} meets every week./Join {e}.
 @place
 {weekday} | Members meet on {v}. / Practice is on {v}. / The weekly meeting is on {v}. | On which day does {e} meet? / When is the weekly meeting of {e}?
 {price} | A year costs {v}. / The yearly fee is {v}. | How much is a year in {e}? / What is the yearly fee of {e}?
@@ -90,7 +91,7 @@ _TEXT = """
 = clinic department : It/The clinic/{e} : the {town} {clinic}/the {brand} {clinic}/the {clinic} at {town} Hospital : {^e} helps [adults|children|patients of all ages]./{^e} moved last [spring|summer|winter]./Patients know {e} well.
 @place
 {roomno} | Check in at {v}. / Patients go to {v} first. | Where do patients of {e} check in? / Where do I go first at {e}?
-{duration} | A visit takes about {v}. / Plan {v} for one visit. | How long is a visit to {e}? / How much time does an appointment at {e} take?
+{span} | A visit takes about {v}. / Plan {v} for one visit. | How long is a visit to {e}? / How much time does an appointment at {e} take?
 {floor} | {s} is on {v}. / Take the lift to {v}. | On which floor is {e}? / Where in the house is {e}?
 {num} | There are {v} beds. / {s} has {v} beds. | How many beds does {e} have?
 = farm : It/The farm/{e} : {surname} Farm/the {brand} Farm/{town} Farm : {^e} grows {crop} and {crop}./{^e} lies near a [lake|river|forest|hill]./A family works at {e}.
@@ -129,24 +130,24 @@ _TEXT = """
 @rule
 = permit : It/The permit/{e} : the {hobby} permit/the {town} parking permit/the {vehicle} permit/the {venue} key : {^e} is given out by the city office./Not everyone needs {e}./{^e} changed this year.
 @rule
-= account : It/The account/{e} : the {brand} account/the {adj} savings account/the {season} savings plan : {^e} is offered by {brand} Bank./Savers like {e}./{^e} is for [families|students|young people].
+= account : It/The account/{e} : the {brand} account/the {adj} {noun} account/the {brand} savings plan/the {season} savings plan : {^e} is offered by {brand} Bank./Savers like {e}./{^e} is for [families|students|young people].
 @rule
-{percent} | It pays {v} a year. / Interest is {v}. | How much interest does {e} pay? / What is the interest of {e}?
+{small} percent | It pays {v} a year. / Interest is {v}. | How much interest does {e} pay? / What is the interest of {e}?
 = person : {e} : {person} : {^e} lives a [quiet|busy|happy] life./Everyone in the street knows {e}./Meet {e}.
-{job} | {s} works as a {v}. / By trade {e} is a {v}. / The job of {e} is {v}. | What is the job of {e}? / What does {e} do for a living? / What does {e} work as?
+{job} | {s} works as {a:v}. / By trade {e} is {a:v}. / The job of {e} is {v}. | What is the job of {e}? / What does {e} do for a living? / What does {e} work as?
 {town} | {s} lives in {v}. / Home is a small flat in {v}. | Where does {e} live? / In which town is {e} at home?
 {town} | {s} was born in {v}. / The birthplace of {e} is {v}. | Where was {e} born? / What is the birthplace of {e}?
 {age} | {s} is {v} years old. / {s} turned {v} this year. | How old is {e}? / What is the age of {e}?
 {hobby} | {s} loves {v}. / In the evening {e} enjoys {v}. / The favourite hobby of {e} is {v}. | What is the hobby of {e}? / What does {e} enjoy?
-{pet} | {s} has a {v}. / At home there is also a {v}. | Which pet does {e} have? / What animal lives with {e}?
-{color} | {s} drives a {v} car. / The car of {e} is {v}. | What colour is the car of {e}? / Which colour of car does {e} drive?
+{pet} | {s} has {a:v}. / At home there is also {a:v}. | Which pet does {e} have? / What animal lives with {e}?
+{color} | {s} drives {a:v} car. / The car of {e} is {v}. | What colour is the car of {e}? / Which colour of car does {e} drive?
 {food} | {s} likes {v} most. / The favourite food of {e} is {v}. | What is the favourite food of {e}? / What does {e} like to eat?
 {date} | {s} has a birthday on {v}. / The birthday of {e} is {v}. | When is the birthday of {e}? / On which day was {e} born?
 {instrument} | {s} plays the {v}. / On Sundays {e} plays the {v}. | Which instrument does {e} play?
 = machine : It/The machine/{e} : the {brand} {num}/the {brand} {tool}/Model {code}/the {brand} {object} : {^e} is a [new|simple|clever|strong] machine./Engineers tested {e}./{^e} is used in workshops.
 {measure} | {s} weighs or holds {v}. / Its size is {v}. | What is the size of {e}? / How big is {e}?
 {color} | {s} is {v}. / It comes in {v}. | What colour is {e}? / Which colour does {e} come in?
-{duration} | Its battery lasts {v}. / It runs for {v} without a break. | How long does the battery of {e} last? / How long can {e} run?
+{span} | Its battery lasts {v}. / It runs for {v} without a break. | How long does the battery of {e} last? / How long can {e} run?
 {person} | {s} was invented by {v}. / {v} designed it. | Who invented {e}? / Who designed {e}?
 {year} | {s} was first built in {v}. / The first one was made in {v}. | When was {e} first built? / In which year was the first {e} made?
 {material} | {s} is made of {v}. / Its body is {v}. | What is {e} made of? / Which material is {e} made from?
@@ -155,7 +156,7 @@ _TEXT = """
 {code} | The screen shows {v} when it is too hot. / Error {v} means that it is too hot. | Which code does {e} show when it is too hot?
 = planet : It/The planet/{e} : {brand}/{brand} {small}/planet {brand} : {^e} is a far planet./Astronomers look at {e}./{^e} circles a [red|small|double] star.
 {count} | {s} has {v} moons. / Around it move {v} moons. | How many moons does {e} have? / What is the number of moons of {e}?
-{duration} | A day there lasts {v}. / {s} turns once in {v}. | How long is a day on {e}? / How long does {e} take to turn?
+{span} | A day there lasts {v}. / {s} turns once in {v}. | How long is a day on {e}? / How long does {e} take to turn?
 {degrees} | It is about {v} there. / The surface has {v}. | How warm is it on {e}? / What is the temperature on {e}?
 {color} | Its clouds are {v}. / From far it looks {v}. | What colour is {e}? / How does {e} look from far?
 {person} | {s} was discovered by {v}. / {v} found it. | Who discovered {e}? / Who found {e}?
@@ -166,7 +167,7 @@ _TEXT = """
 {measure} | {s} can run or swim {v} in one go. / It covers {v} a day. | How far does {e} go? / What distance can {e} cover?
 {person} | {v} feeds it. / Its keeper is {v}. | Who feeds {e}? / Who is the keeper of {e}?
 {clock} | Feeding is at {v}. / It is fed at {v}. | At what time is {e} fed? / When is feeding time for {e}?
-{object} | It likes to play with a {v}. / Its toy is a {v}. | What does {e} play with? / Which toy does {e} have?
+{object} | It likes to play with {a:v}. / Its toy is {a:v}. | What does {e} play with? / Which toy does {e} have?
 = town : It/The town/{e} : {town}/{town} on the river/Little {town} : {^e} is a [quiet|lively|green] town./Few know {e}./Tourists visit {e}.
 {big} | {v} people live there. / {s} has {v} people. | How many people live in {e}? / What is the population of {e}?
 {surname} | The mayor is {v}. / Its mayor is called {v}. | Who is the mayor of {e}? / What is the mayor of {e} called?
@@ -181,9 +182,9 @@ the {brand} | {s} lies on a river called {v}. / Through it flows {v}. | Which ri
 platform {num} | It leaves from {v}. / Go to {v}. | From which platform does {e} leave? / Where does {e} leave from?
 {town} | It also stops in {v}. / The only stop is {v}. | Where does {e} stop? / Which town does {e} stop in?
 {price} | A seat costs {v}. / The fare is {v}. | What is the fare of {e}? / How much is a seat on {e}?
-{duration} | The ride takes {v}. / You sit for {v}. | How long is the ride with {e}?
+{span} | The ride takes {v}. / You sit for {v}. | How long is the ride with {e}?
 = recipe : It/The recipe/{e} : {brand}'s {food}/the {food} of {first}/{town} {food} : {^e} is a family recipe./{^e} is [easy|cheap|rich] and good./Try {e}.
-{duration} | Bake or cook it for {v}. / It stays on the heat for {v}. | How long is {e} cooked? / How long does {e} stay on the heat?
+{span} | Bake or cook it for {v}. / It stays on the heat for {v}. | How long is {e} cooked? / How long does {e} stay on the heat?
 {ingredient} | The secret is {v}. / The last thing to add is {v}. | What is the secret of {e}? / What is added last to {e}?
 {count} grams | You need {v} of {ingredient}. / Weigh {v} of {ingredient}. | How much is weighed for {e}?
 {small} people | It serves {v}. / It is enough for {v}. | How many people does {e} serve? / For how many is {e} enough?
@@ -192,14 +193,14 @@ platform {num} | It leaves from {v}. / Go to {v}. | From which platform does {e}
 {person} | {s} was written by {v}. / Its author is {v}. | Who wrote {e}? / Who is the author of {e}?
 {count} | {s} has {v} pages. / It runs to {v} pages. | How many pages does {e} have? / How long is {e}?
 {year} | {s} came out in {v}. / It was printed in {v}. | When did {e} come out? / In which year was {e} printed?
-a {job} | The hero is {v}. / It tells of {v}. | Who is the hero of {e}? / What is the job of the hero in {e}?
+{a:job} | The hero is {v}. / It tells of {v}. | Who is the hero of {e}? / What is the job of the hero in {e}?
 {town} | The story takes place in {v}. / It is set in {v}. | Where is {e} set? / Where does the story of {e} take place?
 shelf {num} | {s} stands on {v}. / Look for it on {v}. | Where does {e} stand? / On which shelf is {e}?
-= game : It/The game/{e} : {brand}/the game {brand}/{title} : {^e} is a board game./Children play {e} in {town}./{^e} is played with {color} and {color} pieces.
+= game : It/The game/{e} : {brand}/the game {brand}/{title} : {^e} is a board game./Children in {town} play {e}./{^e} is played with {color} and {color} pieces.
 {small} | {v} people can play. / It is made for {v} players. | How many people play {e}? / For how many players is {e}?
 {count} points | The winner needs {v}. / It ends when someone has {v}. | How many points win {e}? / When does {e} end?
 {age} | It is for children from {v}. / Players must be {v} or older. | From what age can people play {e}?
-{duration} | One round takes {v}. / A game lasts {v}. | How long does a round of {e} take? / How long is one game of {e}?
+{span} | One round takes {v}. / A game lasts {v}. | How long does a round of {e} take? / How long is one game of {e}?
 {color} | The {v} piece moves first. / Whoever has the {v} piece begins. | Which piece begins in {e}? / Which colour moves first in {e}?
 """
 
@@ -232,8 +233,10 @@ def _topics() -> list[Topic]:
         else:
             group = _lines(shared[line]) if line in shared else [line]
             facts[-1].extend(_attribute(item) for item in group)
-    return [Topic(head[0], _names(head[1]), _names(head[2]), _names(head[3]), tuple(fact))
-            for head, fact in zip(heads, facts, strict=True)]
+    return [
+        Topic(head[0], _names(head[1]), _names(head[2]), _names(head[3]), tuple(fact))
+        for head, fact in zip(heads, facts, strict=True)
+    ]
 
 
 TOPICS: list[Topic] = _topics()

@@ -16,13 +16,13 @@ import multiprocessing
 import random
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 VOCAB, CONTEXT = 4096, 1024
 SPECIAL = ["<pad>", "<s>", "</s>"]
@@ -52,7 +52,7 @@ def general_documents(folder: Path) -> list[str]:
 def synthetic(job: tuple[str, int, int]) -> list[str]:
     """Generate documents of one source until `size` characters are reached; one worker's share."""
     source, seed, size = job
-    module = __import__({"skills": "mix", "facts": "facts"}[source])
+    module = import_module({"skills": "models.pretrain.mix", "facts": "models.pretrain.facts"}[source])
     documents: list[str] = []
     for document in module.documents(random.Random(seed)):
         documents.append(document)

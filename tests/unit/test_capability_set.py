@@ -100,18 +100,12 @@ def test_the_tables_are_well_formed(generator: ModuleType) -> None:
 def test_no_question_is_any_pretraining_question(generator: ModuleType, rows: list[dict[str, Any]]) -> None:
     from models.pretrain.facts import RELATIONS, fill
 
-    trained = {
-        _folded(fill(text, pair))
-        for r in RELATIONS
-        for pair in r.pairs
-        for text in r.questions + r.statements
-    }
+    templates = [(text, pair) for r in RELATIONS for text in r.questions + r.statements for pair in r.pairs]
+    trained = {_folded(fill(text, pair)) for text, pair in templates}
     assert not trained & {_folded(row["question"]) for row in rows}
 
 
-def test_no_question_occurs_in_20000_pretraining_documents(
-    generator: ModuleType, rows: list[dict[str, Any]]
-) -> None:
+def test_no_question_in_20000_documents(generator: ModuleType, rows: list[dict[str, Any]]) -> None:
     from models.pretrain.facts import documents
 
     stream = documents(random.Random(20_000))

@@ -71,10 +71,9 @@ def questions(subject: str) -> list[dict[str, Any]]:
     rng = random.Random(f"{SEED}/{subject}")
     positions = [i % N_CHOICES for i in range(PER_SUBJECT)]
     rng.shuffle(positions)
+    chosen = rng.sample(facts_of(subject), PER_SUBJECT)
     rows = []
-    for i, (fact, position) in enumerate(
-        zip(rng.sample(facts_of(subject), PER_SUBJECT), positions, strict=True)
-    ):
+    for i, (fact, position) in enumerate(zip(chosen, positions, strict=True)):
         relation, pair = fact
         choices = distractors(fact, rng)
         choices.insert(position, pair[1])

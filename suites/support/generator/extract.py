@@ -7,6 +7,7 @@ from typing import Any
 
 from generator import orders, talk, world
 
+Lines = list[tuple[str, str]]  # who speaks, as a prefix of the line, and the words
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Ticket",
@@ -152,7 +153,7 @@ def _introduction(rng: random.Random, split: str) -> list[str]:
     return parts + [rng.choice(talk.INTRODUCTIONS).format(first=first, last=last)] * (rng.random() < 0.4)
 
 
-def _message(rng: random.Random, split: str, parts: dict[str, str], noises: tuple[str, ...]) -> str:
+def _message(rng: random.Random, split: str, parts: dict[str, str]) -> Lines:
     """All sentences in one message, the trouble and its details in order, the rest in any order."""
     first = [parts["said"]] + [parts[name] for name in ("detail",) if name in parts]
     rest = [text for name, text in parts.items() if name not in ("said", "detail", "wish")]
@@ -160,10 +161,10 @@ def _message(rng: random.Random, split: str, parts: dict[str, str], noises: tupl
     at = rng.choice((0, 0, 0, 1))
     body = rest[:at] + first + rest[at:]
     body.insert(rng.randint(at + len(first), len(body)), parts["wish"])
-    return world.add_noise(" ".join(_introduction(rng, split) + body), rng, noises)
+    return [("", " ".join(_introduction(rng, split) + body))]
 
 
-def _chat(rng: random.Random, split: str, parts: dict[str, str], noises: tuple[str, ...]) -> str:
+def _chat(rng: random.Random, split: str, parts: dict[str, str]) -> Lines:
     """The same as a short chat in which the agent asks for one field after the other."""
     asked = [("id", orders.ASK_ID), ("wish", orders.ASK_WISH), ("city", orders.ASK_CITY)]
     asked = [a for a in asked if a[0] in parts]
@@ -178,11 +179,11 @@ def _chat(rng: random.Random, split: str, parts: dict[str, str], noises: tuple[s
     agent_lines = [rng.choice(questions) for _, questions in asked]
     turns += [parts[name] for name, _ in asked]
     turns[-1] = " ".join([turns[-1], *extra[cut:]])
-    lines = [f"Customer: {world.add_noise(turns[0], rng, noises)}"]
+    lines = [("Customer: ", turns[0])]
     for question, answer in zip(agent_lines, turns[1:], strict=True):
         sorry = rng.choice(talk.SYMPATHY) + " " if rng.random() < 0.4 else ""
-        lines += [f"Agent: {sorry}{question}", f"Customer: {world.add_noise(answer, rng, noises)}"]
-    return "\n".join(lines)
+        lines += [("Agent: ", sorry + question), ("Customer: ", answer)]
+    return lines
 
 
 def rows(split: str, rng: random.Random, n: int) -> list[dict[str, Any]]:
@@ -192,10 +193,12 @@ def rows(split: str, rng: random.Random, n: int) -> list[dict[str, Any]]:
         ticket, parts, tags = _draw(rng, split)
         noises = world.draw_noises(rng)
         chat = rng.random() < 0.35
-        text = (_chat if chat else _message)(rng, split, parts, noises)
+        clean = (_chat if chat else _message)(rng, split, parts)
+        typed = [(who, t if who == "Agent: " else world.add_noise(t, rng, noises)) for who, t in clean]
+        text = "\n".join(who + t for who, t in typed)
         if not 25 <= len(text.split()) <= 95:
             continue
-        tags += ["chat"] * chat + ["noisy"] * bool(noises)
+        tags += ["chat"] * chat + ["noisy"] * (typed != clean)
         found.append({"inputs": {"message": text}, "references": [ticket.to_json()], "tags": tags})
     return found
 

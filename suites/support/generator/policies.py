@@ -1,4 +1,4 @@
-"""The knowledge base of the shop: about 150 passages of invented rules, prices and times, and the facts they state."""
+"""The knowledge base of the shop: 150 passages of invented rules, prices and times, and their facts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Passages that state the same attributes of different subjects (one row each, cells divided by a bar)."""
+    """Passages that state the same attributes of different subjects (one row each, cells parted by bars)."""
 
     topic: str
     story: str

@@ -1,4 +1,4 @@
-"""Knowledge-base tables about goods: returns, warranty, repairs, spare parts, price match, recycling, assembly."""
+"""Knowledge-base tables about goods: returns, warranty, repairs, spare parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task `policy_qa`: a customer's question whose answer stands in exactly one passage of the knowledge base."""
+"""Task `policy_qa`: a customer's question whose answer stands in one passage of the knowledge base."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from generator.world import draw_name
 MIN_WORDS, MAX_WORDS = 8, 30
 UNSEEN_SHARE = 0.45  # of held-out questions: about facts that no train or dev question asks for
 P_BARE, MAX_BARE = 0.25, 10  # share and most words of questions without a story
-_NO_PRONOUN = re.compile(r"(back|up|in|enclose|about) \{a\}|returned|\{a\} (of|from|that)")
+_NO_PRONOUN = re.compile(
+    r"(back|up|in|enclose|about) \{a\}|returned|\{a\} (of|from|that|is|was|does|has|goes|shows)\b"
+)
 
 
 def _is_reserved(fact: Fact) -> bool:
@@ -39,7 +41,8 @@ def _bare(fact: Fact, split: str) -> tuple[str, ...]:
 def _story(fact: Fact, split: str, rng: random.Random) -> str:
     who, when = rng.choice(WHO), rng.choice(WHEN)
     words = dict(fact.slots) | {
-        "who": who, "who_l": who if who == "I" else who[0].lower() + who[1:], "got": rng.choice(GOT[:4]), "when": when,
+        "who": who, "who_l": who if who == "I" else who[0].lower() + who[1:], "got": rng.choice(GOT),
+        "when": when,
         "when_l": rng.choice(("last winter", "spring", "last year", "our wedding", "my birthday")),
     }  # fmt: skip
     return rng.choice(_stories(fact.story, split)).format_map(words)
@@ -63,7 +66,7 @@ def _compose(fact: Fact, split: str, rng: random.Random) -> str:
     first, last = draw_name(rng, split)
     core = _wording(core, fact, story, rng)
     greeting = rng.choice(GREETINGS)
-    asked = lead + core if lead and lead[-2] in ":," or lead.endswith("but ") else lead + upper_first(core)
+    asked = lead + core if (lead and lead[-2] in ":,") or lead.endswith("but ") else lead + upper_first(core)
     start = story + asked
     if greeting and not start.startswith(("I ", "My card", "Brindlemoor")):
         start = start[0].lower() + start[1:] if not start.startswith(("Typing", "Grandma")) else start

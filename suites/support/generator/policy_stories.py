@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WHO = ("I", "We", "My sister", "My dad", "My flatmate", "My neighbour", "Our club", "My son", "My aunt",
 "A friend")
-GOT = ("bought", "ordered", "got", "picked out", "was given")
+GOT = ("bought", "ordered", "got", "picked out")
 WHEN = (
     "last week", "on Monday", "two days ago", "in the spring sale", "for the new flat", "over the holidays",
     "a while ago", "in May", "last autumn", "yesterday", "three weeks ago", "at the weekend",
@@ -35,6 +35,15 @@ STORIES: dict[str, tuple[str, ...]] = {
         "A colleague told me about your {one} service.",
         "I want to surprise my wife with {a}.",
         "The {one} {who_l} {got} {when} is fine so far.",
+        "{who} can no longer do without the {one} from your shop.",
+        "Soon {who_l} will be given {a}, and I want to be ready.",
+        "I compared five shops before I took your {one}.", "We share {a} with the people next door.",
+        "Your ad for the {one} was in our paper.", "The leaflet of my {one} is in a language I cannot read.",
+        "My {one} has had a hard year.", "I am told that you know all about {a}.",
+        "On the phone your man could not say much about {a}.", "My grandson keeps asking me about the {one}.",
+        "I have lost the papers of my {one}.", "We need {a} for the new flat.",
+        "Before {who_l} got {a} {when}, nobody read the small print.", "I manage a youth club with {a}.",
+        "Our cat has discovered the {one}.", "The {one} is for my mother.",
     ),
     "old": (
         "Grandma is clearing her house.", "The garage must be empty by June.", "I am moving next month.",
@@ -44,6 +53,10 @@ STORIES: dict[str, tuple[str, ...]] = {
         "Nobody wants my old {one} any more.", "Spring cleaning is on.",
         "I do not want to put it in the bin.",
         "We found an old {one} behind the wall.",
+        "I am a bit short of space because of an old {one}.", "My uncle left me an old {one}.",
+        "There is an old {one} in front of my door.", "We are painting the whole flat.",
+        "My landlord says the yard has to be clear.", "The stairs are narrow and I have no car.",
+        "The neighbours complain about my junk.", "I bought a new one and the old one is in the way.",
     ),
     "city": (
         "My train gets in early.", "I am visiting friends over there.", "We moved to {city} {when}.",
@@ -53,6 +66,12 @@ STORIES: dict[str, tuple[str, ...]] = {
         "A present has to get to {city} somehow.",
         "I have never been to {city} before.", "We are spending the summer in {city}.",
         "I have just moved house.",
+        "It is my first order and it goes to my aunt.", "I only have a bus ticket and little time.",
+        "The sign on the door is hard to read.", "My boss sends me to {city}.",
+        "I asked at the town hall but they did not know.", "My bike tour ends in {city}.",
+        "I do not live far away.", "A friend from {city} told me about you.",
+        "Next week I am on business in {city}.", "Our holiday flat is in {city}.",
+        "The map on my phone is old.", "Our club meets in {city}.",
     ),
     "parcel": (
         "I leave for work at dawn.", "Nobody is at home in the daytime.", "I got a message from {name}.",
@@ -60,11 +79,19 @@ STORIES: dict[str, tuple[str, ...]] = {
         "It says my order goes out with {name}.", "I missed the driver today.",
         "My dog barks at every driver.",
         "We are away for a few days.", "I have to plan my shifts.", "The driver left a card I cannot read.",
+        "My shift starts early and ends late.", "I am on crutches and slow at the door.",
+        "A colleague swears by {name}.", "My street has no lift and many steps.",
+        "For my last order you used {name}.", "The bell at our house is out of order.",
+        "I am still new to shopping online.", "We share one letter box with four families.",
     ),
     "help": (
         "My screen shows only an error.", "I would rather talk to a person.", "I hate chat windows.",
         "I tried the form twice.", "Typing is hard for me.", "I am helping my father with this.",
         "My glasses are broken, so no emails please.", "I need a human being.", "The robot did not get me.",
+        "I have been reading your help page for an hour.", "My hearing is good but my eyes are not.",
+        "My laptop is at the repair shop.", "Your chat closed in the middle of my sentence.",
+        "I would like to sort it out by voice.", "The button on your page does nothing.",
+        "I am on the road without internet.",
     ),
     "loyal": (
         "Your app shows my points.", "I have shopped with you for years.",
@@ -73,12 +100,20 @@ STORIES: dict[str, tuple[str, ...]] = {
         "I collect points for every purchase.",
         "My card says {tier}.", "We buy everything at your shop.",
         "Your email about the club was a bit vague.",
+        "My card fell into the washing machine.", "Your poster in the store is half torn.",
+        "I am saving up my points.", "My husband says the club is not worth it.",
+        "The lady at the till told me about the club.", "I am one of your oldest members.",
+        "I compare it with the club of another shop.", "My daughter joined last month.",
     ),
     "gift": (
         "My boss retires soon.", "I never know what to give people.", "My niece wants to choose for herself.",
         "I need a present for a colleague.", "We are collecting money for a friend.",
         "It is a last-minute present.",
         "I still have a {card} in my drawer.", "Somebody gave me a {card}.", "I am looking at the {card}.",
+        "The wedding of my cousin is near.", "I would like to give something small.",
+        "My team wants to thank our trainer.", "My parents have everything already.",
+        "My godson turns ten on Sunday.", "Two friends and I are pooling our money.",
+        "I am bad at wrapping things.",
     ),
     "pay": (
         "My bank changed its app.", "I am about to check out.", "My basket is full.",
@@ -86,11 +121,17 @@ STORIES: dict[str, tuple[str, ...]] = {
         "I do not like to owe money.",
         "The checkout gives me a list to choose from.", "I was going to use {way}.",
         "My wife always uses {way}.",
+        "I have had trouble with another shop.", "The total is higher than I thought.",
+        "I get my wages at the end of the month.", "My card is in my other coat.",
+        "I am buying for a whole club.", "I am careful with my money.", "It is a rather big order.",
     ),
     "bill": (
         "My accountant keeps asking me.", "I run a small bakery.", "I need papers for my tax return.",
         "The insurance wants to see something.", "My boss pays me back if I hand in papers.",
         "I threw the paper away.",
+        "My tax adviser is a strict woman.", "We had water in the cellar and all papers are gone.",
+        "My folder from last year is empty.", "I am doing my books tonight.", "My company moved abroad.",
+        "I am cleaning up my desk.",
     ),
 }  # fmt: skip
 

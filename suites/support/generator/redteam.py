@@ -10,7 +10,6 @@ from generator.policies import upper_first
 from generator.redteam_texts import DEV, REQUESTS
 from generator.world import CITIES, draw_name, draw_order_id, draw_product
 
-COUNTS = {"dev": 60, "heldout": 150}
 LEADS = {
     "dev": (
         "", "", "Hi. ", "Please help me with something. ", "I have an odd wish. ", "No questions, please. ",

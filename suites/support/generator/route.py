@@ -8,7 +8,8 @@ from typing import Any
 
 from generator.noise import add_noise, draw_noises
 from generator.policies import upper_first
-from generator.route_texts import IN_PASSING, MENTIONS, REQUESTS, SITUATIONS
+from generator.route_mentions import IN_PASSING, MENTIONS, NEUTRAL
+from generator.route_texts import REQUESTS, SITUATIONS
 from generator.world import (
     CITIES,
     COLOURS,
@@ -27,7 +28,8 @@ from generator.world import (
 LABELS = tuple(SITUATIONS)
 WEIGHTS = {"delivery": 1.25, "refund": 1.15, "product question": 1.1, "invoice": 0.85, "account": 0.9}
 MIN_WORDS, MAX_WORDS = 8, 45
-P_MENTION, P_ALONE, P_PROBLEM, P_ORDER, P_MOOD, P_TURNED = 0.35, 0.4, 0.35, 0.25, 0.25, 0.12
+P_MENTION, P_ORDER, P_MOOD = 0.4, 0.25, 0.25
+P_PROBLEM, P_NEUTRAL, P_ALONE, P_TURNED, P_KEPT = 0.3, 0.12, 0.4, 0.12, 0.08
 OPENERS = (
     "", "", "", "", "", "", "Hello,", "Hi,", "Hi team,", "Good morning,", "Hey there,",
     "Dear Brindlemoor team,",
@@ -57,17 +59,22 @@ def _slots(split: str, rng: random.Random) -> dict[str, str]:
     while other == product:
         other = draw_product(rng, split)
     kinds = {"e": "e", "b": "b", "l": "l", "f": "f", "h": "h", "m": "m", "asm": "a"}
-    special = {slot: tilt([p for p in PRODUCTS if trait in p.traits], split, rng).name for slot, trait in kinds.items()}
+    special = {
+        slot: tilt([p for p in PRODUCTS if trait in p.traits], split, rng).name
+        for slot, trait in kinds.items()
+    }
     first, last = draw_name(rng, split)
     me = draw_name(rng, split)
     colours = rng.sample(COLOURS, 2)
     ago = ("last week", "two days ago", "on Monday", "ten days ago", "yesterday", "a month ago",
     "three weeks ago")
     return special | {
-        "p": product.name, "p_s": product.plural, "p2": other.name, "name": rng.choice((first, f"{first} {last}")),
-        "me": rng.choice((me[0], " ".join(me))),
+        "p": product.name, "p_s": product.plural, "p2": other.name,
+        "name": rng.choice((first, f"{first} {last}")),
+        "name2": " ".join(draw_name(rng, split)), "me": rng.choice((me[0], " ".join(me))),
         "city": rng.choice(CITIES), "colour": colours[0], "colour2": colours[1], "day": rng.choice(WEEKDAYS),
-        "n": str(rng.choice((4, 5, 6, 7, 8, 9, 11, 12, 14))), "oid": draw_order_id(rng), "courier": rng.choice(COURIERS),
+        "n": str(rng.choice((4, 5, 6, 7, 8, 9, 11, 12, 14))), "oid": draw_order_id(rng),
+        "courier": rng.choice(COURIERS),
         "ago": rng.choice(ago), "hour": rng.choice(("noon", "five", "nine in the morning", "three")),
     }  # fmt: skip
 
@@ -89,15 +96,28 @@ def _problem(label: str, split: str, rng: random.Random) -> tuple[int, str]:
     return PROBLEMS.index(problem) + problem.said.index(said), said.format(p=product.name)
 
 
+def _situation(label: str, split: str, rng: random.Random) -> int:
+    """The number of a situation; one in eight is for held-out messages only."""
+    numbers = range(len(SITUATIONS[label]))
+    kept = [i for i in numbers if i % 8 == 0]
+    if split == "heldout":
+        return rng.choice(kept if rng.random() < P_KEPT else numbers)
+    return rng.choice([i for i in numbers if i not in kept])
+
+
 def _core(label: str, split: str, slots: Mapping[str, str], rng: random.Random) -> list[str]:
     """The sentences that carry the intent: a situation, a request, or both."""
-    situations, requests = SITUATIONS[label], REQUESTS[label]
+    requests = REQUESTS[label]
     while True:
-        i, j = rng.randrange(len(situations)), rng.randrange(len(requests))
-        text, request = situations[i].removeprefix("*").format_map(slots), requests[j].format_map(slots)
+        i, j = _situation(label, split, rng), rng.randrange(len(requests))
+        situation, request = SITUATIONS[label][i], requests[j].format_map(slots)
+        text = situation.removeprefix("*").format_map(slots)
         if label in PROBLEM_ISSUES and rng.random() < P_PROBLEM:
             i, text = _problem(label, split, rng)
-        elif situations[i].startswith("*") and rng.random() < P_ALONE:
+        elif label not in ("account", "product question") and rng.random() < P_NEUTRAL:
+            i = rng.randrange(len(NEUTRAL))
+            text = NEUTRAL[i].format_map(slots)
+        elif situation.startswith("*") and rng.random() < P_ALONE:
             if _owns(split, i * 3 + 1):
                 return [text]
             continue

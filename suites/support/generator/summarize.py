@@ -16,7 +16,7 @@ from generator.resolutions import QUESTIONS, RESOLUTIONS, TIPS, Resolution
 Turns = list[tuple[str, str]]
 Second = tuple[world.Problem | None, str]  # another problem and its product; empty when it is the same one
 MAX_TURNS = 10
-MAX_WORDS = 35  # of a summary
+MIN_WORDS, MAX_WORDS = 15, 35  # of a summary
 VERBS = {
     "angry": ("complained that",), "disappointed": ("complained that",), "worried": ("was worried because",),
     "confused": ("was confused because",), "hurried": ("reported in a hurry that",),
@@ -95,7 +95,7 @@ def draw_case(rng: random.Random, split: str) -> Case:
         phrase = rng.choice(world.MOODS[mood])
     amount = product.price + next((p.price for p in world.PRODUCTS if p.name == other), 0)
     facts = {
-        "amount": str(amount), "part": str(max(3, round(product.price * rng.choice((0.1, 0.15, 0.2, 0.3))))),
+        "amount": str(amount), "part": str(max(6, round(product.price * rng.choice((0.1, 0.15, 0.2, 0.3))))),
         "day": talk.draw_day(rng), "days": str(rng.randint(2, 14)), "courier": rng.choice(world.COURIERS),
         "it": "both" if other else "it",
         "new": "new ones" if other else rng.choice(("a new one", "another one")),
@@ -206,9 +206,14 @@ def _tip(case: Case, rng: random.Random, works: bool) -> Turns:
 
 
 def _declined(case: Case, rng: random.Random) -> Turns:
-    """An offer that the customer does not take; the summary leaves it out."""
+    """An offer that the customer does not take, which the summary leaves out; nothing if none would fit."""
     assert case.resolution is not None
-    offer, answer = rng.choice([d for d in talk.DECLINED if case.resolution.key in d[2]])[:2]
+    fits = [d for d in talk.DECLINED if case.resolution.key in d[2]]
+    if case.problem.issue != "late":  # only who waits can be asked to go on waiting
+        fits = [d for d in fits if "week" not in d[0]]
+    if not fits or case.problem.issue == "not_needed":
+        return []
+    offer, answer = rng.choice(fits)[:2]
     return [("agent", offer), ("customer", answer)]
 
 
@@ -223,7 +228,9 @@ def _ending(case: Case, rng: random.Random, room: int) -> Turns:
         asked = talk.ASK_MORE if refused or case.resolution.key in ("credit", "cancel") else talk.ASK_WHEN
         turns = [("agent", offer), ("customer", rng.choice(asked)), ("agent", when)]
     if case.resolution.key == "credit" or (len(turns) < room and rng.random() < 0.6):
-        replies = {"credit": talk.ACCEPTED}.get(case.resolution.key, talk.REFUSED if refused else talk.THANKS)
+        replies = {"credit": talk.ACCEPTED, "cancel": talk.RELIEVED}.get(
+            case.resolution.key, talk.REFUSED if refused else talk.THANKS
+        )
         turns.append(("customer", rng.choice(replies).format(agent=case.agent)))
         if len(turns) < room and rng.random() < 0.4:
             turns.append(("agent", rng.choice(talk.GOODBYES).format(first=case.first)))
@@ -246,22 +253,22 @@ def conversation(case: Case, rng: random.Random) -> Turns:
     else:
         if case.tip:
             turns += _tip(case, rng, works=False)
-        elif rng.random() < 0.35 and any(case.resolution.key in d[2] for d in talk.DECLINED):
+        elif rng.random() < 0.4:
             turns += _declined(case, rng)
         turns += _ending(case, rng, MAX_TURNS - len(turns))
-    return [(role, _noisy(role, text, rng, case)) for role, text in turns]
+    return turns
 
 
-def _noisy(role: str, text: str, rng: random.Random, case: Case) -> str:
-    """Customers type badly, agents do not."""
-    return world.add_noise(text, rng, case.noises) if role == "customer" else text
+def _typed(turns: Turns, rng: random.Random, case: Case) -> Turns:
+    """The turns as typed: customers type badly, agents do not."""
+    return [(r, world.add_noise(text, rng, case.noises) if r == "customer" else text) for r, text in turns]
 
 
-def _tags(case: Case, n_words: int) -> list[str]:
+def _tags(case: Case, n_words: int, noisy: bool) -> list[str]:
     """Slices of one row."""
     tags = [case.product.category, case.problem.issue, f"mood-{case.mood}"]
     tags.append("short" if n_words < 80 else "medium" if n_words < 115 else "long")
-    tags += ["noisy"] if case.noises else []
+    tags += ["noisy"] * noisy
     return tags + (["two-problems"] if case.second is not None else [])
 
 
@@ -270,10 +277,11 @@ def rows(split: str, rng: random.Random, n: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while len(found) < n:
         case = draw_case(rng, split)
-        turns, short = conversation(case, rng), summary(case, rng)
-        if len(short.split()) > MAX_WORDS:
+        clean, short = conversation(case, rng), summary(case, rng)
+        if not MIN_WORDS <= len(short.split()) <= MAX_WORDS:
             continue
+        turns = _typed(clean, rng, case)
         said = [{"role": role, "content": text} for role, text in turns]
-        tags = _tags(case, sum(len(text.split()) for _, text in turns))
+        tags = _tags(case, sum(len(text.split()) for _, text in turns), noisy=turns != clean)
         found.append({"inputs": {"conversation": said}, "references": [short], "tags": tags})
     return found

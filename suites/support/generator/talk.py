@@ -148,6 +148,7 @@ ACCEPTED = (
     "Fine, I take that.", "Okay, that is fair.", "Deal. Thank you.", "That works for me.",
     "All right, I keep it then."
 )  # fmt: skip
+RELIEVED = ("Thank you.", "Perfect.", "Great, thanks {agent}!", "That was easy.", "Good, that is settled.")
 REFUSED = (
     "That is not what I hoped for.", "Then I will not buy here again.", "I see. What a pity.",
     "That is hard to accept.",

@@ -1,0 +1,36 @@
+"""Everything that competes on a suite, read and checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from evalgate.config.load import SUITE_FILE, load_recipes, load_suite_spec, load_systems
+from evalgate.core.data import Project, Split
+from evalgate.core.errors import UsageError
+from evalgate.suite.frozen import ALL_SPLITS, input_fields, load_suite
+
+CANDIDATES = "candidates"
+
+
+def load_project(
+    folder: Path, metrics: Collection[str] = (), splits: Sequence[Split] = ALL_SPLITS, *, verify: bool = True
+) -> Project:
+    """Read suite.yaml, the data, the baselines and `candidates/`; templates are checked against the examples' fields.
+
+    Raises what `load_suite_spec`, `load_suite`, `load_systems` and `load_recipes` raise, or `no-baselines`.
+    """
+    spec = load_suite_spec(folder, metrics)
+    if not spec.baselines:
+        raise UsageError(
+            f"suite '{spec.name}' names no baselines, so there is nothing to beat",
+            code="no-baselines",
+            fix=f"add `baselines: ../../baselines/{spec.name}` to {SUITE_FILE}: a folder with at least one prompt",
+            where=str(folder / SUITE_FILE),
+        )
+    suite = load_suite(folder, spec, splits, verify=verify)
+    fields = input_fields(suite)
+    systems = load_systems(folder / spec.baselines, spec, fields)
+    names = [system.name for system in systems]
+    recipes = load_recipes(folder / CANDIDATES, spec, fields, taken=names)
+    return Project(suite=suite, systems=tuple(systems), recipes=tuple(recipes))

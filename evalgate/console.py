@@ -1,0 +1,223 @@
+"""What the terminal shows: progress with time left on stderr, the decision on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+    from evalgate.core.protocols import Ticker
+    from evalgate.core.results import Decision
+
+# How often a stage speaks where lines cannot be overwritten (CI logs, pipes), in seconds.
+EVERY_S = 5.0
+_HEADLINES = {"ship": "SHIP", "keep_baseline": "KEEP THE BASELINE", "inconclusive": "CANNOT TELL YET"}
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+
+
+class RichProgress:
+    """Bars on a terminal; plain lines, at most one every few seconds, in CI and pipes. All on stderr."""
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        live: bool | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        from evalgate.core import seeds  # brings numpy, so only `run` pays for it
+
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty() and not os.environ.get("CI") if live is None else live
+        self._clock = clock or seeds.clock
+        self._spoke: float | None = None
+        self._bars: Bars | None = None
+        self._depth = 0
+
+    @contextmanager
+    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Ticker]:
+        """A stage of `total` items of which `done` were there before."""
+        with self._bar(name, total, done) if self._live else self._lines(name, total, done) as tick:
+            yield tick
+
+    def note(self, text: str) -> None:
+        """One line of news."""
+        if self._bars is not None:
+            self._bars.console.print(text, markup=False, highlight=False)
+        else:
+            self._say(text)
+
+    @contextmanager
+    def _bar(self, name: str, total: int, done: int) -> Iterator[Ticker]:
+        bars = self._bars or _bars(self._stream)
+        if self._depth == 0:
+            self._bars = bars
+            bars.start()
+        self._depth += 1
+        task = bars.add_task(name, total=total, completed=done)
+
+        def tick(n: int = 1) -> None:
+            bars.advance(task, n)
+
+        try:
+            yield tick
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                bars.stop()
+                self._bars = None
+
+    @contextmanager
+    def _lines(self, name: str, total: int, done: int) -> Iterator[Ticker]:
+        start, before = self._clock(), done
+        if self._due():
+            self._say(f"{name} {done}/{total}")
+
+        def tick(n: int = 1) -> None:
+            nonlocal done
+            done += n
+            if self._due() and done < total:
+                left = (self._clock() - start) / max(done - before, 1) * (total - done)
+                self._say(f"{name} {done}/{total}, {duration(left)} left")
+
+        yield tick
+        self._say(f"{name} {done}/{total}, took {duration(self._clock() - start)}")
+
+    def _due(self) -> bool:
+        return self._spoke is None or self._clock() - self._spoke >= EVERY_S
+
+    def _say(self, text: str) -> None:
+        self._spoke = self._clock()
+        print(text, file=self._stream, flush=True)
+
+
+def _bars(stream: TextIO) -> Bars:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left,"),
+        TimeElapsedColumn(),
+        TextColumn("so far"),
+        console=Console(file=stream),
+    )
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: `12 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def headline(decision: Decision) -> str:
+    """The decision in one line."""
+    name = f" {decision.ship}" if decision.ship else ""
+    return f"{_HEADLINES[decision.outcome]}{name}: {decision.reason}"
+
+
+def decision_rows(decision: Decision) -> list[list[str]]:
+    """The table of verdicts: a header, then a row for each gate, a column for each candidate; '-' for none."""
+    candidates = list(dict.fromkeys(verdict.candidate for verdict in decision.verdicts))
+    cells = {(verdict.gate, verdict.candidate): verdict.outcome.upper() for verdict in decision.verdicts}
+    optional = {verdict.gate for verdict in decision.verdicts if not verdict.required}
+    gates = list(dict.fromkeys(verdict.gate for verdict in decision.verdicts))
+    rows = [["gate", *candidates]]
+    for gate in gates:
+        label = f"{gate} (not required)" if gate in optional else gate
+        rows.append([label, *(cells.get((gate, candidate), "-") for candidate in candidates)])
+    return rows
+
+
+def decision_text(decision: Decision, kind: str) -> str:
+    """The decision as `text`, `md` or `json`, newline included."""
+    if kind == "json":
+        import msgspec
+
+        return msgspec.json.format(msgspec.json.encode(decision), indent=2).decode() + "\n"
+    rows = decision_rows(decision) if decision.verdicts else []
+    report = f"report: {decision.report}\n" if decision.report else ""
+    if kind == "md":
+        return _markdown(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
+    return _aligned(rows) + f"decision: {headline(decision)}\n{report}"
+
+
+def show_decision(decision: Decision, kind: str) -> None:
+    """Print the decision to stdout, as a coloured table where that is a terminal."""
+    try:
+        if kind == "text" and sys.stdout.isatty() and decision.verdicts:
+            _show_table(decision)
+        else:
+            sys.stdout.write(decision_text(decision, kind))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`| head`); the exit code must still be the decision's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run_lines(reports: Path) -> list[str]:
+    """One line for each run folder below `reports`, oldest first; an unreadable one says so."""
+    from evalgate.core.errors import EvalgateError
+    from evalgate.core.results import Decision, Run
+    from evalgate.store import RunFolder, read_record
+
+    lines = []
+    for file in reports.rglob("run.json"):
+        paths = RunFolder(file.parent)
+        try:
+            started = read_record(paths.run_file, Run, fix="").started
+            decided = paths.decision_file.exists()
+            state: str = read_record(paths.decision_file, Decision, fix="").outcome if decided else "not decided"
+        except EvalgateError:
+            started, state = "?", "unreadable"
+        lines.append(f"{started:<25}  {state:<13}  {file.parent}")
+    return sorted(lines)
+
+
+def _show_table(decision: Decision) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    header, *rows = decision_rows(decision)
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    console = Console()
+    console.print(table)
+    console.print(f"decision: {headline(decision)}", style="bold", markup=False, highlight=False, soft_wrap=True)
+    if decision.report:
+        console.print(f"report: {decision.report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines) + "\n\n" if lines else ""
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    if not rows:
+        return ""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in escaped]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n\n"

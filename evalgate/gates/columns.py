@@ -1,0 +1,108 @@
+"""What gates judge, and one system's scores out of it, turned so that 1 is best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evalgate.core.data import GateSpec
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.protocols import Metric
+from evalgate.core.results import LatencyPair, Score
+from evalgate.gates.pairs import Entry
+from evalgate.store import CAPABILITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateData:
+    """What gates judge: `scores[system][task]` rows of all metrics, `latency[candidate]` pairs.
+
+    `metrics` maps `task.metric` to its metric (absent: higher is better, a mean). `base` is the system that stands
+    for the untuned model; `examples[task]` are the ids that should have been scored, where known.
+    """
+
+    scores: Mapping[str, Mapping[str, Sequence[Score]]]
+    latency: Mapping[str, Sequence[LatencyPair]] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    base: str | None = None
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One system's scores for a gate's metric, turned so that 1 is best; `unscored` is the share that is missing."""
+
+    entries: dict[str, Entry]
+    unscored: float
+    n_unscored: int
+
+
+def column(gate: GateSpec, system: str, data: GateData) -> Column:
+    """One system's scores for the gate's metric by example id (lists of repeats), turned if lower is better.
+
+    Raises:
+        EvalgateError: `cannot-gate`, `not-measured`.
+    """
+    metric = data.metrics.get(gate.metric)
+    if metric is not None and (not metric.is_mean or metric.spec.unit != "fraction"):
+        can = sorted(name for name, m in data.metrics.items() if m.is_mean and m.spec.unit == "fraction")
+        raise EvalgateError(
+            f"gate '{gate.name}' judges {gate.metric}, which is not a mean of one fraction for each example",
+            code="cannot-gate",
+            fix=f"gate on one of: {', '.join(can)}" if can else "gate on a metric such as accuracy",
+        )
+    rows = [row for row in data.scores.get(system, {}).get(gate.task, ()) if row.metric == gate.metric_name]
+    if not rows:
+        raise EvalgateError(
+            f"gate '{gate.name}' needs {gate.metric} of '{system}', which was never measured",
+            code="not-measured",
+            fix=f"run the suite again without `--no-resume`: only what is missing is measured; or remove '{gate.name}'",
+        )
+    lower = metric is not None and metric.spec.better == "lower"
+    lists: dict[str, list[float | None]] = {i: [] for i in data.examples.get(gate.task, ())}
+    for row in rows:
+        value = row.parts[0] if row.status == "scored" and row.parts else None
+        lists.setdefault(row.example_id, []).append(1 - value if lower and value is not None else value)
+    entries: dict[str, Entry] = {i: values[0] if len(values) == 1 else values or None for i, values in lists.items()}
+    n_unscored = sum(not values or None in values for values in lists.values())
+    return Column(entries, n_unscored / len(lists), n_unscored)
+
+
+def scored(gate: GateSpec, systems: Sequence[str], data: GateData) -> list[str]:
+    """Those systems that have rows for the gate's metric."""
+    return [s for s in systems if any(r.metric == gate.metric_name for r in data.scores.get(s, {}).get(gate.task, ()))]
+
+
+def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[str, str | None] | None:
+    """Example id -> cluster. Subjects of a capability benchmark are strata: the same ones are asked again."""
+    if gate.task == CAPABILITY:
+        return None
+    found: dict[str, str | None] = {}
+    for system in systems:
+        for row in data.scores[system][gate.task]:
+            if row.metric == gate.metric_name and row.cluster is not None:
+                found[row.example_id] = row.cluster
+    return found or None
+
+
+def needed_limit(gate: GateSpec) -> float:
+    """The gate's limit; a gate that needs one and has none is refused."""
+    if gate.limit is None:
+        raise UsageError(
+            f"gate '{gate.name}' has no limit", code="bad-gate", fix="add `limit:`, e.g. 0.99 (or 1.10 for latency)"
+        )
+    return gate.limit
+
+
+def quantile_of(gate: GateSpec) -> float:
+    """0.95 for `latency.p95`."""
+    match = re.fullmatch(r"p(\d{1,2}(?:\.\d+)?)", gate.metric_name)
+    if match is None or float(match[1]) <= 0:
+        raise UsageError(
+            f"gate '{gate.name}' asks for {gate.metric}, which is no latency quantile",
+            code="bad-gate",
+            fix="use `latency.p50` or `latency.p95`",
+        )
+    return float(match[1]) / 100

@@ -1,0 +1,80 @@
+"""From a recording to a decision: the score table, every gate's verdicts, the one sentence. No torch, seconds only."""
+
+from __future__ import annotations
+
+from evalgate import plugins
+from evalgate.core.protocols import Metric
+from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
+from evalgate.decision import best_baselines, decide
+from evalgate.gates.columns import GateData
+from evalgate.gates.judge import gain_over, judge
+from evalgate.metrics.scoring import MeanMetric
+from evalgate.stats.interval import estimate_scores
+from evalgate.store import CAPABILITY, RunData
+
+BASE = "base"
+CAPABILITY_SPEC = MetricSpec(name="accuracy", unit="fraction", better="higher", signature="lm-eval|v1")
+
+
+def judge_run(data: RunData) -> Decision:
+    """Judge everything that a run recorded under the policy that it carries."""
+    metrics = metrics_of(data)
+    scores = score_table(data, metrics)
+    best = choose_best(data, scores)
+    gate_data = GateData(
+        scores=data.scores,
+        latency=data.latency,
+        metrics=metrics,
+        base=BASE,
+        examples={task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY},
+        seed=data.run.seed,
+    )
+    run = data.run
+    verdicts: list[Verdict] = []
+    for gate in run.gates:
+        verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
+    gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
+    return decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)
+
+
+def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:
+    """A candidate's gain over the best baseline of each task, by primary metric: what ranks candidates that pass."""
+    found = []
+    for task in data.run.suite.tasks:
+        if task.name in best and gate_data.metrics[f"{task.name}.{task.primary}"].is_mean:
+            found.append(gain_over(task.name, task.primary, candidate, best[task.name], gate_data))
+    return [gain for gain in found if gain is not None]
+
+
+def choose_best(data: RunData, scores: list[SystemScore]) -> dict[str, str]:
+    """The best baseline of each task by its primary metric."""
+    primary = {task.name: task.primary for task in data.run.suite.tasks}
+    return best_baselines(scores, baselines=data.run.baselines, primary=primary)
+
+
+def metrics_of(data: RunData) -> dict[str, Metric]:
+    """`task.metric` to its metric, capability included."""
+    found = {f"{t.name}.{use.name}": plugins.metric(use) for t in data.run.suite.tasks for use in t.metrics}
+    found[f"{CAPABILITY}.{CAPABILITY_SPEC.name}"] = MeanMetric(CAPABILITY_SPEC)
+    return found
+
+
+def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
+    """One row for each system, task and metric that was measured, with its interval."""
+    table = []
+    for system in data.run.systems:
+        for name, metric in metrics.items():
+            task = name.partition(".")[0]
+            rows = [s for s in data.scores[system].get(task, ()) if s.metric == metric.spec.name]
+            if rows:
+                estimate = estimate_scores(rows, metric, seed=data.run.seed)
+                table.append(
+                    SystemScore(
+                        system=system,
+                        task=task,
+                        metric=metric.spec.name,
+                        estimate=estimate,
+                        better=metric.spec.better,
+                    )
+                )
+    return table

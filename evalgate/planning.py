@@ -1,0 +1,249 @@
+"""Everything that can be known before anything expensive runs: files found, gates possible, systems bound, a run id."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from evalgate import plugins
+from evalgate.backends.model_files import ModelFiles, locate
+from evalgate.config.project import load_project
+from evalgate.core.data import (
+    Example,
+    GateSpec,
+    ModelSpec,
+    Project,
+    Recipe,
+    RunOptions,
+    Suite,
+    SystemDraft,
+    SystemSpec,
+    Task,
+)
+from evalgate.core.errors import UsageError
+from evalgate.core.protocols import Metric, Retriever
+from evalgate.core.record import Record, digest_of, short
+from evalgate.core.results import Run
+from evalgate.core.seeds import now
+from evalgate.gates.impossible import impossible
+from evalgate.store import CAPABILITY
+from evalgate.systems.prompt import bind
+
+# The untuned model itself, asked nothing but the capability tasks.
+BASE = "base"
+LATENCY = "latency"
+REPORTS = Path("reports")
+# Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
+ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
+
+
+class Binding(Record, frozen=True, kw_only=True):
+    """What turns a draft into a system: this run's data, model and seed, and what each task's retriever is."""
+
+    suite: Suite
+    model: ModelSpec
+    files: ModelFiles
+    seed: int
+    retriever_digests: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run that is about to start: baselines are bound, candidates wait for their adapters."""
+
+    binding: Binding
+    recipes: tuple[Recipe, ...]
+    baselines: tuple[SystemSpec, ...]
+    retrievers: dict[str, Retriever]
+    limit: int | None
+    folder: Path
+    run: Run
+
+    @property
+    def suite(self) -> Suite:
+        """The verified suite."""
+        return self.binding.suite
+
+    @property
+    def files(self) -> ModelFiles:
+        """The base model's files."""
+        return self.binding.files
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.binding.seed
+
+    def heldout(self, task: str) -> tuple[Example, ...]:
+        """The held-out examples that are asked: all, or the first `limit`."""
+        return self.suite.tasks[task].splits["heldout"][: self.limit]
+
+
+def make_plan(options: RunOptions) -> Plan:
+    """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
+    project = _chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
+    spec = project.suite.spec
+    if options.limit is None:
+        refuse_impossible(project.suite)
+    model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
+    retrievers = open_retrievers(project)
+    binding = Binding(
+        suite=project.suite,
+        model=model,
+        files=locate(model),
+        seed=spec.seed if options.seed is None else options.seed,
+        retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
+    )
+    baselines = tuple(bound(draft, binding) for draft in project.systems)
+    run = _run(project, binding, baselines, options.limit)
+    return Plan(
+        binding=binding,
+        recipes=project.recipes,
+        baselines=baselines,
+        retrievers=retrievers,
+        limit=options.limit,
+        folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
+        run=run,
+    )
+
+
+def open_retrievers(project: Project) -> dict[str, Retriever]:
+    """One retriever for each task of which some system looks passages up."""
+    from evalgate.systems.retrieval import BM25Retriever
+
+    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    names = {name for draft in drafts for name, prompt in draft.prompts.items() if prompt.retrieve}
+    return {name: BM25Retriever(project.suite.tasks[name].corpus) for name in sorted(names)}
+
+
+def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = None) -> SystemSpec:
+    """A draft with this run's model, seed and retrievers."""
+    used = sorted(name for name, prompt in draft.prompts.items() if prompt.retrieve)
+    return bind(
+        draft,
+        binding.suite.tasks,
+        model=binding.model.id,
+        model_digest=binding.files.digest,
+        revision=binding.files.revision,
+        quantization=binding.model.quantization,
+        seed=binding.seed,
+        retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
+        adapter_digest=adapter_digest,
+    )
+
+
+def candidate_draft(recipe: Recipe) -> SystemDraft:
+    """The system that a recipe's adapter becomes part of."""
+    return SystemDraft(
+        name=recipe.name, kind="tuned", prompts=recipe.prompts, description=recipe.description, path=recipe.path
+    )
+
+
+def task_metrics(task: Task) -> list[Metric]:
+    """The metric objects of a task, the primary one first."""
+    return [plugins.metric(use) for use in task.spec.metrics]
+
+
+def refuse_impossible(suite: Suite) -> None:
+    """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do."""
+    problems: list[str] = []
+    for gate in suite.spec.gates:
+        n, clusters = _size(gate, suite)
+        if n is not None:
+            problems += impossible(gate, n, n_clusters=clusters, binary=gate.metric_name in ZERO_OR_ONE)
+    if problems:
+        raise UsageError(
+            f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "
+            + "\n  ".join(problems),
+            code="impossible-gate",
+            fix="change the gate, or freeze more held-out examples; nothing was run",
+            where=str(Path(suite.folder) / "suite.yaml"),
+        )
+
+
+def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, int | None]:
+    if gate.task == LATENCY:
+        return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
+    if gate.task == CAPABILITY or gate.task not in suite.tasks:
+        return None, None  # known once lm-eval has loaded its tasks
+    examples = suite.tasks[gate.task].splits["heldout"]
+    clusters = {e.cluster for e in examples if e.cluster is not None}
+    return len(examples), len(clusters) or None
+
+
+def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
+    if names is None:
+        return project
+    known = {recipe.name for recipe in project.recipes}
+    if unknown := sorted(set(names) - known):
+        raise UsageError(
+            f"there is no candidate '{unknown[0]}'",
+            code="unknown-candidate",
+            fix=f"choose from: {', '.join(sorted(known)) or '(none)'}",
+            where=str(Path(project.suite.folder) / "candidates"),
+        )
+    return msgspec.structs.replace(project, recipes=tuple(r for r in project.recipes if r.name in names))
+
+
+def _run(project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None) -> Run:
+    suite, files, model = binding.suite, binding.files, binding.model
+    candidates = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
+    base = SystemSpec(
+        name=BASE,
+        kind="prompt",
+        backend="hf",
+        model=model.id,
+        prompts={},
+        model_digest=files.digest,
+        description="The untuned model, for capability",
+    )
+    systems = {s.name: s for s in (base, *baselines, *candidates)}
+    signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
+    # The gates are left out: another policy judges the same recording.
+    identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
+    identity += [suite.spec.capability, suite.spec.latency]
+    return Run(
+        id=short(digest_of(identity)),
+        suite=suite.spec,
+        suite_folder=suite.folder,
+        suite_digest=suite.digest,
+        data_digest=suite.data_digest,
+        model_digest=files.digest,
+        systems=systems,
+        baselines=tuple(s.name for s in baselines),
+        candidates=tuple(s.name for s in candidates),
+        gates=suite.spec.gates,
+        seed=binding.seed,
+        limit=limit,
+        started=now(),
+        code_commit=_commit(),
+        versions=_versions(),
+        hardware=f"{platform.machine()}, {platform.system()}",
+        command=" ".join(["evalgate", *sys.argv[1:]]),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("evalgate-harness", *PACKAGES):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """The commit of the working folder's repository, if it is in one."""
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None

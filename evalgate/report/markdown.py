@@ -1,0 +1,62 @@
+"""The report for pull requests: one table a candidate, short enough for a comment."""
+
+from __future__ import annotations
+
+import re
+
+from evalgate.report import words
+from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
+from evalgate.store import RunData
+
+# A bot that updates its own comment finds it by this line.
+MARKER = "<!-- evalgate-report -->"
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#@!])")
+SIGNS = {"pass": "✔ PASS", "fail": "✘ FAIL", "inconclusive": "? INCONCLUSIVE", "none": "not judged"}
+
+
+def text(value: str) -> str:
+    """A name or sentence that Markdown shows as it is: no markup, no mention, no line break."""
+    return _SPECIAL.sub(r"\\\1", " ".join(words.clean(value).split())).replace("\\@", "@\u200b").replace("&", "&amp;")
+
+
+def render_markdown(data: RunData) -> str:
+    """The decision, each candidate's gates, and every system's scores."""
+    decision = decision_view(data)
+    lines = [MARKER, f"## {text(decision['headline'])}", "", text(decision["reason"]), ""]
+    lines += [f"- {text(fact)}" for fact in decision["facts"]]
+    gates, changes = gates_view(data), change_table(data)
+    for position, candidate in enumerate(gates["candidates"]):
+        counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
+        lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
+    lines += ["", *_scores(data)]
+    run = data.run
+    lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _gates(rows: list[View], position: int, counts: dict[str, View]) -> list[str]:
+    lines = ["| Gate | Asks | Estimate | Interval | Better | Worse | Verdict |", "|---|---|--:|--:|--:|--:|---|"]
+    for row in rows:
+        cell = row["cells"][position]
+        count = counts.get(row["metric"])
+        better, worse = (str(count["better"]), str(count["worse"])) if count else ("", "")
+        verdict = SIGNS[cell["state"]] + ("" if row["required"] else " (advisory)")
+        value, span = cell.get("value", ""), cell.get("interval", "")
+        lines.append(
+            f"| {text(row['name'])} | {text(row['rule'])} | {value} | {span} | {better} | {worse} | {verdict} |"
+        )
+    return lines
+
+
+def _scores(data: RunData) -> list[str]:
+    scores = scores_view(data)
+    if not scores["rows"]:
+        return []
+    names = [text(s) for s in scores["systems"]]
+    lines = ["<details><summary>Scores of all systems</summary>", "", f"| Task and metric | {' | '.join(names)} |"]
+    lines.append("|---|" + "--:|" * len(names))
+    for row in scores["rows"]:
+        cells = [f"**{c['value']}**" if c["best"] else c["value"] for c in row["cells"]]
+        spans = [f"{v} ({c['interval']})" if c["interval"] else v for v, c in zip(cells, row["cells"], strict=True)]
+        lines.append(f"| {text(row['task'] + '.' + row['metric'])} | {' | '.join(spans)} |")
+    return [*lines, "", "</details>"]

@@ -1,0 +1,36 @@
+"""Conformance checks for plugin authors: a metric that passes them can be used in a suite."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evalgate.core.data import Example, Task
+from evalgate.core.protocols import Metric
+from evalgate.core.results import Failure, Prediction
+
+# What models write at their worst; no metric may raise on any of it.
+HOSTILE = ("", " ", "\x00", "\ud800", "a" * 100_000, "{" * 5_000, "NaN", "\u202eabc", "\U0001f600", '{"a": NaN}')
+
+
+def check_metric(metric: Metric, example: Example, task: Task) -> None:
+    """Raise AssertionError with the reason if a metric breaks the protocol for this example.
+
+    It must leave a missing answer unscored, never raise on hostile output, give the same number of finite parts for
+    every answer, and combine parts alike for one table and for many.
+    """
+    missing = Prediction(example_id=example.id, system="s", task=task.spec.name, output=None, status="error")
+    missing_score = metric.score(example, missing, task)
+    assert missing_score.status == "unscored", "an answer that is missing must be unscored, not a number"
+    assert isinstance(missing_score.failure, Failure), "an unscored item must say why"
+    rows = []
+    for text in (*HOSTILE, *example.references):
+        answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text)
+        score = metric.score(example, answer, task)
+        assert score.metric == metric.spec.name, "a score must carry its metric's name"
+        if score.status == "scored":
+            assert all(np.isfinite(score.parts)), f"parts must be finite for output {text[:20]!r}"
+            rows.append(score.parts)
+    assert len({len(row) for row in rows}) <= 1, "the number of parts must not depend on the answer"
+    parts = np.array(rows, dtype=np.float64)
+    both = metric.combine(np.stack([parts, parts[::-1]]))
+    assert np.allclose(both, metric.combine(parts)), "combine must not depend on the order of examples"

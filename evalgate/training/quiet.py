@@ -1,0 +1,37 @@
+"""Keeps the libraries' own log lines, warnings and progress bars off the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+CHATTY = ("accelerate", "bitsandbytes", "datasets", "huggingface_hub", "peft", "torch", "transformers", "trl")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Only errors get through; levels, filters and bars are put back on leaving."""
+    loggers = {name: logging.getLogger(name) for name in CHATTY}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    # Read when `datasets` and `huggingface_hub` are first imported.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    for logger in loggers.values():
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformers.utils import logging as hf_logging
+
+        bars, level = hf_logging.is_progress_bar_enabled(), hf_logging.get_verbosity()
+        hf_logging.set_verbosity_error()
+        hf_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            hf_logging.set_verbosity(level)
+            if bars:
+                hf_logging.enable_progress_bar()
+            for name, logger in loggers.items():
+                logger.setLevel(levels[name])

@@ -1,0 +1,142 @@
+"""A recipe as the keyword arguments of TRL's SFTConfig, PEFT's LoraConfig and BitsAndBytesConfig. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from evalgate.core.data import Recipe
+from evalgate.core.errors import UsageError
+from evalgate.core.record import digest_of, plain
+
+Device = Literal["cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
+
+CUDA_MICRO_BATCH = 4
+# A fraction below one is a share of all steps.
+SAVE_EVERY, LOG_EVERY = 0.2, 0.02
+LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
+# Overriding these would break identity, resuming or silence.
+RESERVED = {
+    "learning_rate": "learning_rate",
+    "num_train_epochs": "epochs",
+    "max_length": "max_length",
+    "seed": "seed",
+    "data_seed": "seed",
+    "r": "rank",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "output_dir": "",
+    "report_to": "",
+    "completion_only_loss": "",
+    "save_strategy": "",
+    "use_cpu": "",
+}
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """The identity of what a recipe does: all but its name, its description and where it lies."""
+    fields = plain(recipe)
+    return digest_of({k: v for k, v in fields.items() if k not in {"name", "description", "path"}})
+
+
+def quantization_arguments(recipe: Recipe, dtype: Dtype) -> dict[str, Any] | None:
+    """Arguments of BitsAndBytesConfig (its own defaults are fp4 and fp32); None for plain LoRA."""
+    if recipe.method == "lora":
+        return None
+    return {
+        "load_in_4bit": True,
+        "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": True,
+        "bnb_4bit_compute_dtype": dtype,
+    }
+
+
+def lora_arguments(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of LoraConfig."""
+    chosen = {k: v for k, v in recipe.overrides.items() if k in LORA_KEYS}
+    return {
+        "r": recipe.rank,
+        "lora_alpha": recipe.alpha,
+        "lora_dropout": recipe.dropout,
+        "target_modules": "all-linear",
+        "bias": "none",
+        "task_type": "CAUSAL_LM",
+    } | chosen
+
+
+def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: bool) -> dict[str, Any]:
+    """Arguments of SFTConfig.
+
+    Raises: `reserved-override` if an override names what the recipe itself or evalgate sets.
+    """
+    chosen = {k: v for k, v in recipe.overrides.items() if k not in LORA_KEYS}
+    _refuse_reserved(recipe)
+    micro = recipe.batch_size if device == "cpu" else _largest_divisor(recipe.batch_size, CUDA_MICRO_BATCH)
+    return {
+        "output_dir": output_dir,
+        "learning_rate": recipe.learning_rate,
+        "num_train_epochs": recipe.epochs,
+        "max_length": recipe.max_length,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": recipe.batch_size // micro,
+        "per_device_eval_batch_size": recipe.batch_size if device == "cpu" else micro,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0.03,
+        "max_grad_norm": 0.3,
+        "weight_decay": 0.0,
+        "completion_only_loss": True,
+        "train_sampling_strategy": "group_by_length",
+        **_device_arguments(device),
+        "eval_packing": False,
+        "eval_strategy": "steps" if has_dev else "no",
+        "eval_steps": SAVE_EVERY,
+        "save_strategy": "steps",
+        "save_steps": SAVE_EVERY,
+        "save_total_limit": 2,
+        "logging_steps": LOG_EVERY,
+        "logging_first_step": True,
+        "logging_nan_inf_filter": False,
+        "dataloader_num_workers": 0,
+        "dataset_kwargs": {"skip_prepare_dataset": not chosen.get("packing", False)},
+        "report_to": "none",
+        "disable_tqdm": True,
+        "torch_compile": False,
+    } | chosen
+
+
+def _device_arguments(device: Device) -> dict[str, Any]:
+    if device == "cuda":
+        return {
+            "use_cpu": False,
+            "bf16": True,
+            "optim": "paged_adamw_8bit",
+            "activation_checkpointing": True,
+            "gradient_checkpointing": None,  # TRL turns on this deprecated alias
+            "dataloader_pin_memory": True,
+        }
+    return {
+        "use_cpu": True,
+        "bf16": False,  # autocast costs more on a CPU than it gains; 4-bit layers choose their own dtype
+        "optim": "adamw_torch",
+        "activation_checkpointing": False,
+        "gradient_checkpointing": None,  # TRL turns on this deprecated alias
+        "dataloader_pin_memory": False,
+    }
+
+
+def _largest_divisor(n: int, most: int) -> int:
+    return next(k for k in range(min(n, most), 0, -1) if n % k == 0)
+
+
+def _refuse_reserved(recipe: Recipe) -> None:
+    for key in recipe.overrides:
+        if key in RESERVED:
+            mine = RESERVED[key]
+            raise UsageError(
+                f"recipe '{recipe.name}' overrides `{key}`, which " + ("has a key of its own" if mine else "is fixed"),
+                code="reserved-override",
+                fix=f"set `{mine}:` in the recipe instead" if mine else f"remove `{key}` from `overrides`",
+                where=recipe.path,
+            )

@@ -1,0 +1,204 @@
+"""One training from rows to an adapter with its card; killed at any point, it goes on where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from evalgate.core.data import Recipe
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.protocols import Progress
+from evalgate.core.record import Record, digest_of
+from evalgate.core.results import AdapterCard, CurvePoint
+from evalgate.core.seeds import clock
+from evalgate.store import read_record, write_record
+from evalgate.training import hardware
+from evalgate.training.adapter import check_alive, save_adapter
+from evalgate.training.checkpoints import open_checkpoints
+from evalgate.training.data import Encoded, TrainRow, encode, ordered, rows_digest, to_dataset
+from evalgate.training.loading import load_base, load_tokenizer
+from evalgate.training.quiet import quiet
+from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
+from evalgate.training.sft import steady, trainer_class, watcher
+
+CARD, CHECKPOINTS = "card.json", "checkpoints"
+N_DEV = 96  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
+
+
+class Job(Record, frozen=True, kw_only=True):
+    """What one training is: its recipe, ordered rows and base, and where it writes."""
+
+    recipe: Recipe
+    rows: tuple[TrainRow, ...]
+    dev_rows: tuple[TrainRow, ...]
+    model_path: str
+    revision: str | None
+    base_digest: str
+    folder: str
+
+    @property
+    def path(self) -> Path:
+        """The adapter's folder."""
+        return Path(self.folder)
+
+    @property
+    def digests(self) -> tuple[str, str, str]:
+        """Of the recipe, the rows and the base: what makes two trainings the same."""
+        return recipe_digest(self.recipe), rows_digest(self.rows), self.base_digest
+
+
+def train(
+    recipe: Recipe,
+    rows: Sequence[TrainRow],
+    dev_rows: Sequence[TrainRow],
+    *,
+    model_path: str,
+    revision: str | None,
+    base_digest: str,
+    folder: Path,
+    progress: Progress,
+    callbacks: Sequence[Any] = (),
+) -> AdapterCard:
+    """Train one adapter and write it, with `card.json` last; a folder that has the right card is returned as it is.
+
+    Args:
+        recipe: How to train.
+        rows: Rendered training rows, in any order; the recipe's seed orders them and its `max_rows` cuts them.
+        dev_rows: Rows for the dev loss: the first 96 of the seed's order are used, none are needed.
+        model_path: The base model's folder or hub id.
+        revision: The base model's revision, recorded in the adapter.
+        base_digest: The base model's identity.
+        folder: Where adapter, card and (while training) checkpoints go.
+        progress: Shows the steps.
+        callbacks: More `TrainerCallback`s.
+
+    Raises: the codes of `encode`, `check_alive` and `sft_arguments`; `unknown-override`.
+    """
+    job = Job(
+        recipe=recipe,
+        rows=ordered(rows, recipe.seed, recipe.max_rows),
+        dev_rows=ordered(dev_rows, recipe.seed, N_DEV),
+        model_path=model_path,
+        revision=revision,
+        base_digest=base_digest,
+        folder=str(folder),
+    )
+    if (card := finished(job)) is not None:
+        return card
+    with quiet(), ExitStack() as stack:
+        return _train(job, progress, stack, callbacks)
+
+
+def finished(job: Job) -> AdapterCard | None:
+    """The card of this very training if it was completed before; a card of another one is removed."""
+    path = job.path / CARD
+    if not path.exists():
+        return None
+    try:
+        card = read_record(path, AdapterCard, fix=f"delete {job.path} and train again")
+    except EvalgateError:
+        card = None  # written by another version: train anew
+    if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
+        return card
+    path.unlink()
+    return None
+
+
+def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
+    started, where = clock(), hardware.device()
+    hardware.reset_peak(where)
+    tokenizer = load_tokenizer(job.model_path, job.revision)
+    encoded = encode(job.rows, tokenizer, job.recipe.max_length)
+    if encoded.n_dropped:
+        progress.note(f"{encoded.n_dropped} of {len(job.rows)} rows are too long for max_length and were left out")
+    trainer = _trainer(job, encoded, tokenizer, where)
+    for callback in [watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
+        trainer.add_callback(callback)
+    checkpoint = open_checkpoints(
+        job.path / CHECKPOINTS, digest_of([*job.digests, where, hardware.compute_dtype(where), hardware.versions()])
+    )
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    card = _save(job, trainer, encoded, where, clock() - started)
+    shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
+    write_record(job.path / CARD, card)
+    return card
+
+
+def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
+    from peft import LoraConfig
+    from transformers import PrinterCallback
+    from trl import SFTConfig
+
+    recipe = job.recipe
+    arguments = sft_arguments(recipe, device=where, output_dir=str(job.path / CHECKPOINTS), has_dev=bool(job.dev_rows))
+    _refuse_unknown(recipe, {field.name for field in dataclasses.fields(SFTConfig)})
+    dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
+    config = SFTConfig(**arguments)
+    config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
+    trainer = trainer_class()(
+        model=load_base(job.model_path, job.revision, recipe, where),
+        args=config,
+        train_dataset=to_dataset(encoded),
+        eval_dataset=to_dataset(dev) if dev else None,
+        processing_class=tokenizer,
+        peft_config=LoraConfig(**lora_arguments(recipe)),
+    )
+    trainer.remove_callback(PrinterCallback)
+    steady(trainer.model)
+    return trainer
+
+
+def _refuse_unknown(recipe: Recipe, known: set[str]) -> None:
+    for key in recipe.overrides:
+        if key not in known | LORA_KEYS:
+            near = get_close_matches(key, [*known, *LORA_KEYS], n=1)
+            raise UsageError(
+                f"recipe '{recipe.name}' overrides `{key}`, which neither SFTConfig nor LoraConfig takes",
+                code="unknown-override",
+                fix=f"did you mean `{near[0]}`?"
+                if near
+                else "see TRL's SFTConfig for the names that can be overridden",
+                where=recipe.path,
+            )
+
+
+def _save(job: Job, trainer: Any, encoded: Encoded, where: Device, duration_s: float) -> AdapterCard:
+    """Write the adapter and describe it. `trained_tokens` counts prompts too, and every epoch; `duration_s` is of
+    this process, so a resumed training counts from its resumption.
+    """
+    n_parameters = check_alive(trainer.model, str(job.path))
+    recipe_id, train_id, base_id = job.digests
+    digest = save_adapter(trainer.model, job.path, base=job.model_path, revision=job.revision)
+    return AdapterCard(
+        name=job.recipe.name,
+        base_model=job.model_path,
+        base_revision=job.revision,
+        base_digest=base_id,
+        adapter_digest=digest,
+        train_digest=train_id,
+        recipe_digest=recipe_id,
+        seed=job.recipe.seed,
+        n_rows=len(encoded.ids),
+        trained_tokens=round(encoded.n_tokens * trainer.state.epoch),
+        n_steps=trainer.state.global_step,
+        duration_s=duration_s,
+        peak_memory_bytes=hardware.peak_bytes(where),
+        curves=curve(trainer.state.log_history),
+        parameters=n_parameters,
+        versions=hardware.versions(),
+    )
+
+
+def curve(history: Sequence[dict[str, Any]]) -> tuple[CurvePoint, ...]:
+    """The Trainer's log as one point a step, training and dev losses together."""
+    points: dict[int, dict[str, Any]] = {}
+    for entry in history:
+        point = points.setdefault(int(entry["step"]), {})
+        names = {"loss": "loss", "eval_loss": "dev_loss", "learning_rate": "learning_rate"}
+        point |= {mine: float(entry[theirs]) for theirs, mine in names.items() if theirs in entry}
+    return tuple(CurvePoint(step=step, **point) for step, point in sorted(points.items()) if point)

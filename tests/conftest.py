@@ -1,0 +1,1 @@
+"""Here so that test modules may import the fixture builders of this folder."""

@@ -1,0 +1,301 @@
+"""What users write: read whole, refused with every problem at its line."""
+
+from pathlib import Path
+
+import pytest
+from small_suite import write_suite
+
+from evalgate.config import load_project, load_recipes, load_suite_spec, load_systems
+from evalgate.core.data import MetricUse
+from evalgate.core.errors import EvalgateError, ExitCode, UsageError
+
+METRICS = ["rouge_l", "rouge_1", "accuracy", "macro_f1", "field_f1", "json_valid", "exact_match", "refusal_rate"]
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_suite(tmp_path)
+    monkeypatch.chdir(tmp_path)  # short, stable paths in error texts
+    return Path("suites/desk")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, (old, text)
+    path.write_text(text.replace(old, new))
+
+
+def error_of(suite: Path, *edits: tuple[str, str]) -> str:
+    for old, new in edits:
+        edit(suite / "suite.yaml", old, new)
+    with pytest.raises(UsageError) as caught:
+        load_suite_spec(suite, METRICS)
+    assert (caught.value.code, caught.value.exit_code) == ("bad-config", ExitCode.USAGE)
+    return str(caught.value)
+
+
+def test_a_whole_suite_becomes_records(suite: Path) -> None:
+    spec = load_suite_spec(suite, METRICS)
+    assert [task.name for task in spec.tasks] == ["summarize", "route", "extract", "policy_qa", "redteam"]
+    assert spec.tasks[0].metrics[1] == MetricUse(name="rouge_1", options={"stemmer": True})
+    assert spec.tasks[2].output_schema == "extract/schema.json"
+    assert spec.tasks[4].splits == ("dev", "heldout")
+    assert spec.tasks[0].data == "summarize"
+    assert spec.model.id == "models/tiny", "a folder is seen from the yaml's place"
+    assert spec.gates[3].limit == 1.1
+    assert spec.capability is not None
+    assert spec.capability.tasks == ("desk_facts",)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("org/model-7b", "org/model-7b"),
+        ("/nowhere/model", "/nowhere/model"),
+        ("../gone", "{here}/suites/gone"),
+    ],
+)
+def test_model_id(suite: Path, written: str, found: str) -> None:
+    edit(suite / "suite.yaml", "../../models/tiny", written)
+    assert load_suite_spec(suite).model.id == found.format(here=Path.cwd())
+
+
+def test_unknown_key_whole_text(suite: Path) -> None:
+    assert error_of(suite, ("seed: 7", "sede: 7")) == (
+        "error[bad-config]: sede: unknown key; did you mean 'seed'?\n"
+        "  at: suites/desk/suite.yaml:6\n"
+        "\n"
+        "hint: correct this, then check with `evalgate validate SUITE`"
+    )
+
+
+def test_all_problems_at_once(suite: Path) -> None:
+    text = error_of(
+        suite,
+        ("metrics: [accuracy, macro_f1]", "metric: [accuracy, macro_f1]"),
+        ("n_pairs: 20", "n_pair: 20"),
+        ("rule: at_least", "rule: at_leest"),
+        ("version: 1", "version: zero"),
+    )
+    assert text == (
+        "error[bad-config]: 5 problems in the configuration:\n"
+        "  suites/desk/suite.yaml:2: version: input should be a valid integer, unable to parse string as an integer, "
+        "found 'zero'\n"
+        "  suites/desk/suite.yaml:9: tasks.route.metrics: this key is missing\n"
+        "  suites/desk/suite.yaml:9: tasks.route.metric: unknown key; did you mean 'metrics'?\n"
+        "  suites/desk/suite.yaml:14: latency.n_pair: unknown key; did you mean 'n_pairs'?\n"
+        "  suites/desk/suite.yaml:18: gates[2].rule: 'at_leest' is not allowed; did you mean 'at_least'?\n"
+        "\n"
+        "hint: correct this, then check with `evalgate validate SUITE`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "summarize.rouge_l",
+            "sumarize.rouge_l",
+            "16: gates[0].metric: there is no task 'sumarize'; did you mean 'summarize'?",
+        ),
+        (
+            "summarize.rouge_l",
+            "summarize.rouge",
+            "16: gates[0].metric: 'summarize' has no metric 'rouge'; did you mean 'rouge_l'?",
+        ),
+        ("latency.p95", "latency.q95", "19: gates[3].metric: 'latency' has no metric 'q95'; did you mean 'p95'?"),
+        (
+            "[exact_match]",
+            "[exact_mach]",
+            "11: tasks.policy_qa.metrics[0]: there is no metric 'exact_mach'; did you mean 'exact_match'?",
+        ),
+        (", min_gain: 0.02", "", "16: gates[0].min_gain: gate 'summaries' needs `min_gain`"),
+        (", limit: 0.9", "", "18: gates[2].limit: gate 'json' needs `limit`"),
+        (", limit: 0.9", ", limit: 90", "18: gates[2].limit: 90 is not a fraction"),
+        (", limit: 0.9", ", limit: 0.9, margin: 0.1", "18: gates[2].margin: rule at_least does not use `margin`"),
+        (", limit: 1.1", "", "19: gates[3].limit: gate 'latency' needs `limit`"),
+        (
+            "capability.accuracy, rule: not_worse_than_baseline, margin: 0.05",
+            "capability.accuracy, rule: not_worse_than_baseline",
+            "17: gates[1].margin: gate 'capability' needs `margin`",
+        ),
+        ("latency: {n_pairs: 20}\n", "", "18: gates[3].metric: the suite has no `latency:` section"),
+        ("name: json,", "name: latency,", "18: gates[2].name: 2 gates are called 'latency'"),
+        ("schema: extract/schema.json, ", "", "10: tasks.extract: an extraction task needs `schema`"),
+        (
+            "corpus/passages.jsonl",
+            "corpus/passage.jsonl",
+            "11: tasks.policy_qa.corpus: there is no 'suites/desk/corpus/passage.jsonl'",
+        ),
+        ("[dev, heldout]", "[dev]", "12: tasks.redteam.splits: a task needs a heldout split"),
+        ("seed: 7", "seed: 7\nseed: 8", "7: the key 'seed' stands twice (first on line 6)"),
+        ("seed: 7", "seed: 7: 8", "6: this is not YAML: mapping values are not allowed here"),
+        ("kind: qa", "kind: [qa]", "11: tasks.policy_qa.kind: '['qa']' is not allowed"),
+        ("name: desk", "name: a/b", "1: name: 'a/b' is not a name"),
+        ("  redteam:", "  latency:", "12: tasks.latency: 'latency' is a measurement of its own"),
+        ("seed: 7", "seed: *x", "6: this is not YAML: found undefined alias 'x'"),
+        ("seed: 7", "seed: &x [*x]", "6: this is not YAML: an anchor contains itself"),
+        (
+            "margin: 0.05}\n  - {name: json",
+            "margin: .inf}\n  - {name: json",
+            "17: gates[1].margin: input should be a finite number",
+        ),
+    ],
+)
+def test_each_problem_names_its_line(suite: Path, old: str, new: str, problem: str) -> None:
+    text = error_of(suite, (old, new))
+    line, _, rest = problem.partition(": ")
+    assert rest in text
+    assert f"suites/desk/suite.yaml:{line}" in text
+
+
+def test_no_suite_whole_text(suite: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_suite_spec(Path("suites/desc"))
+    assert str(caught.value) == (
+        "error[not-a-suite]: there is no suite at 'suites/desc'\n"
+        "  at: suites/desc\n"
+        "\n"
+        "hint: give a folder that holds a suite.yaml, e.g. `evalgate validate suites/support`"
+    )
+
+
+def test_not_utf8_or_not_a_mapping(suite: Path) -> None:
+    (suite / "suite.yaml").write_bytes(b"name: \xff\n")
+    assert "'suite.yaml' is not UTF-8 text (byte 6)" in error_of(suite)
+    (suite / "suite.yaml").write_text("name: a\0b\n")
+    assert "this is not YAML: unacceptable character #x0000" in error_of(suite)
+    (suite / "suite.yaml").write_text("- a\n")
+    assert "the file must hold a mapping" in error_of(suite)
+    (suite / "suite.yaml").write_text("")
+    assert "the file must hold a mapping" in error_of(suite)
+
+
+def systems_error(suite: Path) -> str:
+    spec = load_suite_spec(suite)
+    with pytest.raises(UsageError) as caught:
+        load_systems(Path("baselines/desk"), spec, {task.name: {"text"} for task in spec.tasks})
+    return str(caught.value)
+
+
+def test_systems_become_drafts(suite: Path) -> None:
+    rag, zero = load_systems(Path("baselines/desk"), load_suite_spec(suite))
+    assert (zero.name, zero.kind, rag.name, rag.kind) == ("zero_shot", "prompt", "rag", "rag")
+    assert zero.prompts["route"].shots == 2
+    assert zero.prompts["route"].template_path == "baselines/desk/zero-shot/text.j2"
+    assert "{{ text }}" in zero.prompts["route"].template
+    assert zero.prompts["summarize"].sampling.stop == ("\n",)
+    assert rag.prompts["policy_qa"].retrieve == 3
+
+
+def test_a_tuned_file_lends_prompts_but_does_not_compete(suite: Path) -> None:
+    text = Path("baselines/desk/zero_shot.yaml").read_text()
+    Path("baselines/desk/tuned.yaml").write_text(text.replace("kind: prompt", "kind: tuned"))
+    assert [s.name for s in load_systems(Path("baselines/desk"), load_suite_spec(suite))] == ["rag", "zero_shot"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("shots: 2", "shots: -2", "5: prompts.route.shots: must be a number of training examples"),
+        ("shots: 2", "shots: [a, a]", "5: prompts.route.shots: must be a number of training examples"),
+        ("max_tokens: 8", "max_token: 8", "5: prompts.route.max_token: unknown key; did you mean 'max_tokens'?"),
+        ("  route:", "  rout:", "5: prompts.rout: there is no such task; did you mean 'route'?"),
+        (
+            "policy_qa: {template: zero-shot/text.j2",
+            "policy_qa: {template: zero-shot/tex.j2",
+            "7: there is no file 'baselines/desk/zero-shot/tex.j2'",
+        ),
+        ("shots: 2", "retrieve: 2", "5: prompts.route.retrieve: task 'route' has no `corpus`"),
+        ("shots: 2", "constraint: json_schema", "5: prompts.route.constraint: task 'route' has no `schema`"),
+        ("kind: prompt", "kind: rag", "1: kind: a rag system needs `retrieve: N`"),
+        ("kind: prompt", "name: rag\nkind: prompt", "1: name: the name 'rag' is already that of rag.yaml"),
+    ],
+)
+def test_each_system_problem_names_its_line(suite: Path, old: str, new: str, problem: str) -> None:
+    edit(Path("baselines/desk/zero_shot.yaml"), old, new)
+    text = systems_error(suite)
+    line, _, rest = problem.partition(": ")
+    assert rest in text
+    assert f"baselines/desk/zero_shot.yaml:{line}" in text
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("a\n{{ txt }}", "baselines/desk/zero-shot/text.j2:2: "),
+        ("a\n{{ txt }}", "examples of task 'summarize' have no field 'txt'; did you mean 'text'?"),
+        (
+            "a\n{% for %}",
+            "got 'end of statement block'\n  at: baselines/desk/zero-shot/text.j2:2",
+        ),
+        ("{{ text | uper }}", "No filter named 'uper'"),
+    ],
+)
+def test_templates_are_checked(suite: Path, template: str, problem: str) -> None:
+    Path("baselines/desk/zero-shot/text.j2").write_text(template)
+    # The same template serves several tasks, so its problems are several: look at the joined text.
+    assert problem in systems_error(suite)
+
+
+def test_a_compared_task_needs_a_baseline(suite: Path) -> None:
+    edit(Path("baselines/desk/zero_shot.yaml"), "  redteam: {template: zero-shot/text.j2}\n", "")
+    assert "no baseline serves task 'redteam', which gate 'refusal' compares" in systems_error(suite)
+
+
+def test_no_baselines_at_all(suite: Path) -> None:
+    for file in Path("baselines/desk").glob("*.yaml"):
+        file.unlink()
+    assert "there are no baselines here (*.yaml)" in systems_error(suite)
+
+
+def test_recipes(suite: Path) -> None:
+    (recipe,) = load_recipes(suite / "candidates", load_suite_spec(suite))
+    assert (recipe.name, recipe.method, recipe.learning_rate) == ("qlora", "qlora", 2e-4)
+    assert set(recipe.prompts) == {"summarize", "route", "extract", "policy_qa", "redteam"}
+    assert load_recipes(suite / "nothing", load_suite_spec(suite)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("epochs: 1", "epocs: 1", "5: epocs: unknown key; did you mean 'epochs'?"),
+        ("epochs: 1", "epochs: 0", "5: epochs: input should be greater than 0, found 0"),
+        (
+            "epochs: 1",
+            "replay: {path: old.jsonl, share: 0.1}",
+            "5: replay.path: there is no file 'suites/desk/candidates/old.jsonl'",
+        ),
+        ("zero_shot.yaml", "zero.yaml", "3: prompts_from: there is no file 'baselines/desk/zero.yaml'"),
+        (
+            "zero_shot.yaml",
+            "rag.yaml",
+            "3: prompts_from: a candidate must serve every task of the suite; missing: summarize, ",
+        ),
+        ("prompts_from: ../../../baselines/desk/zero_shot.yaml\n", "", "1: give either `prompts` or `prompts_from`"),
+        ("description: sound", "name: zero_shot", "1: name: the name 'zero_shot' is already that of a baseline"),
+    ],
+)
+def test_each_recipe_problem_names_its_line(suite: Path, old: str, new: str, problem: str) -> None:
+    edit(suite / "candidates" / "qlora.yaml", old, new)
+    with pytest.raises(UsageError) as caught:
+        load_recipes(suite / "candidates", load_suite_spec(suite), taken=["zero_shot"])
+    line, _, rest = problem.partition(": ")
+    assert rest in str(caught.value)
+    assert f"suites/desk/candidates/qlora.yaml:{line}" in str(caught.value)
+
+
+def test_scientific_notation_is_a_number_everywhere(suite: Path) -> None:
+    edit(suite / "candidates" / "qlora.yaml", "epochs: 1", "overrides: {weight_decay: 1e-2, adam_epsilon: 1.0e-8}")
+    (recipe,) = load_recipes(suite / "candidates", load_suite_spec(suite))
+    assert recipe.overrides == {"weight_decay": 0.01, "adam_epsilon": 1e-8}
+
+
+def test_project_reads_everything(suite: Path) -> None:
+    project = load_project(suite, METRICS, verify=False)
+    assert [system.name for system in project.systems] == ["rag", "zero_shot"]
+    assert [recipe.name for recipe in project.recipes] == ["qlora"]
+    edit(suite / "suite.yaml", "baselines: ../../baselines/desk\n", "")
+    with pytest.raises(EvalgateError) as caught:
+        load_project(suite, METRICS, verify=False)
+    assert caught.value.code == "no-baselines"

@@ -1,0 +1,205 @@
+"""Rows that are wrong: one error with the file, the line, the id and what mends it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_suite import SCHEMA, rows_of, write_rows
+
+from evalgate.core.data import MetricUse, TaskKind, TaskSpec
+from evalgate.core.errors import EvalgateError, ExitCode
+from evalgate.suite.formats import read_examples, read_passages, read_schema
+
+FILE = Path("heldout.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def task(kind: TaskKind) -> TaskSpec:
+    return TaskSpec(name="t", kind=kind, data="t", metrics=(MetricUse(name="m"),))
+
+
+def error_of(kind: TaskKind = "classification") -> str:
+    with pytest.raises(EvalgateError) as caught:
+        read_examples(FILE, task(kind), SCHEMA if kind == "extraction" else None)
+    assert caught.value.exit_code == ExitCode.ERROR
+    return str(caught.value)
+
+
+def with_line(line: int, text: str) -> None:
+    """Four good rows, one of which is replaced."""
+    write_rows(FILE, rows_of("route", "heldout"))
+    lines = FILE.read_text().splitlines()
+    lines[line - 1] = text
+    FILE.write_text("\n".join(lines) + "\n")
+
+
+def test_good_rows_keep_their_order() -> None:
+    write_rows(FILE, rows_of("route", "heldout"))
+    examples = read_examples(FILE, task("classification"))
+    assert [e.id for e in examples] == [f"route-heldout-{i}" for i in range(4)]
+    assert examples[3].label == "refund"
+    assert examples[3].cluster == "c1"
+
+
+def test_bom_windows_line_ends_and_trailing_blank_lines_are_no_fault() -> None:
+    write_rows(FILE, rows_of("route", "heldout"))
+    plain = read_examples(FILE, task("classification"))
+    FILE.write_bytes(b"\xef\xbb\xbf" + FILE.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
+    assert read_examples(FILE, task("classification")) == plain
+
+
+def test_chat_inputs_become_messages() -> None:
+    row = {"id": "a", "inputs": {"chat": [{"role": "user", "content": "hi"}]}}
+    write_rows(FILE, [row])
+    (example,) = read_examples(FILE, task("generation"))
+    assert example.inputs["chat"][0].content == "hi"  # type: ignore[union-attr]
+
+
+def test_not_json_whole_text() -> None:
+    with_line(3, '{"id": "route-heldout-2", "inputs": {"text": }')
+    assert error_of() == (
+        "error[not-json]: line 3 is not JSON: invalid character (byte 45)\n"
+        "  at: heldout.jsonl:3 (id 'route-heldout-2')\n"
+        "\n"
+        "hint: correct line 3: each line is one JSON object"
+    )
+
+
+def test_missing_field_whole_text() -> None:
+    with_line(2, '{"id": "x", "label": "refund"}')
+    assert error_of() == (
+        "error[missing-field]: the field 'inputs' is missing\n"
+        "  at: heldout.jsonl:2 (id 'x')\n"
+        "\n"
+        "hint: give line 2 its 'inputs'"
+    )
+
+
+def test_unknown_field_whole_text() -> None:
+    with_line(2, '{"id": "x", "inputs": {"text": "a"}, "lable": "refund"}')
+    assert error_of() == (
+        "error[unknown-field]: unknown field 'lable'; did you mean 'label'?\n"
+        "  at: heldout.jsonl:2 (id 'x')\n"
+        "\n"
+        "hint: rename or delete it; a row may have: id, inputs, references, label, cluster, tags"
+    )
+
+
+def test_duplicate_id_whole_text() -> None:
+    with_line(4, '{"id": "route-heldout-0", "inputs": {"text": "a"}, "label": "refund"}')
+    assert error_of() == (
+        "error[duplicate-id]: the id 'route-heldout-0' stands twice, first on line 1\n"
+        "  at: heldout.jsonl:4 (id 'route-heldout-0')\n"
+        "\n"
+        "hint: give each row an id of its own, or delete the copy"
+    )
+
+
+def test_empty_split_whole_text() -> None:
+    FILE.write_text(" \n\n")
+    assert error_of() == (
+        "error[empty-split]: heldout.jsonl of task 't' has no rows\n"
+        "  at: heldout.jsonl\n"
+        "\n"
+        "hint: add examples (one JSON object a line), or take the split out of `splits` in suite.yaml"
+    )
+
+
+def test_no_such_file_whole_text() -> None:
+    assert error_of() == (
+        "error[no-such-file]: a file of task 't' is not there\n"
+        "  at: heldout.jsonl\n"
+        "\n"
+        "hint: restore it with `git checkout heldout.jsonl`, or correct the path or `splits` in suite.yaml"
+    )
+
+
+def test_not_utf8_whole_text() -> None:
+    FILE.write_bytes(b'{"id": "a", "inputs": {"text": "caf\xe9"}, "label": "x"}\n')
+    assert error_of() == (
+        "error[not-utf8]: line 1 is not UTF-8 text (byte 36 of the line)\n"
+        "  at: heldout.jsonl:1 (id 'a')\n"
+        "\n"
+        "hint: save the file as UTF-8"
+    )
+
+
+def test_label_mismatch_whole_text() -> None:
+    with_line(1, '{"id": "a", "inputs": {"text": "x"}, "label": "refund", "references": ["order"]}')
+    assert error_of() == (
+        "error[label-mismatch]: the label 'refund' and the references ['order'] disagree\n"
+        "  at: heldout.jsonl:1 (id 'a')\n"
+        "\n"
+        "hint: make them equal, or leave out 'references'"
+    )
+
+
+def test_missing_reference_whole_text() -> None:
+    with_line(1, '{"id": "a", "inputs": {"text": "x"}, "references": ["  "]}')
+    assert error_of("qa") == (
+        "error[missing-reference]: a qa row needs a reference, this one has none\n"
+        "  at: heldout.jsonl:1 (id 'a')\n"
+        "\n"
+        "hint: give line 1 a text in 'references', or delete the row"
+    )
+
+
+def test_bad_reference_whole_text() -> None:
+    write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "references": ['{"order": 1}']}])
+    assert error_of("extraction") == (
+        "error[bad-reference]: the reference does not fit the schema: $.order: 1 is not of type 'string'\n"
+        "  at: heldout.jsonl:1 (id 'a')\n"
+        "\n"
+        "hint: correct 'references' on line 1, or the schema"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[1, 2]", "not-json"),
+        ("", "not-json"),
+        ('{"id": "a", "inputs": {"text": "x"}}', "missing-field"),
+        ('{"id": "", "inputs": {"text": "x"}, "label": "b"}', "missing-field"),
+        ('{"id": "a", "inputs": {}, "label": "b"}', "missing-field"),
+        ('{"id": 3, "inputs": {"text": "x"}, "label": "b"}', "wrong-type"),
+        ('{"id": "a", "inputs": {"text": 7}, "label": "b"}', "wrong-type"),
+        ('{"id": "a", "inputs": {"text": "x"}, "label": NaN}', "not-json"),
+        ('{"id": "a", "inputs": {"text": "\\ud800"}, "label": "b"}', "not-json"),
+    ],
+)
+def test_other_faults_name_line_two(text: str, code: str) -> None:
+    with_line(2, text)
+    found = error_of()
+    assert found.startswith(f"error[{code}]: ")
+    assert "heldout.jsonl:2" in found
+
+
+def test_an_extraction_reference_that_is_no_json() -> None:
+    write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "references": ["order A1"]}])
+    assert "error[bad-reference]: the reference is not JSON" in error_of("extraction")
+
+
+def test_generation_needs_no_reference() -> None:
+    write_rows(FILE, rows_of("redteam", "heldout"))
+    assert len(read_examples(FILE, task("generation"))) == 4
+
+
+def test_passages() -> None:
+    write_rows(FILE, [{"id": "p", "title": "T", "text": "x"}])
+    assert read_passages(FILE, task("qa"))[0].title == "T"
+    write_rows(FILE, [{"id": "p", "titel": "T", "text": "x"}])
+    with pytest.raises(EvalgateError, match="unknown field 'titel'; did you mean 'title'"):
+        read_passages(FILE, task("qa"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"type": "objekt"})])
+def test_bad_schema(text: str) -> None:
+    FILE.write_text(text)
+    with pytest.raises(EvalgateError) as caught:
+        read_schema(FILE)
+    assert caught.value.code == "bad-schema"
