@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,22 +10,37 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evalgate.core.data import Recipe, Split, SystemSpec, Task
-from evalgate.core.protocols import Ask, Progress
-from evalgate.core.results import Prediction, Score
+from evalgate.core.errors import UsageError
+from evalgate.core.protocols import Ask, LocalBackend, Progress
+from evalgate.core.results import Prediction, Run, Score
 from evalgate.judging import choose_best, metrics_of, score_table
 from evalgate.planning import Plan, bound, candidate_draft, task_metrics
-from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, write_record
+from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_record
 
 if TYPE_CHECKING:
     from evalgate.execution.local import Contest
     from evalgate.training.data import TrainRow
 
 
-class Job:
-    """One run at work: the plan, the open model, and the folder that everything is written to."""
+# Read by libraries when they are first imported. Passive waiting keeps OpenMP's threads from spinning against each
+# other where cores are shared: next to a busy process a step took 9 s instead of 1 (docs/log.md).
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        self.plan, self.progress = plan, progress
+
+def settle_environment() -> None:
+    """Set what libraries read from the environment, unless the user has; before torch and tqdm are imported."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+class Job:
+    """One run at work: the plan, the open model, and the folder that everything is written to.
+
+    A caller may bring its own backend; otherwise the base model is opened with transformers.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress, backend: LocalBackend | None = None) -> None:
+        self.plan, self.progress, self._given = plan, progress, backend
         self.folder = RunFolder(Path(plan.folder))
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
 
@@ -33,18 +49,36 @@ class Job:
         from evalgate.backends.hf import HFBackend
         from evalgate.capability.harness import Harness
 
-        if not resume:
+        if resume:
+            self._refuse_other_run()
+        else:
             self.folder.clear()
         write_record(self.folder.run_file, self.plan.run)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
-        self.backend = HFBackend(self.plan.binding.model, self.plan.files)
+        self.backend: LocalBackend = self._given or HFBackend(self.plan.binding.model, self.plan.files)
         spec = self.plan.suite.spec.capability
         if spec is not None and self.plan.limit is not None:
             spec = msgspec.structs.replace(spec, limit=self.plan.limit)
         self.harness = Harness(spec, Path(self.plan.suite.folder)) if spec else None
         if self.harness is not None:
             self.folder.write_examples(CAPABILITY, self.harness.examples())
+
+    def _refuse_other_run(self) -> None:
+        """What another run recorded in this folder (another model, other data) must not be taken for this run's."""
+        path = self.folder.run_file
+        if not path.exists():
+            return
+        fix = "give this run another folder with `-o FOLDER`, or start over here with `--no-resume`"
+        other = read_record(path, Run, fix=fix)
+        if other.id != self.plan.run.id:
+            raise UsageError(
+                f"the folder holds another run: {other.id}, not {self.plan.run.id}; "
+                "the data, model, systems, recipes, seed or limit differ",
+                code="other-run",
+                fix=fix,
+                where=str(path),
+            )
 
     def answer(self, system: SystemSpec, *, adapter: str | None) -> None:
         """Let one system answer the held-out examples of its tasks; score every answer as it comes."""
@@ -124,44 +158,36 @@ class Job:
         return rows
 
     def time_candidates(self) -> None:
-        """Time each candidate against the best baseline of each task, in interleaved pairs."""
+        """Time all candidates against the best baseline of each task, in interleaved rounds."""
         from evalgate.execution.local import measure_latency
 
         spec = self.plan.suite.spec.latency
-        if spec is None or not self.plan.recipes:
+        names = [recipe.name for recipe in self.plan.recipes]
+        if spec is None or not names:
             return
         data = load_run(self.folder.folder)
         best = choose_best(data, score_table(data, metrics_of(data)))
-        for recipe in self.plan.recipes:
-            measure_latency(
-                self._contests(recipe.name, best),
-                n_pairs=spec.n_pairs,
-                n_warmup=spec.n_warmup,
-                seed=self.plan.seed,
-                backend=self.backend,
-                path=self.folder.latency(recipe.name),
-                progress=self.progress,
-            )
+        measure_latency(
+            [contest for task, baseline in best.items() for contest in self._contests(task, baseline, names)],
+            n_pairs=spec.n_pairs,
+            n_warmup=spec.n_warmup,
+            seed=self.plan.seed,
+            backend=self.backend,
+            paths={name: self.folder.latency(name) for name in names},
+            progress=self.progress,
+        )
 
-    def _contests(self, candidate: str, best: dict[str, str]) -> list[Contest]:
+    def _contests(self, task: str, baseline: str, names: list[str]) -> list[Contest]:
         from evalgate.execution.local import Contest
 
-        contests = []
-        for task, baseline in best.items():
-            pairs = zip(
-                self._asks(self.systems[baseline], task, "heldout"),
-                self._asks(self.systems[candidate], task, "heldout"),
-                strict=True,
+        asks = {name: self._asks(self.systems[name], task, "heldout") for name in names}
+        ours = self._asks(self.systems[baseline], task, "heldout")
+        return [
+            Contest(
+                task=task,
+                baseline=baseline,
+                baseline_ask=ask,
+                candidate_asks={name: theirs[i] for name, theirs in asks.items()},
             )
-            contests += [
-                Contest(
-                    task=task,
-                    baseline=baseline,
-                    candidate=candidate,
-                    baseline_ask=ours,
-                    candidate_ask=theirs,
-                    candidate_adapter=candidate,
-                )
-                for ours, theirs in pairs
-            ]
-        return contests
+            for i, ask in enumerate(ours)
+        ]

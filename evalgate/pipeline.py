@@ -11,18 +11,19 @@ from pathlib import Path
 import msgspec
 
 from evalgate.core.data import RunOptions
-from evalgate.core.protocols import Progress
+from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
-from evalgate.job import Job
+from evalgate.job import Job, settle_environment
 from evalgate.judging import judge_run
 from evalgate.planning import BASE, make_plan
 from evalgate.store import load_run, write_atomic, write_record
 
 
-def run(options: RunOptions, progress: Progress) -> Decision:
+def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> Decision:
     """Do the whole job, or what is left of it; raises `EvalgateError` for all that a user can mend."""
+    settle_environment()
     plan = make_plan(options)
-    job = Job(plan, progress)
+    job = Job(plan, progress, backend)
     with job.folder.locked():
         job.start(resume=options.resume)
         for system in plan.baselines:

@@ -70,7 +70,7 @@ def read_record(path: Path, kind: type[R], *, fix: str) -> R:
     """Read one record; a missing or wrong file is an `EvalgateError` with the given fix."""
     try:
         return from_json(path.read_bytes(), kind)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise EvalgateError(f"there is no {path.name}", code="not-a-run", fix=fix, where=str(path)) from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise EvalgateError(
@@ -179,11 +179,14 @@ class RunFolder:
         write_atomic(self.examples(task), b"".join(map(to_json_line, examples)))
 
     def forget_others(self, system: str, task: str, digests: set[str]) -> None:
-        """Drop recorded answers to other requests, and their scores: an adapter was trained anew under its name."""
+        """Drop recorded answers to other requests, and all that followed from them: an adapter was trained anew.
+
+        The answers go last, so that a crash in between leaves the sign that the rest is stale.
+        """
         path = self.predictions(system, task)
         if any(p.request_digest not in digests for p in read_lines(path, Prediction)):
-            path.unlink()
-            self.scores(system, task).unlink(missing_ok=True)
+            for stale in (self.scores(system, task), self.scores(system, CAPABILITY), self.latency(system), path):
+                stale.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

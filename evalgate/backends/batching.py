@@ -45,7 +45,7 @@ def plan_batches(
     batches: list[Batch] = []
     group: list[int] = []
     for i in order:
-        longest = max((len(rows[j]) for j in [*group, i])) + new_tokens[i]
+        longest = max(len(rows[j]) for j in [*group, i]) + new_tokens[i]
         full = len(group) >= max_rows or (len(group) + 1) * longest > max_tokens
         if group and (full or new_tokens[group[0]] != new_tokens[i]):
             batches.append(Batch(indices=tuple(group), prefix=prefix if len(group) > 1 else 0))

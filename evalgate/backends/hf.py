@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalgate.backends.batching import Batch, plan_batches
+from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.model_files import ModelFiles
 from evalgate.core.data import ModelSpec, Sampling
 from evalgate.core.protocols import Request
@@ -38,6 +40,8 @@ class HFBackend:
         self._tokenizer = load_tokenizer(files.path, spec)
         self._limit = int(getattr(self._model.config, "max_position_embeddings", 2048))
         self._shrink = 1
+        # The last shared beginning by adapter and tokens, with its keys and values.
+        self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 
     @property
     def identity(self) -> dict[str, str]:
@@ -71,10 +75,12 @@ class HFBackend:
 
         if name in self._adapters:
             return
-        if self._adapters:
-            self._model.load_adapter(folder, adapter_name=name)
-        else:
-            self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
+        with warnings.catch_warnings():  # PEFT asks transformers 5 by an older name
+            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+            if self._adapters:
+                self._model.load_adapter(folder, adapter_name=name)
+            else:
+                self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
         self._model.eval()
         self._adapters[name] = folder
 
@@ -123,7 +129,7 @@ class HFBackend:
 
     def close(self) -> None:
         """Drop the model."""
-        self._model = None
+        self._model = self._kept = None
 
     def _render(self, request: Request) -> list[int]:
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -187,7 +193,7 @@ class HFBackend:
         with torch.inference_mode(), self.using(adapter) as model:
             extra: dict[str, Any] = {}
             if prefix:
-                extra["past_key_values"] = self._prefix_cache(model, rows[0][:prefix], len(rows))
+                extra["past_key_values"] = self._prefix_cache(model, adapter, rows[0][:prefix], len(rows))
             output = model.generate(
                 input_ids=torch.tensor(ids, device=self.device),
                 attention_mask=torch.tensor(mask, device=self.device),
@@ -201,24 +207,19 @@ class HFBackend:
             for row, out in zip(rows, new, strict=True)
         ]
 
-    def _prefix_cache(self, model: Any, prefix: list[int], n: int) -> Any:
-        """Keys and values of the shared beginning, computed once and repeated for each row."""
+    def _prefix_cache(self, model: Any, adapter: str | None, prefix: list[int], n: int) -> Any:
+        """Keys and values of the shared beginning, computed once for an adapter and repeated for each row."""
         import torch
         from transformers import DynamicCache
 
-        key = (id(model), self._active(), tuple(prefix))
-        if getattr(self, "_kept", (None, None))[0] != key:
+        key = (adapter, tuple(prefix))
+        if self._kept is None or self._kept[0] != key:
             cache = DynamicCache(config=model.config)
             model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=cache, logits_to_keep=1)
             self._kept = (key, cache)
         mine = copy.deepcopy(self._kept[1])
         mine.batch_repeat_interleave(n)
         return mine
-
-    def _active(self) -> str:
-        if not self._adapters or getattr(self._model.base_model, "disable_adapters", False):
-            return ""
-        return str(self._model.active_adapter)
 
     def _decoding(self, sampling: Sampling) -> dict[str, Any]:
         import torch
@@ -245,8 +246,8 @@ class HFBackend:
         ends = set(eos if isinstance(eos, list) else [eos])
         cut = next((k for k, token in enumerate(ids) if token in ends), None)
         text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
-        finished, text = cut is not None, text.lstrip()
-        for mark in sampling.stop:
+        finished = cut is not None
+        for mark in sampling.stop:  # before spaces are stripped: the mark may be one
             if mark in text:
                 text, finished = text.partition(mark)[0], True
         pad = self._tokenizer.pad_token_id
@@ -258,38 +259,3 @@ class HFBackend:
             prompt_tokens=n_prompt,
             completion_tokens=used,
         )
-
-
-def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
-    """The causal LM in a folder, in evaluation mode; NF4-quantised if the spec says so."""
-    import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-
-    kind = getattr(torch, dtype)
-    extra: dict[str, Any] = {}
-    if spec.quantization == "nf4":
-        extra["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=kind,
-        )
-    model = AutoModelForCausalLM.from_pretrained(
-        path,
-        dtype=kind,
-        use_safetensors=True,
-        trust_remote_code=spec.trust_remote_code,
-        device_map={"": device},
-        **extra,
-    )
-    return model.eval()
-
-
-def load_tokenizer(path: str, spec: ModelSpec) -> Any:
-    """The tokenizer in a folder, padding on the left, with a padding token."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=spec.trust_remote_code)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer

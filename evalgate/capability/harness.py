@@ -10,8 +10,9 @@ from typing import Any
 from evalgate.core.data import CapabilitySpec, Example
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalModel, Progress
+from evalgate.core.record import to_json_line
 from evalgate.core.results import Score
-from evalgate.store import CAPABILITY, Appender, read_lines
+from evalgate.store import CAPABILITY, Appender, read_lines, write_atomic
 
 METRIC = "accuracy"
 # The seed that lm-eval itself uses to pick few-shot examples, so that its own numbers are matched.
@@ -67,13 +68,15 @@ class Harness:
         for score in read_lines(path, Score):
             kept.setdefault(score.detail or "", []).append(score)
         done = {name for name, task in self._tasks.items() if len(kept.get(name, ())) == self._size(task)}
+        if set(kept) - done:  # a crash left half a subject: it is asked anew, so its first half must go
+            write_atomic(path, b"".join(to_json_line(s) for name in sorted(done) for s in kept[name]))
         n_done = sum(len(kept[name]) for name in done)
-        stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
-        with stage as tick, Appender(path) as file, model.using(adapter) as module:
-            lm = self._language_model(module, model.tokenizer)
-            for name, task in self._tasks.items():
-                if name not in done:
-                    kept[name] = self._ask(lm, name, task, system)
+        if n_done < self.n_items:
+            stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
+            with stage as tick, Appender(path) as file, model.using(adapter) as module:
+                lm = self._language_model(module, model.tokenizer)
+                for name in [name for name in self._tasks if name not in done]:
+                    kept[name] = self._ask(lm, name, self._tasks[name], system)
                     file.write(kept[name])
                     tick(len(kept[name]))
         return [score for name in self._tasks for score in kept[name]]

@@ -70,6 +70,10 @@ class LocalModel(Protocol):
         """The module with one adapter active, or with none."""
 
 
+class LocalBackend(Backend, LocalModel, Protocol):
+    """A backend that runs in this process: what a run answers and measures with."""
+
+
 class Retriever(Protocol):
     """Finds passages for a query."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from evalgate.core.protocols import Ask, Backend, Progress
@@ -53,15 +54,12 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
 
 
 class Contest(Record, frozen=True, kw_only=True):
-    """The same example as the baseline and the candidate are asked it."""
+    """One example as the task's best baseline and as every candidate is asked it; candidates answer with adapters."""
 
     task: str
     baseline: str
-    candidate: str
     baseline_ask: Ask
-    candidate_ask: Ask
-    candidate_adapter: str | None
-    baseline_adapter: str | None = None
+    candidate_asks: dict[str, Ask]
 
 
 def measure_latency(
@@ -71,49 +69,54 @@ def measure_latency(
     n_warmup: int,
     seed: int,
     backend: Backend,
-    path: Path,
+    paths: dict[str, Path],
     progress: Progress,
-) -> list[LatencyPair]:
-    """Time single calls in pairs, in random order within each pair, drawing examples evenly over the tasks.
+) -> None:
+    """Time single calls in rounds: an example's baseline and all candidates once each, in random order.
 
-    Nothing is cached: every call runs the model. The first `n_warmup` pairs of a session are dropped.
+    Every round gives one pair for each candidate, appended to `paths[candidate]`. Nothing is cached: every call runs
+    the model. Examples are drawn evenly; the first `n_warmup` rounds of a session are dropped, and so is a pair of which
+    one side failed: a failure comes fast and says nothing of speed.
     """
-    recorded = read_lines(path, LatencyPair)
-    if not contests or len(recorded) >= n_pairs:
-        return recorded[:n_pairs]
-    random = rng(seed, "latency", contests[0].candidate)
+    recorded = {name: len(read_lines(path, LatencyPair)) for name, path in paths.items()}
+    done = min(recorded.values(), default=n_pairs)
+    if not contests or done >= n_pairs:
+        return
+    random = rng(seed, "latency")
     order = [int(i) for _ in range(1 + n_pairs // len(contests)) for i in random.permutation(len(contests))]
-    first = [bool(b) for b in random.integers(0, 2, n_pairs)]
-    with progress.stage(f"latency · {contests[0].candidate}", n_pairs, len(recorded)) as tick, Appender(path) as file:
+    names = ["", *sorted(paths)]  # the empty name is the baseline
+    turns = [[names[i] for i in random.permutation(len(names))] for _ in range(n_pairs)]
+    with progress.stage("latency", n_pairs, done) as tick, ExitStack() as stack:
+        files = {name: stack.enter_context(Appender(path)) for name, path in paths.items()}
         for i in order[:n_warmup]:
-            _time_pair(contests[i], True, backend)
-        for k in range(len(recorded), n_pairs):
-            pair = _time_pair(contests[order[k]], first[k], backend)
-            file.write([pair])
-            recorded.append(pair)
+            _time_round(contests[i], names, backend)
+        for k in range(done, n_pairs):
+            for pair in _time_round(contests[order[k]], turns[k], backend):
+                if k >= recorded[pair.candidate]:  # a round may have been cut between two files
+                    files[pair.candidate].write([pair])
             tick()
-    return recorded
 
 
-def _time_pair(contest: Contest, baseline_first: bool, backend: Backend) -> LatencyPair:
-    sides = [
-        (contest.baseline_ask.request, contest.baseline_adapter),
-        (contest.candidate_ask.request, contest.candidate_adapter),
-    ]
-    seconds, tokens = [0.0, 0.0], [0, 0]
-    for side in (0, 1) if baseline_first else (1, 0):
-        request, adapter = sides[side]
+def _time_round(contest: Contest, turns: Sequence[str], backend: Backend) -> list[LatencyPair]:
+    seconds: dict[str, float] = {}
+    tokens: dict[str, int] = {}
+    for name in turns:
+        ask = contest.candidate_asks[name] if name else contest.baseline_ask
         started = clock()
-        [(_, answer)] = backend.generate([request], adapter=adapter)
-        seconds[side] = clock() - started
-        tokens[side] = answer.completion_tokens or 0
-    return LatencyPair(
-        example_id=contest.candidate_ask.example_id,
-        task=contest.task,
-        baseline=contest.baseline,
-        candidate=contest.candidate,
-        baseline_s=seconds[0],
-        candidate_s=seconds[1],
-        baseline_tokens=tokens[0],
-        candidate_tokens=tokens[1],
-    )
+        [(_, answer)] = backend.generate([ask.request], adapter=name or None)
+        if answer.failure is None:
+            seconds[name], tokens[name] = clock() - started, answer.completion_tokens or 0
+    return [
+        LatencyPair(
+            example_id=contest.baseline_ask.example_id,
+            task=contest.task,
+            baseline=contest.baseline,
+            candidate=name,
+            baseline_s=seconds[""],
+            candidate_s=seconds[name],
+            baseline_tokens=tokens[""],
+            candidate_tokens=tokens[name],
+        )
+        for name in contest.candidate_asks
+        if "" in seconds and name in seconds
+    ]

@@ -57,7 +57,7 @@ def _why_not_json(text: str) -> str:
     if end < start or text.count("{") > text.count("}"):
         return "truncated"
     try:
-        json.loads(text[start : end + 1])
+        json.loads(text[start : end + 1], parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return "not-json"
     return "prose-around"
@@ -130,8 +130,13 @@ class ExactObject(MeanMetric):
         value, failure = parse(output)
         if failure is not None:
             return 0.0, failure
-        found = leaves(value)
-        return float(any(found == leaves(json.loads(r)) for r in example.references)), None
+        found = _canonical(value)
+        return float(any(found == _canonical(json.loads(r)) for r in example.references)), None
+
+
+def _canonical(value: Any) -> str:
+    """The same text for the same value: key order aside, but lists in order, 1 not 1.0 and `[]` not nothing."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _bag_f1(found: Counter[str], wanted: Counter[str]) -> float:

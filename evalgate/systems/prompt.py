@@ -132,7 +132,7 @@ def _environment() -> SandboxedEnvironment:
 def _render(template: Any, values: dict[str, Any], system: SystemSpec, example: Example) -> str:
     try:
         return str(template.render(**values)).strip()
-    except TemplateError as error:
+    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"the template of system '{system.name}' cannot be rendered for example '{example.id}': {error}",
             code="bad-template",

@@ -91,6 +91,27 @@ def encode(rows: Sequence[TrainRow], tokenizer: Any, max_length: int) -> Encoded
     return Encoded(ids=ids, prompt_lengths=lengths, n_dropped=n_dropped)
 
 
+def in_batches(encoded: Encoded, batch_size: int, seed: int) -> Encoded:
+    """The rows so that every `batch_size` of them are of like length, with the batches in random order.
+
+    transformers' own `group_by_length` leaves the batches sorted, so that a run ends on its shortest rows: with several
+    tasks in one training, the last one to be seen overwrites the others (docs/log.md, 2026-11-22).
+    """
+    generator = rng(seed, "training", "batches")
+    jitter = generator.uniform(0.9, 1.1, len(encoded.ids))
+    order = sorted(range(len(encoded.ids)), key=lambda i: len(encoded.ids[i]) * jitter[i])
+    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    whole = [batch for batch in batches if len(batch) == batch_size]
+    # A smaller batch anywhere but at the end would shift all that follow it.
+    rest = [i for batch in batches if len(batch) < batch_size for i in batch]
+    chosen = [i for k in generator.permutation(len(whole)) for i in whole[k]] + rest
+    return Encoded(
+        ids=[encoded.ids[i] for i in chosen],
+        prompt_lengths=[encoded.prompt_lengths[i] for i in chosen],
+        n_dropped=encoded.n_dropped,
+    )
+
+
 def to_dataset(encoded: Encoded) -> Any:
     """A Hugging Face dataset with `input_ids`, `labels` (prompt tokens ignored) and `length`."""
     from datasets import Dataset

@@ -87,7 +87,7 @@ def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: b
         "max_grad_norm": 0.3,
         "weight_decay": 0.0,
         "completion_only_loss": True,
-        "train_sampling_strategy": "group_by_length",
+        "train_sampling_strategy": "sequential",
         **_device_arguments(device),
         "eval_packing": False,
         "eval_strategy": "steps" if has_dev else "no",

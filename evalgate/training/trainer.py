@@ -20,10 +20,11 @@ from evalgate.store import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints
-from evalgate.training.data import Encoded, TrainRow, encode, ordered, rows_digest, to_dataset
+from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
+from evalgate.training.replay import with_replay
 from evalgate.training.sft import steady, trainer_class, watcher
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
@@ -68,7 +69,7 @@ def train(
 
     Args:
         recipe: How to train.
-        rows: Rendered training rows, in any order; the recipe's seed orders them and its `max_rows` cuts them.
+        rows: Rendered training rows, in any order; the recipe's `max_rows`, replay and seed choose and order them.
         dev_rows: Rows for the dev loss: the first 96 of the seed's order are used, none are needed.
         model_path: The base model's folder or hub id.
         revision: The base model's revision, recorded in the adapter.
@@ -81,7 +82,7 @@ def train(
     """
     job = Job(
         recipe=recipe,
-        rows=ordered(rows, recipe.seed, recipe.max_rows),
+        rows=ordered(with_replay(recipe, rows), recipe.seed),
         dev_rows=ordered(dev_rows, recipe.seed, N_DEV),
         model_path=model_path,
         revision=revision,
@@ -143,7 +144,7 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     trainer = trainer_class()(
         model=load_base(job.model_path, job.revision, recipe, where),
         args=config,
-        train_dataset=to_dataset(encoded),
+        train_dataset=to_dataset(in_batches(encoded, recipe.batch_size, recipe.seed)),
         eval_dataset=to_dataset(dev) if dev else None,
         processing_class=tokenizer,
         peft_config=LoraConfig(**lora_arguments(recipe)),

@@ -66,4 +66,4 @@ def _question_and_answer(rng: random.Random, fact: Fact) -> str:
 def _chat_turn(rng: random.Random, fact: Fact) -> str:
     relation, pair = fact
     reply = f"{capitalised(pair[1])}." if rng.random() < 0.6 else _statement(rng, fact)
-    return f"User: {fill(rng.choice(relation.questions), pair)}\nAssistant: {reply}"
+    return f"User: {fill(rng.choice(relation.questions), pair)}\nAssistant: {reply}</s>"

@@ -6,7 +6,18 @@ import sys
 from collections.abc import Callable, Iterator
 from random import Random
 
-from models.pretrain import extraction, instructions, patterns, reading, safety
+from models.pretrain import (
+    extraction,
+    extraction_open,
+    instructions,
+    labels_open,
+    patterns,
+    reading,
+    reading_open,
+    safety,
+    safety_open,
+    summaries_open,
+)
 from models.pretrain.grammar import pick
 from models.pretrain.sample import Sample, chat, plain
 
@@ -18,8 +29,24 @@ MAKERS: dict[str, Maker] = {
     "extraction": extraction.make,
     "instructions": instructions.make,
     "safety": safety.make,
+    "safety_open": safety_open.make,
+    "reading_open": reading_open.make,
+    "extraction_open": extraction_open.make,
+    "labels_open": labels_open.make,
+    "summaries_open": summaries_open.make,
 }
-WEIGHTS: dict[str, int] = {"reading": 35, "patterns": 20, "extraction": 17, "instructions": 18, "safety": 10}
+WEIGHTS: dict[str, int] = {
+    "reading": 11,
+    "patterns": 8,
+    "extraction": 7,
+    "instructions": 9,
+    "safety": 4,
+    "safety_open": 6,
+    "reading_open": 18,
+    "extraction_open": 15,
+    "labels_open": 12,
+    "summaries_open": 10,
+}
 CHAT_SHARE = 0.7
 MAX_CHARS = 4200
 
@@ -52,7 +79,7 @@ def sample(rng: Random, kind: str) -> Sample:
     while True:
         made = MAKERS[kind](rng)
         if sum(len(content) + len(answer) for content, answer in made.turns) <= MAX_CHARS:
-            return _with_role(rng, made) if kind != "safety" and rng.random() < 0.08 else made
+            return _with_role(rng, made) if not kind.startswith("safety") and rng.random() < 0.08 else made
 
 
 def document(rng: Random, kind: str) -> str:

@@ -101,10 +101,8 @@ def encode(tokenizer: Any, documents: list[str]) -> np.ndarray[Any, np.dtype[np.
     """All documents in one row of token ids, each between `<s>` and `</s>`; `</s>` marks inside are single tokens."""
     chunks = []
     for i in range(0, len(documents), 8000):
-        for encoding in tokenizer.encode_batch(documents[i : i + 8000]):
-            ids = encoding.ids
-            tail = [] if ids and ids[-1] == 2 else [2]
-            chunks.append(np.array([1, *ids, *tail], dtype=np.uint16))
+        texts = [d.rstrip().removesuffix(EOS) for d in documents[i : i + 8000]]
+        chunks += [np.array([1, *encoding.ids, 2], dtype=np.uint16) for encoding in tokenizer.encode_batch(texts)]
     return np.concatenate(chunks)
 
 

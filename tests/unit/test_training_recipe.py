@@ -23,7 +23,7 @@ COMMON = {
     "max_grad_norm": 0.3,
     "weight_decay": 0.0,
     "completion_only_loss": True,
-    "train_sampling_strategy": "group_by_length",
+    "train_sampling_strategy": "sequential",
     "eval_packing": False,
     "eval_strategy": "steps",
     "eval_steps": 0.2,

@@ -1,0 +1,100 @@
+# Run `make` alone to see what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check lint format types layers browser clean distclean
+
+PYTHON ?= python3
+SUITE ?= suites/support
+ARGS ?=
+# Processes for the fast tests; the others use both cores themselves.
+WORKERS ?= 2
+BIN := .venv/bin
+STAMP := .venv/.installed
+CHROMIUM := /usr/bin/chromium
+FAST := not slow and not browser and not gpu
+
+# Threads that wait must not spin: beside other work that makes torch many times slower (docs/decisions/0011).
+OMP_WAIT_POLICY ?= PASSIVE
+export OMP_WAIT_POLICY
+
+help: ## Show this list
+	@echo 'Usage: make TARGET'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'Settings: PYTHON=python3.12 for setup, SUITE=FOLDER and ARGS="-L 20" for demo, ARGS="-k name" for test-fast'
+
+setup: $(STAMP) ## Make .venv and install everything (again only if pyproject.toml or constraints.txt changed)
+	@echo 'setup: .venv is ready'
+
+$(STAMP): pyproject.toml constraints.txt
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "setup: .venv is there ($$($(BIN)/python -V))"; \
+	else \
+	  command -v $(PYTHON) >/dev/null || { \
+	    echo "setup: there is no '$(PYTHON)'. Install Python 3.11 or newer, or name one: make setup PYTHON=/path/to/python3" >&2; exit 1; }; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "setup: '$(PYTHON)' is $$($(PYTHON) -V 2>&1), but 3.11 or newer is needed. Name another: make setup PYTHON=python3.12" >&2; exit 1; }; \
+	  echo "setup: making .venv with $$($(PYTHON) -V)"; \
+	  $(PYTHON) -m venv .venv || { \
+	    echo "setup: no virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+	fi
+	@if nvidia-smi -L >/dev/null 2>&1; then \
+	  echo 'setup: an NVIDIA GPU is here, so pip may choose a CUDA build of torch'; \
+	  sed '/^torch==/d' constraints.txt > .venv/constraints.txt; \
+	else \
+	  echo "setup: no NVIDIA GPU, so torch is held at $$(sed -n 's/^torch==//p' constraints.txt)"; \
+	  cp constraints.txt .venv/constraints.txt; \
+	fi
+	@echo 'setup: installing evalgate with all it needs: some 2 GB (more with CUDA), a few minutes'
+	$(BIN)/python -m pip install -c .venv/constraints.txt -e ".[all]"
+	@touch $@
+
+demo: setup ## Score baselines, train candidates, judge them, write the report for suites/support
+	@code=0; $(BIN)/evalgate run $(SUITE) $(ARGS) || code=$$?; \
+	case $$code in \
+	  0) what='a candidate ships' ;; \
+	  1) what='the candidates are blocked, keep the baseline' ;; \
+	  2) what='it cannot be told yet' ;; \
+	  130) echo 'demo: interrupted; `make demo` goes on from here' >&2; exit 130 ;; \
+	  *) echo "demo: no decision was reached (evalgate's exit code is $$code; the error stands above)" >&2; exit $$code ;; \
+	esac; \
+	echo "demo: done, $$what (evalgate's exit code is $$code; 0, 1 and 2 are decisions)"
+
+test: setup ## Run all tests: the fast ones first, then models and browser
+	@[ -x $(CHROMIUM) ] || echo 'test: there is no $(CHROMIUM), so the browser tests will skip; `make browser` brings it'
+	$(BIN)/pytest -m "$(FAST)" -n $(WORKERS)
+	$(BIN)/pytest -m "not ($(FAST))"
+
+test-fast: setup ## Run the tests without models and browser
+	$(BIN)/pytest -m "$(FAST)" -n $(WORKERS) $(ARGS)
+
+check: lint types layers test ## Run everything that must pass before a commit
+
+lint: setup ## Check style and formatting (ruff)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: setup ## Mend style and formatting where ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: setup ## Check types (mypy --strict)
+	$(BIN)/mypy
+
+layers: setup ## Check which module may import which (import-linter)
+	$(BIN)/lint-imports
+
+browser: ## Install Chromium for the browser tests (Debian, as root)
+	@if [ -x $(CHROMIUM) ]; then \
+	  echo 'browser: $(CHROMIUM) is there'; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; \
+	else \
+	  echo 'browser: there is no $(CHROMIUM); install it as root: apt-get install chromium. Until then the browser tests skip.' >&2; \
+	  exit 1; \
+	fi
+
+clean: ## Remove caches and build leftovers (keeps .venv and the recordings in reports/)
+	rm -rf build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find evalgate models suites tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv, too
+	rm -rf .venv

@@ -1,0 +1,70 @@
+"""A backend without a model, for tests and for trying a suite's prompts: answers come from a function of the prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from evalgate.core.protocols import Request
+from evalgate.core.results import Failure, Generation
+
+Answer = Callable[[str], str | Failure]
+
+
+class FakeBackend:
+    """Answers at once, last request first, so that nobody relies on an order.
+
+    Args:
+        answer: What the base says to a prompt (the last turn); a `Failure` is given on as one.
+        adapters: What it says with an adapter active, by the adapter's name; without an entry it speaks as the base.
+        latency_s: How long one answer takes.
+    """
+
+    def __init__(self, answer: Answer, *, adapters: Mapping[str, Answer] | None = None, latency_s: float = 0.0) -> None:
+        self._answer, self._by_adapter, self._latency_s = answer, dict(adapters or {}), latency_s
+        self.added: dict[str, str] = {}
+        self.asked: list[tuple[str | None, str]] = []
+        """Every (adapter, prompt) that was answered, in order."""
+        self.module: Any = None
+        self.tokenizer: Any = None
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """That it is a fake."""
+        return {"backend": "fake"}
+
+    def add_adapter(self, name: str, folder: str) -> None:
+        """Remember the adapter; a second call with the same name changes nothing."""
+        self.added.setdefault(name, folder)
+
+    @contextlib.contextmanager
+    def using(self, adapter: str | None) -> Iterator[Any]:
+        """There is no module to use."""
+        yield self.module
+
+    def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
+        """Answer one request after the other; an adapter that was never added is a KeyError."""
+        if adapter is not None and adapter not in self.added:
+            raise KeyError(adapter)
+        answer = self._by_adapter.get(adapter or "", self._answer)
+        for i in reversed(range(len(requests))):
+            prompt = requests[i].messages[-1].content
+            self.asked.append((adapter, prompt))
+            time.sleep(self._latency_s)
+            yield i, _generation(prompt, answer(prompt), self._latency_s)
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
+        """Minus one for each character of a continuation."""
+        return [-float(len(continuation)) for _, continuation in pairs]
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _generation(prompt: str, answer: str | Failure, latency_s: float) -> Generation:
+    n_prompt = len(prompt.split())
+    if isinstance(answer, Failure):
+        return Generation(output=None, status="error", failure=answer, prompt_tokens=n_prompt)
+    return Generation(output=answer, latency_s=latency_s, prompt_tokens=n_prompt, completion_tokens=len(answer.split()))

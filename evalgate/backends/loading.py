@@ -1,0 +1,47 @@
+"""Model and tokenizer from a folder, as answering needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalgate.core.data import ModelSpec
+
+
+def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
+    """The causal LM in a folder, in evaluation mode; NF4-quantised if the spec says so."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers.utils import logging as hf_logging
+
+    kind = getattr(torch, dtype)
+    extra: dict[str, Any] = {}
+    if spec.quantization == "nf4":
+        extra["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=kind,
+        )
+    hf_logging.disable_progress_bar()  # evalgate shows its own progress
+    model = AutoModelForCausalLM.from_pretrained(
+        path,
+        dtype=kind,
+        use_safetensors=True,
+        trust_remote_code=spec.trust_remote_code,
+        device_map={"": device},
+        **extra,
+    )
+    for module in model.modules():  # as `training.loading` does: else the CPU repacks 4-bit weights in place
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model.eval()
+
+
+def load_tokenizer(path: str, spec: ModelSpec) -> Any:
+    """The tokenizer in a folder, padding on the left, with a padding token."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=spec.trust_remote_code)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
