@@ -31,7 +31,7 @@ def judge_run(data: RunData) -> Decision:
     )
     run = data.run
     verdicts: list[Verdict] = []
-    for gate in run.gates:
+    for gate in run.gates if run.candidates else ():  # baselines alone are measured, not judged
         verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
     gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
     return decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)

@@ -46,7 +46,7 @@ def _from_hub(spec: ModelSpec) -> ModelFiles:
 
     try:
         path = Path(snapshot_download(spec.id, revision=spec.revision, allow_patterns=list(PATTERNS)))
-    except Exception as error:  # noqa: BLE001 - the hub client raises a dozen kinds; all mean the same to the user
+    except Exception as error:
         kind = type(error).__name__
         gated = "Gated" in kind or "401" in str(error) or "403" in str(error)
         fix = (

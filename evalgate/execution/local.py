@@ -23,7 +23,7 @@ def predict(
     path: Path,
     progress: Progress,
 ) -> Iterator[Prediction]:
-    """Give every answer once: first those recorded in `path`, then the missing ones, each written before it is given."""
+    """Give every answer once: those recorded in `path`, then the missing ones, each written before it is given."""
     done = {p.example_id: p for p in read_lines(path, Prediction)}
     yield from (done[ask.example_id] for ask in asks if ask.example_id in done)
     missing = [ask for ask in asks if ask.example_id not in done]
@@ -75,8 +75,8 @@ def measure_latency(
     """Time single calls in rounds: an example's baseline and all candidates once each, in random order.
 
     Every round gives one pair for each candidate, appended to `paths[candidate]`. Nothing is cached: every call runs
-    the model. Examples are drawn evenly; the first `n_warmup` rounds of a session are dropped, and so is a pair of which
-    one side failed: a failure comes fast and says nothing of speed.
+    the model. Examples are drawn evenly; the first `n_warmup` rounds of a session are dropped, and so is a pair of
+    which one side failed: a failure comes fast and says nothing of speed.
     """
     recorded = {name: len(read_lines(path, LatencyPair)) for name, path in paths.items()}
     done = min(recorded.values(), default=n_pairs)

@@ -21,13 +21,13 @@ TAXONOMY = {
 MAX_CHARS = 100_000
 
 
-class _Duplicate(ValueError):
+class _DuplicateError(ValueError):
     pass
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({k for k, _ in pairs}) < len(pairs):
-        raise _Duplicate
+        raise _DuplicateError
     return dict(pairs)
 
 
@@ -42,7 +42,7 @@ def parse(output: str) -> tuple[Any, str | None]:
         return None, "too-long"
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant), None
-    except _Duplicate:
+    except _DuplicateError:
         return None, "duplicate-key"
     except (ValueError, RecursionError):
         return None, _why_not_json(text)
@@ -103,7 +103,7 @@ class JsonValid(MeanMetric):
 
 
 class FieldF1(MeanMetric):
-    """F1 over the fields of one object, values compared with their types; output that is not JSON has no field right."""
+    """F1 over the fields of one object, values compared with types; output that is not JSON has no field right."""
 
     def __init__(self, options: Options) -> None:
         del options

@@ -50,7 +50,8 @@ def _bind_prompt(draft: PromptDraft, task: Task, seed: int, system: SystemDraft)
     known = {e.id for e in task.splits.get("train", ())}
     if missing := [s for s in shots if s not in known]:
         raise UsageError(
-            f"system '{system.name}' shows examples that are not in the training split of '{task.spec.name}': {missing}",
+            f"system '{system.name}' shows examples that are not in the training split of '{task.spec.name}': "
+            f"{missing}",
             code="unknown-shot",
             fix="name ids of the train split, or a number of examples to pick",
             where=system.path,

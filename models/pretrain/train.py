@@ -34,8 +34,8 @@ TEMPLATE = (
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 # Share of training windows by source, before and after the learning rate starts to fall.
-EARLY = {"general": 0.40, "skills": 0.48, "facts": 0.12}
-LATE = {"general": 0.20, "skills": 0.62, "facts": 0.18}
+EARLY = {"general": 0.34, "skills": 0.60, "facts": 0.06}
+LATE = {"general": 0.16, "skills": 0.78, "facts": 0.06}
 DECAY_FROM = 0.65
 
 

@@ -182,7 +182,7 @@ def test_warm_up_rounds_are_not_recorded(tmp_path: Path) -> None:
     assert [len(pairs(tmp_path, name)) for name in NAMES] == [10, 10]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for SIGKILL."""
 
 
@@ -195,10 +195,10 @@ def test_a_killed_measurement_goes_on_with_the_same_rounds(tmp_path: Path, calls
         nonlocal left
         left -= 1
         if left < 0:
-            raise Killed
+            raise KilledError
         return "x"
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         timed(FakeBackend(dying), tmp_path / "cut")
     progress = timed(FakeBackend(lambda p: "x"), tmp_path / "cut")
     assert progress.stages[0][:2] == ["latency", 40]

@@ -30,6 +30,7 @@ TRAIN = tuple(
     for i in range(20)
 )
 SPEC = TaskSpec(name="route", kind="classification", data="route", metrics=(MetricUse(name="accuracy"),))
+NAMES: dict[str, Any] = {"name": "s", "kind": "prompt", "backend": "hf", "model": "m"}
 ONE = Example(id="e1", inputs={"text": "where is it"}, label="delivery")
 TASK = Task(spec=SPEC, splits={"train": TRAIN, "heldout": (ONE,)})
 

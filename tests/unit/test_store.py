@@ -46,7 +46,7 @@ def test_no_file_is_no_rows_and_a_broken_line_is_an_error_with_a_fix(tmp_path: P
     with pytest.raises(EvalgateError) as caught:
         read_lines(path, Failure)
     assert str(caught.value) == (
-        "error[broken-record]: a recorded line cannot be read: Expected `str`, got `int` - at `$.code`\n"
+        "error[broken-record]: a recorded line cannot be read: Expected `str`, got `int` - at `$[0].code`\n"
         f"  at: {path}\n\nhint: delete {path} and run again: only what it held is made anew"
     )
 

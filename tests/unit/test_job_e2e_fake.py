@@ -1,0 +1,137 @@
+"""The whole path with a backend that has no model: fast, and every answer known."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_suite import write_suite
+
+from evalgate import pipeline
+from evalgate.backends.fake import FakeBackend
+from evalgate.config import load_suite_spec
+from evalgate.core.data import RunOptions
+from evalgate.core.errors import UsageError
+from evalgate.core.results import Failure
+from evalgate.store import load_run
+from evalgate.suite.frozen import freeze
+
+
+class Silent:
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
+        yield lambda n=1: None
+
+    def note(self, text: str) -> None:
+        pass
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """The small suite without what needs a model: capability and candidates."""
+    folder = write_suite(tmp_path)
+    text = (folder / "suite.yaml").read_text()
+    kept = [line for line in text.splitlines() if "capability" not in line]
+    (folder / "suite.yaml").write_text("\n".join(kept) + "\n")
+    model = tmp_path / "models" / "tiny"
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"no weights")
+    freeze(folder, load_suite_spec(folder))
+    return folder
+
+
+def say(prompt: str) -> str | Failure:
+    if "message 2" in prompt:
+        return Failure(code="prompt-too-long", message="9 tokens")
+    return "refund" if "message 1" in prompt else '{"order": "A1"}'
+
+
+def run(suite: Path, backend: FakeBackend, **options: Any) -> Any:
+    out = str(suite.parents[1] / "run")
+    chosen = RunOptions(**{"suite": str(suite), "output": out, "limit": 4, "candidates": (), **options})
+    return pipeline.run(chosen, Silent(), backend)
+
+
+def test_a_run_records_scores_and_decides(suite: Path) -> None:
+    backend = FakeBackend(say)
+    decision = run(suite, backend)
+    assert decision.outcome == "keep_baseline"
+    assert decision.reason == "There is no candidate, so there is nothing to ship."
+    data = load_run(suite.parents[1] / "run")
+    assert len(backend.asked) == 4 * 6
+    extract = {s.example_id: s for s in data.scores["zero_shot"]["extract"] if s.metric == "json_valid"}
+    assert {i[-1]: (s.status, s.parts) for i, s in extract.items()} == {
+        "0": ("scored", (1.0,)),
+        "1": ("scored", (0.0,)),
+        "2": ("unscored", ()),
+        "3": ("scored", (1.0,)),
+    }
+    assert extract["extract-heldout-2"].failure == Failure(code="prompt-too-long", message="9 tokens")
+    shown = {(s.system, s.task, s.metric): s.estimate for s in decision.scores}
+    estimate = shown["zero_shot", "extract", "json_valid"]
+    assert estimate is not None
+    assert (estimate.value, estimate.n, estimate.n_unscored) == (pytest.approx(2 / 3), 3, 1)
+    rag = data.predictions["rag"]["policy_qa"]
+    assert {p.context_ids for p in rag} == {("p1",)}
+    assert "keep" in (suite.parents[1] / "run" / "report.md").read_text().lower()
+
+
+def test_a_second_run_asks_nothing_and_a_fresh_one_everything(suite: Path) -> None:
+    first = run(suite, FakeBackend(say))
+    idle, fresh = FakeBackend(say), FakeBackend(say)
+    assert run(suite, idle) == first
+    assert idle.asked == []
+    assert run(suite, fresh, resume=False) == first
+    assert len(fresh.asked) == 24
+
+
+@pytest.mark.parametrize("calls", [0, 1, 7, 13, 23])
+def test_stopped_after_any_answer_it_goes_on(suite: Path, calls: int) -> None:
+    left = calls
+
+    def dying(prompt: str) -> str | Failure:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return say(prompt)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(suite, FakeBackend(dying))
+    rest = FakeBackend(say)
+    run(suite, rest)
+    assert len(rest.asked) == 24 - calls
+    data = load_run(suite.parents[1] / "run")
+    for system, tasks in data.scores.items():
+        for task, scores in tasks.items():
+            keys = [(s.example_id, s.metric) for s in scores]
+            assert len(keys) == len(set(keys)), (system, task)
+
+
+def test_scores_lost_in_a_crash_are_made_from_the_recorded_answers(suite: Path) -> None:
+    first = run(suite, FakeBackend(say))
+    path = suite.parents[1] / "run" / "scores" / "zero_shot" / "extract.jsonl"
+    whole = sorted(path.read_bytes().splitlines())
+    path.write_bytes(path.read_bytes()[:-20])
+    idle = FakeBackend(say)
+    assert run(suite, idle) == first
+    assert idle.asked == []
+    assert sorted(path.read_bytes().splitlines()) == whole
+
+
+def test_gate_says_the_same_as_run(suite: Path) -> None:
+    first = run(suite, FakeBackend(say))
+    assert pipeline.gate(suite.parents[1] / "run") == first
+
+
+def test_a_folder_of_another_run_is_refused_and_left_alone(suite: Path) -> None:
+    run(suite, FakeBackend(say))
+    folder = suite.parents[1] / "run"
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(UsageError, match="other-run"):
+        run(suite, FakeBackend(say), limit=3)
+    assert (folder / "run.json").read_bytes() == before
+    assert json.loads(before)["limit"] == 4
+    assert run(suite, FakeBackend(say), limit=3, resume=False).outcome == "keep_baseline"
