@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from models.pretrain import facts, mix
 from models.pretrain.facts_relation import fill
 
-COUNTS = {"facts": 500, "safety": 500, "skills": 200}
+COUNTS = {"facts": 300, "safety": 700, "skills": 200}
+SAFETY = ("safety", "safety_open")
 SEED = 11
 
 
@@ -45,8 +46,8 @@ def skill_rows(rng: random.Random, kinds: list[str], n: int, longest: int = 400)
 def main(path: Path) -> None:
     """Write all rows in a random order."""
     rng = random.Random(SEED)
-    others = [kind for kind in mix.MAKERS if kind != "safety"]
-    rows = fact_rows(rng, COUNTS["facts"]) + skill_rows(rng, ["safety"], COUNTS["safety"])
+    others = [kind for kind in mix.MAKERS if kind not in SAFETY]
+    rows = fact_rows(rng, COUNTS["facts"]) + skill_rows(rng, list(SAFETY), COUNTS["safety"])
     rows += skill_rows(rng, others, COUNTS["skills"])
     rng.shuffle(rows)
     lines = [json.dumps({"prompt": p, "completion": c}, ensure_ascii=False) for p, c in rows]
