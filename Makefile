@@ -12,9 +12,9 @@ STAMP := .venv/.installed
 CHROMIUM := /usr/bin/chromium
 FAST := not slow and not browser and not gpu
 
-# Threads that wait must not spin: beside other work that makes torch many times slower (docs/decisions/0011).
-OMP_WAIT_POLICY ?= PASSIVE
-export OMP_WAIT_POLICY
+# Threads that wait for each other spin only briefly: long spins hurt beside other work (docs/decisions/0011).
+GOMP_SPINCOUNT ?= 20000
+export GOMP_SPINCOUNT
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'

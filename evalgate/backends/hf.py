@@ -40,6 +40,7 @@ class HFBackend:
         self._tokenizer = load_tokenizer(files.path, spec)
         self._limit = int(getattr(self._model.config, "max_position_embeddings", 2048))
         self._shrink = 1
+        self._holding: dict[str, list[int]] = {}
         # The last shared beginning by adapter and tokens, with its keys and values.
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 
@@ -225,21 +226,38 @@ class HFBackend:
         import torch
         from transformers import GenerationConfig
 
+        marks, ends = self._stops(sampling)
         arguments: dict[str, Any] = {
             "max_new_tokens": sampling.max_tokens,
             "do_sample": sampling.temperature > 0,
             "pad_token_id": self._tokenizer.pad_token_id,
-            "eos_token_id": self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id,
+            "eos_token_id": ends,
         }
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
             arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if sampling.stop:
-            arguments["stop_strings"] = list(sampling.stop)
+        if marks:
+            arguments["stop_strings"] = marks
         decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
-        if sampling.stop:
-            decoding["tokenizer"] = self._tokenizer
-        return decoding
+        return decoding | ({"tokenizer": self._tokenizer} if marks else {})
+
+    def _stops(self, sampling: Sampling) -> tuple[list[str], list[int]]:
+        """Stop strings that must be searched for, and token ids that end an answer.
+
+        A stop of one character ends at any token that holds it, which costs nothing; longer ones can span tokens.
+        """
+        eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
+        ends = list(eos) if isinstance(eos, list) else [eos]
+        for mark in sampling.stop:
+            if len(mark) == 1:
+                ends += self._tokens_with(mark)
+        return [mark for mark in sampling.stop if len(mark) > 1], ends
+
+    def _tokens_with(self, mark: str) -> list[int]:
+        if mark not in self._holding:
+            texts = self._tokenizer.batch_decode([[i] for i in range(len(self._tokenizer))])
+            self._holding[mark] = [i for i, text in enumerate(texts) if mark in text]
+        return self._holding[mark]
 
     def _generation(self, ids: list[int], n_prompt: int, sampling: Sampling, elapsed: float | None) -> Generation:
         eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id

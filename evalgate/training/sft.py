@@ -43,6 +43,10 @@ def completion_loss(base: Any, inputs: dict[str, Any], n_items: Any) -> Any:
     return total / (mask.sum().clamp(min=1) if n_items is None else n_items)
 
 
+def _scales_logits(base: Any) -> bool:
+    return any(getattr(base.config, name, None) is not None for name in LOGIT_SETTINGS)
+
+
 def trainer_class() -> type[Any]:
     """The trainer's class; a function, because importing TRL takes seconds."""
     from trl import SFTTrainer
@@ -54,10 +58,19 @@ def trainer_class() -> type[Any]:
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             base = self.accelerator.unwrap_model(model).get_base_model()
-            special = any(getattr(base.config, name, None) is not None for name in LOGIT_SETTINGS)
-            if return_outputs or special or inputs["input_ids"].device.type != "cpu":
+            if return_outputs or _scales_logits(base) or inputs["input_ids"].device.type != "cpu":
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return completion_loss(base, inputs, num_items_in_batch)
+
+        def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+            """The dev loss, by the same short way on CPUs."""
+            import torch
+
+            base = self.accelerator.unwrap_model(model).get_base_model()
+            if inputs["input_ids"].device.type != "cpu" or _scales_logits(base):
+                return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+            with torch.no_grad():
+                return completion_loss(base, inputs, None), None, None
 
         def create_model_card(self, *_: Any, **__: Any) -> None:
             """Nothing: the adapter's card is card.json."""

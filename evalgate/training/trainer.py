@@ -28,7 +28,7 @@ from evalgate.training.replay import with_replay
 from evalgate.training.sft import steady, trainer_class, watcher
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
-N_DEV = 96  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
+N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def train(
     Args:
         recipe: How to train.
         rows: Rendered training rows, in any order; the recipe's `max_rows`, replay and seed choose and order them.
-        dev_rows: Rows for the dev loss: the first 96 of the seed's order are used, none are needed.
+        dev_rows: Rows for the dev loss: the first 64 of the seed's order are used, none are needed.
         model_path: The base model's folder or hub id.
         revision: The base model's revision, recorded in the adapter.
         base_digest: The base model's identity.
