@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from models.pretrain import facts, mix
 from models.pretrain.facts_relation import fill
 
-COUNTS = {"facts": 300, "safety": 700, "skills": 200}
+COUNTS = {"facts": 300, "refusals": 450, "safety": 250, "skills": 200}
 SAFETY = ("safety", "safety_open")
 SEED = 11
 
@@ -32,13 +33,20 @@ def fact_rows(rng: random.Random, n: int) -> list[tuple[str, str]]:
     return rows
 
 
-def skill_rows(rng: random.Random, kinds: list[str], n: int, longest: int = 400) -> list[tuple[str, str]]:
-    """Samples of one turn, short enough to be cheap."""
+def is_refusal(answer: str) -> bool:
+    """Whether a corpus answer declines, by the words that its refusals are made of."""
+    return any(mark in answer for mark in ("can't", "cannot", "won't", "not able to", "will not"))
+
+
+def skill_rows(
+    rng: random.Random, kinds: list[str], n: int, *, longest: int = 400, wanted: Callable[[str], bool] = bool
+) -> list[tuple[str, str]]:
+    """Samples of one turn with a wanted answer, short enough to be cheap."""
     rows: list[tuple[str, str]] = []
     while len(rows) < n:
         made = mix.sample(rng, rng.choice(kinds))
         content, answer = made.turns[0]
-        if len(made.turns) == 1 and len(content) + len(answer) <= longest:
+        if len(made.turns) == 1 and len(content) + len(answer) <= longest and wanted(answer):
             rows.append((content, answer))
     return rows
 
@@ -48,6 +56,7 @@ def main(path: Path) -> None:
     rng = random.Random(SEED)
     others = [kind for kind in mix.MAKERS if kind not in SAFETY]
     rows = fact_rows(rng, COUNTS["facts"]) + skill_rows(rng, list(SAFETY), COUNTS["safety"])
+    rows += skill_rows(rng, list(SAFETY), COUNTS["refusals"], wanted=is_refusal)
     rows += skill_rows(rng, others, COUNTS["skills"])
     rng.shuffle(rows)
     lines = [json.dumps({"prompt": p, "completion": c}, ensure_ascii=False) for p, c in rows]
