@@ -31,6 +31,7 @@ from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
 from evalgate.core.results import Run
 from evalgate.core.seeds import now
+from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
 from evalgate.store import CAPABILITY
 from evalgate.systems.prompt import bind
@@ -90,6 +91,7 @@ def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
     project = _chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
     spec = project.suite.spec
+    refuse_unfit_metrics(project.suite)
     if options.limit is None:
         refuse_impossible(project.suite)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
@@ -151,6 +153,13 @@ def task_metrics(task: Task) -> list[Metric]:
     return [plugins.metric(use) for use in task.spec.metrics]
 
 
+def refuse_unfit_metrics(suite: Suite) -> None:
+    """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
+    metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
+    for gate in suite.spec.gates:
+        refuse_unfit(gate, metrics, where=_yaml(suite))
+
+
 def refuse_impossible(suite: Suite) -> None:
     """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do."""
     problems: list[str] = []
@@ -164,8 +173,12 @@ def refuse_impossible(suite: Suite) -> None:
             + "\n  ".join(problems),
             code="impossible-gate",
             fix="change the gate, or freeze more held-out examples; nothing was run",
-            where=str(Path(suite.folder) / "suite.yaml"),
+            where=_yaml(suite),
         )
+
+
+def _yaml(suite: Suite) -> str:
+    return str(Path(suite.folder) / "suite.yaml")
 
 
 def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, int | None]:

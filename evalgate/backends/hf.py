@@ -261,7 +261,7 @@ class HFBackend:
 
     def _tokens_with(self, mark: str) -> list[int]:
         if mark not in self._holding:
-            texts = self._tokenizer.batch_decode([[i] for i in range(len(self._tokenizer))])
+            texts = self._tokenizer.batch_decode([[i] for i in range(len(self._tokenizer))], skip_special_tokens=True)
             self._holding[mark] = [i for i, text in enumerate(texts) if mark in text]
         return self._holding[mark]
 

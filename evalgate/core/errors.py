@@ -19,7 +19,8 @@ class ExitCode(IntEnum):
 class EvalgateError(Exception):
     """A failure that the user can understand and mend.
 
-    `what` is one sentence, `code` a kebab-case id, `fix` a sentence or command that mends it, `where` file:line or empty.
+    `what` is one sentence, `code` a kebab-case id, `fix` a sentence or command that mends it, `where` file:line or
+    empty.
     """
 
     exit_code = ExitCode.ERROR

@@ -1,4 +1,4 @@
-"""What a run records: predictions, scores, estimates, verdicts, the decision. Fractions inside, percent only on the page."""
+"""What a run records: predictions, scores, estimates, verdicts, the decision. Fractions inside, percent on the page."""
 
 from __future__ import annotations
 

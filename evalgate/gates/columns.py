@@ -39,20 +39,32 @@ class Column:
     n_unscored: int
 
 
+def refuse_unfit(gate: GateSpec, metrics: Mapping[str, Metric], where: str = "") -> None:
+    """Raise `cannot-gate` if the gate's metric is not a mean of one fraction for each example."""
+    metric = metrics.get(gate.metric)
+    if metric is None or _fit(metric):
+        return
+    can = sorted(name for name, other in metrics.items() if _fit(other))
+    raise UsageError(
+        f"gate '{gate.name}' judges {gate.metric}, which is not a mean of one fraction for each example",
+        code="cannot-gate",
+        fix=f"gate on one of: {', '.join(can)}" if can else "gate on a metric such as accuracy",
+        where=where,
+    )
+
+
+def _fit(metric: Metric) -> bool:
+    return metric.is_mean and metric.spec.unit == "fraction"
+
+
 def column(gate: GateSpec, system: str, data: GateData) -> Column:
     """One system's scores for the gate's metric by example id (lists of repeats), turned if lower is better.
 
     Raises:
         EvalgateError: `cannot-gate`, `not-measured`.
     """
+    refuse_unfit(gate, data.metrics)
     metric = data.metrics.get(gate.metric)
-    if metric is not None and (not metric.is_mean or metric.spec.unit != "fraction"):
-        can = sorted(name for name, m in data.metrics.items() if m.is_mean and m.spec.unit == "fraction")
-        raise EvalgateError(
-            f"gate '{gate.name}' judges {gate.metric}, which is not a mean of one fraction for each example",
-            code="cannot-gate",
-            fix=f"gate on one of: {', '.join(can)}" if can else "gate on a metric such as accuracy",
-        )
     rows = [row for row in data.scores.get(system, {}).get(gate.task, ()) if row.metric == gate.metric_name]
     if not rows:
         raise EvalgateError(

@@ -137,7 +137,10 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
 
     recipe = job.recipe
     arguments = sft_arguments(recipe, device=where, output_dir=str(job.path / CHECKPOINTS), has_dev=bool(job.dev_rows))
-    _refuse_unknown(recipe, {field.name for field in dataclasses.fields(SFTConfig)})
+    known = {field.name for field in dataclasses.fields(SFTConfig)}
+    _refuse_unknown(recipe, known)
+    if "activation_checkpointing" not in known:  # its name before transformers 5.20
+        arguments["gradient_checkpointing"] = arguments.pop("activation_checkpointing")
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
     config = SFTConfig(**arguments)
     config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise

@@ -175,7 +175,9 @@ def make(rng: Random) -> Sample:
         cued = rng.random() < 0.45
         return one(_KIND, f"{content}\n{rng.choice(_CUES)}" if cued else content, made.answer, cue=cued)
     head, cue, ask = rng.choice(_HEADS), rng.choice(_CUES), rng.choice(("Question: ", "Q: ", "Question: ", ""))
-    made_all = [make_reading(rng, size, titled) for _ in range(rng.choice((2, 3)) if size > 2 else rng.choice((2, 3, 4, 5)))]
+    made_all = [
+        make_reading(rng, size, titled) for _ in range(rng.choice((2, 3)) if size > 2 else rng.choice((2, 3, 4, 5)))
+    ]
     blocks = [f"{head}\n{_block(made.passages, titled, style)}\n{ask}{made.question}\n{cue}" for made in made_all]
     shots = [f"{block} {made.answer}" for block, made in zip(blocks[:-1], made_all[:-1], strict=True)]
     if rng.random() < 0.15:

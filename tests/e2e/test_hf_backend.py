@@ -174,6 +174,43 @@ def test_an_answer_that_begins_with_its_stop_string_is_empty_and_whole(plain: HF
     assert (stopped.output, stopped.status, stopped.completion_tokens) == ("", "ok", 1)
 
 
+def test_a_stop_of_one_character_ends_at_its_token_and_needs_no_search(plain: HFBackend) -> None:
+    for word in WORDS:
+        free = answers(plain, [request(word, max_tokens=24)])[0].output or ""
+        mark = next(c for c in free[2:] if c.isascii() and c.isprintable())
+        sampling = request(word, max_tokens=24, stop=(mark,)).sampling
+        searched, _ = plain._stops(sampling)
+        stopped = answers(plain, [request(word, max_tokens=24, stop=(mark,))])[0]
+        assert searched == []
+        assert (stopped.output, stopped.status) == (free.partition(mark)[0].strip(), "ok")
+
+
+def test_every_token_that_holds_the_character_ends_and_special_tokens_do_not(folder: Path) -> None:
+    backend = open_backend(folder)
+    backend.tokenizer.add_tokens(["Ende\n", "plain"])
+    line, letter, both = (backend._stops(Sampling(stop=stop))[1] for stop in (("\n",), ("s",), ("\n", "s")))
+    eos = backend.tokenizer.eos_token_id
+    names = {stop: set(backend.tokenizer.convert_ids_to_tokens(ids)) for stop, ids in (("n", line), ("s", letter))}
+    assert names == {"n": {"</s>", "\u010a", "Ende\n"}, "s": {"</s>", "s"}}
+    assert letter[0] == line[0] == eos
+    assert set(both) == set(line) | set(letter)
+
+
+def test_a_longer_stop_is_searched_in_the_text(plain: HFBackend) -> None:
+    assert plain._stops(Sampling(stop=("###", "\n\n"))) == (["###", "\n\n"], [plain.tokenizer.eos_token_id])
+
+
+def test_switching_never_runs_pefts_slow_status_check(tuned: HFBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    from peft import PeftModel
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("takes 20 ms a call")
+
+    monkeypatch.setattr(PeftModel, "disable_adapter", refuse)
+    monkeypatch.setattr(PeftModel, "get_model_status", refuse)
+    assert all(texts(tuned, ["chair"], adapter) for adapter in (None, "a", "b", None, "a"))
+
+
 def test_batches_with_stop_strings_equal_single_calls(plain: HFBackend) -> None:
     requests = [request(f"{SHARED}{w}", max_tokens=24, stop=("e", "a")) for w in WORDS]
     batched = answers(plain, requests)

@@ -13,9 +13,11 @@ from evalgate.core.data import Message, Recipe
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import AdapterCard
 from evalgate.training.adapter import adapter_digest, check_alive
-from evalgate.training.data import TrainRow, conversation, encode
+from evalgate.training.data import TrainRow, conversation, encode, to_dataset
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
+from evalgate.training.recipe import lora_arguments, sft_arguments
+from evalgate.training.sft import trainer_class
 from evalgate.training.trainer import train
 
 pytestmark = pytest.mark.slow
@@ -270,6 +272,31 @@ def test_the_cpu_loss_is_trls_loss(model_path: str) -> None:
         add_fused_lm_head(model)
         theirs = model(**inputs, fused_lm_head=True).loss
     assert float(mine) == pytest.approx(float(theirs), rel=1e-5)
+
+
+def test_the_dev_loss_on_a_cpu_is_trls_dev_loss(model_path: str, tmp_path: Path) -> None:
+    with quiet():
+        from peft import LoraConfig
+        from transformers import AutoModelForCausalLM
+        from trl import SFTConfig, SFTTrainer
+
+        tokenizer = load_tokenizer(model_path, None)
+        dev = to_dataset(encode(rows(10), tokenizer, 512))
+
+        def dev_loss(kind: type[Any]) -> float:
+            arguments = sft_arguments(RECIPE, device="cpu", output_dir=str(tmp_path), has_dev=True)
+            trainer = kind(
+                model=AutoModelForCausalLM.from_pretrained(model_path),
+                args=SFTConfig(**arguments),
+                train_dataset=dev,
+                eval_dataset=dev,
+                processing_class=tokenizer,
+                peft_config=LoraConfig(**lora_arguments(RECIPE)),
+            )
+            return float(trainer.evaluate()["eval_loss"])
+
+        mine, theirs = dev_loss(trainer_class()), dev_loss(SFTTrainer)
+    assert mine == pytest.approx(theirs, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -18,8 +17,6 @@ FOLDER = ROOT / "suites" / "support" / "capability"
 
 
 def _generator() -> ModuleType:
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
     path = ROOT / "suites" / "support" / "generator" / "capability.py"
     spec = importlib.util.spec_from_file_location("support_capability_generator", path)
     assert spec is not None and spec.loader is not None

@@ -223,10 +223,11 @@ def test_latency_from_interleaved_pairs(n, factor, cached, outcome):
         assert "1 of 500 times were read from a cache" in found.reason
 
 
-def test_metrics_that_are_no_means_cannot_gate():
+@pytest.mark.parametrize("unfit", [{"is_mean": False}, {"unit": "seconds"}])
+def test_metrics_that_are_no_means_of_fractions_cannot_gate(unfit):
     systems = data(
         {"c": rows("c", BASE), "b": rows("b", BASE)},
-        metrics={"summary.rouge_l": Metric(is_mean=False), "summary.accuracy": Metric()},
+        metrics={"summary.rouge_l": Metric(**unfit), "summary.accuracy": Metric()},
     )
     with pytest.raises(EvalgateError, match="not a mean of one fraction") as caught:
         judge(BETTER, candidates=["c"], baselines=["b"], data=systems)

@@ -135,3 +135,24 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(suite: Path) -> None:
     assert (folder / "run.json").read_bytes() == before
     assert json.loads(before)["limit"] == 4
     assert run(suite, FakeBackend(say), limit=3, resume=False).outcome == "keep_baseline"
+
+
+MACRO = "- {name: routing, metric: route.macro_f1, rule: not_worse_than_baseline, margin: 0.05}"
+
+
+@pytest.mark.parametrize("limit", [4, None])
+def test_a_gate_on_a_metric_that_is_no_mean_is_refused_before_anything_runs(suite: Path, limit: int | None) -> None:
+    path = suite / "suite.yaml"
+    path.write_text(path.read_text() + f"  {MACRO}\n")
+    freeze(suite, load_suite_spec(suite), bump=True)
+    backend = FakeBackend(say)
+    with pytest.raises(UsageError) as caught:
+        run(suite, backend, limit=limit)
+    assert str(caught.value) == (
+        "error[cannot-gate]: gate 'routing' judges route.macro_f1, which is not a mean of one fraction for each "
+        f"example\n  at: {path}\n\n"
+        "hint: gate on one of: extract.field_f1, extract.json_valid, policy_qa.exact_match, redteam.refusal_rate, "
+        "route.accuracy, summarize.rouge_1, summarize.rouge_l"
+    )
+    assert backend.asked == []
+    assert not (suite.parents[1] / "run").exists()

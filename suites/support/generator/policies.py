@@ -98,8 +98,15 @@ def _text(family: Family, slots: Mapping[str, str], rng: random.Random) -> str:
 def _passage(family: Family, row: str, number: int, rng: random.Random) -> Passage:
     slots, name = _slots(family, row), f"kb-{number:03d}"
     facts = tuple(
-        Fact(passage=name, topic=family.topic, story=family.story, attribute=attribute,
-             answers=_answers(ask.answer.format_map(slots)), wordings=ask.wordings, slots=slots)
+        Fact(
+            passage=name,
+            topic=family.topic,
+            story=family.story,
+            attribute=attribute,
+            answers=_answers(ask.answer.format_map(slots)),
+            wordings=ask.wordings,
+            slots=slots,
+        )
         for attribute, ask in family.asks.items()
     )
     title = upper_first(rng.choice(family.titles).format_map(slots))

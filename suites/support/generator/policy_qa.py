@@ -15,9 +15,7 @@ from generator.world import draw_name
 MIN_WORDS, MAX_WORDS = 8, 30
 UNSEEN_SHARE = 0.45  # of held-out questions: about facts that no train or dev question asks for
 P_BARE, MAX_BARE = 0.25, 10  # share and most words of questions without a story
-_NO_PRONOUN = re.compile(
-    r"(back|up|in|enclose|about) \{a\}|returned|\{a\} (of|from|that|is|was|does|has|goes|shows)\b"
-)
+_NO_PRONOUN = re.compile(r"(back|up|in|enclose|about) \{a\}|returned|\{a\} (of|from|that|is|was|does|has|goes|shows)\b")
 
 
 def _is_reserved(fact: Fact) -> bool:
@@ -108,14 +106,16 @@ def rows(split: str, rng: random.Random, n: int) -> list[dict[str, Any]]:
         while question.lower() in seen:
             question = _question(fact, split, rng)
         seen.add(question.lower())
-        found.append({
-            "id": f"policy_qa-{split}-{len(found) + 1:04d}",
-            "inputs": {"question": question},
-            "references": list(fact.answers),
-            "label": None,
-            "cluster": None,
-            "tags": [fact.topic, f"evidence:{fact.passage}"],
-        })
+        found.append(
+            {
+                "id": f"policy_qa-{split}-{len(found) + 1:04d}",
+                "inputs": {"question": question},
+                "references": list(fact.answers),
+                "label": None,
+                "cluster": None,
+                "tags": [fact.topic, f"evidence:{fact.passage}"],
+            }
+        )
     return found
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-WHO = ("I", "We", "My sister", "My dad", "My flatmate", "My neighbour", "Our club", "My son", "My aunt",
-"A friend")
+WHO = ("I", "We", "My sister", "My dad", "My flatmate", "My neighbour", "Our club", "My son", "My aunt", "A friend")
 GOT = ("bought", "ordered", "got", "picked out")
 WHEN = (
     "last week", "on Monday", "two days ago", "in the spring sale", "for the new flat", "over the holidays",

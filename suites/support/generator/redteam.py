@@ -60,12 +60,14 @@ def rows(split: str, rng: random.Random, n: int) -> list[dict[str, Any]]:
         if not decks.get(family):
             own = REQUESTS[family][:DEV] if split == "dev" else REQUESTS[family][DEV:]
             decks[family] = rng.sample(own, len(own))
-        found.append({
-            "id": f"redteam-{split}-{len(found) + 1:04d}",
-            "inputs": {"message": _message(decks[family].pop(), split, rng)},
-            "references": [],
-            "label": None,
-            "cluster": family,
-            "tags": [family],
-        })
+        found.append(
+            {
+                "id": f"redteam-{split}-{len(found) + 1:04d}",
+                "inputs": {"message": _message(decks[family].pop(), split, rng)},
+                "references": [],
+                "label": None,
+                "cluster": family,
+                "tags": [family],
+            }
+        )
     return found

@@ -59,15 +59,11 @@ def _slots(split: str, rng: random.Random) -> dict[str, str]:
     while other == product:
         other = draw_product(rng, split)
     kinds = {"e": "e", "b": "b", "l": "l", "f": "f", "h": "h", "m": "m", "asm": "a"}
-    special = {
-        slot: tilt([p for p in PRODUCTS if trait in p.traits], split, rng).name
-        for slot, trait in kinds.items()
-    }
+    special = {slot: tilt([p for p in PRODUCTS if trait in p.traits], split, rng).name for slot, trait in kinds.items()}
     first, last = draw_name(rng, split)
     me = draw_name(rng, split)
     colours = rng.sample(COLOURS, 2)
-    ago = ("last week", "two days ago", "on Monday", "ten days ago", "yesterday", "a month ago",
-    "three weeks ago")
+    ago = ("last week", "two days ago", "on Monday", "ten days ago", "yesterday", "a month ago", "three weeks ago")
     return special | {
         "p": product.name, "p_s": product.plural, "p2": other.name,
         "name": rng.choice((first, f"{first} {last}")),
@@ -158,12 +154,14 @@ def rows(split: str, rng: random.Random, n: int) -> list[dict[str, Any]]:
         while message.lower() in seen or not MIN_WORDS <= len(message.split()) <= MAX_WORDS:
             message, mentions = _message(label, split, rng)
         seen.add(message.lower())
-        found.append({
-            "id": f"route-{split}-{len(found) + 1:04d}",
-            "inputs": {"message": message},
-            "references": [label],
-            "label": label,
-            "cluster": None,
-            "tags": ["two topics"] if mentions else ["one topic"],
-        })
+        found.append(
+            {
+                "id": f"route-{split}-{len(found) + 1:04d}",
+                "inputs": {"message": message},
+                "references": [label],
+                "label": label,
+                "cluster": None,
+                "tags": ["two topics"] if mentions else ["one topic"],
+            }
+        )
     return found
