@@ -33,6 +33,9 @@ def settle_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+OTHER_FIX = "give this run another folder with `-o FOLDER`, or start over here with `--no-resume`"
+
+
 class Job:
     """One run at work: the plan, the open model, and the folder that everything is written to.
 
@@ -49,14 +52,16 @@ class Job:
         from evalgate.backends.hf import HFBackend
         from evalgate.capability.harness import Harness
 
-        if resume:
-            self._refuse_other_run()
-        else:
+        recorded = self._recorded() if resume else None
+        if not resume:
             self.folder.clear()
-        write_record(self.folder.run_file, self.plan.run)
+        self.backend: LocalBackend = self._given or HFBackend(self.plan.binding.model, self.plan.files)
+        self.run = msgspec.structs.replace(self.plan.run, serving=self.backend.identity)
+        if recorded is not None:
+            self._refuse_other_serving(recorded)
+        write_record(self.folder.run_file, self.run)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
-        self.backend: LocalBackend = self._given or HFBackend(self.plan.binding.model, self.plan.files)
         spec = self.plan.suite.spec.capability
         if spec is not None and self.plan.limit is not None:
             spec = msgspec.structs.replace(spec, limit=self.plan.limit)
@@ -64,20 +69,33 @@ class Job:
         if self.harness is not None:
             self.folder.write_examples(CAPABILITY, self.harness.examples())
 
-    def _refuse_other_run(self) -> None:
-        """What another run recorded in this folder (another model, other data) must not be taken for this run's."""
+    def _recorded(self) -> Run | None:
+        """The run that this folder holds; another one (other model, other data) must not be taken for this one."""
         path = self.folder.run_file
         if not path.exists():
-            return
-        fix = "give this run another folder with `-o FOLDER`, or start over here with `--no-resume`"
-        other = read_record(path, Run, fix=fix)
+            return None
+        other = read_record(path, Run, fix=OTHER_FIX)
         if other.id != self.plan.run.id:
             raise UsageError(
                 f"the folder holds another run: {other.id}, not {self.plan.run.id}; "
                 "the data, model, systems, recipes, seed or limit differ",
                 code="other-run",
-                fix=fix,
+                fix=OTHER_FIX,
                 where=str(path),
+            )
+        return other
+
+    def _refuse_other_serving(self, recorded: Run) -> None:
+        """Answers given in another precision or on another device are not the same system's."""
+        names = ("backend", "dtype", "quantization", "device")
+        was, now = ({k: v for k, v in r.serving.items() if k in names} for r in (recorded, self.run))
+        if was and was != now:
+            changed = [f"{k} {was.get(k)}, now {now.get(k)}" for k in names if was.get(k) != now.get(k)]
+            raise UsageError(
+                f"the folder's answers were given under other conditions: {'; '.join(changed)}",
+                code="other-serving",
+                fix=OTHER_FIX,
+                where=str(self.folder.run_file),
             )
 
     def answer(self, system: SystemSpec, *, adapter: str | None) -> None:
@@ -140,7 +158,7 @@ class Job:
         self.backend.add_adapter(recipe.name, str(folder))
         system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
-        write_record(self.folder.run_file, msgspec.structs.replace(plan.run, systems=plan.run.systems | self.systems))
+        write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
         return system
 
     def _rows(self, system: SystemSpec, split: Split) -> list[TrainRow]:

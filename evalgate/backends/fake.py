@@ -20,9 +20,18 @@ class FakeBackend:
         answer: What the base says to a prompt (the last turn); a `Failure` is given on as one.
         adapters: What it says with an adapter active, by the adapter's name; without an entry it speaks as the base.
         latency_s: How long one answer takes.
+        dtype: The precision that its identity claims.
     """
 
-    def __init__(self, answer: Answer, *, adapters: Mapping[str, Answer] | None = None, latency_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        *,
+        adapters: Mapping[str, Answer] | None = None,
+        latency_s: float = 0.0,
+        dtype: str = "float32",
+    ) -> None:
+        self._dtype = dtype
         self._answer, self._by_adapter, self._latency_s = answer, dict(adapters or {}), latency_s
         self.added: dict[str, str] = {}
         self.asked: list[tuple[str | None, str]] = []
@@ -32,8 +41,8 @@ class FakeBackend:
 
     @property
     def identity(self) -> dict[str, str]:
-        """That it is a fake."""
-        return {"backend": "fake"}
+        """That it is a fake, and its precision."""
+        return {"backend": "fake", "dtype": self._dtype}
 
     def add_adapter(self, name: str, folder: str) -> None:
         """Remember the adapter; a second call with the same name changes nothing."""

@@ -25,24 +25,10 @@ class Harness:
 
     def __init__(self, spec: CapabilitySpec, folder: Path) -> None:
         """Load the tasks; raises `unknown-capability-task` for a name that lm-eval does not know."""
-        from lm_eval.tasks import TaskManager
-
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         self._spec = spec
         include = str(folder / spec.include_path) if spec.include_path else None
-        # Indexing lm-eval's own tasks takes seconds: only done when the suite's folder does not have the names.
-        manager = TaskManager(include_defaults=False, include_path=include) if include else None
-        if manager is None or not set(spec.tasks) <= set(manager.all_tasks):
-            manager = TaskManager(include_path=include)
-        unknown = [name for name in spec.tasks if name not in manager.all_tasks]
-        if unknown:
-            raise UsageError(
-                f"lm-eval knows no task {', '.join(unknown)}",
-                code="unknown-capability-task",
-                fix="correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names",
-                where=include or "",
-            )
-        self._tasks: dict[str, Any] = manager.load(list(spec.tasks))["tasks"]
+        self._tasks: dict[str, Any] = _own_tasks(spec, include) or _all_tasks(spec, include)
         for task in self._tasks.values():
             task.set_fewshot_seed(FEWSHOT_SEED)
             if spec.num_fewshot:
@@ -120,3 +106,35 @@ class Harness:
                 text = str(task.doc_to_text(doc))
                 found.append(Example(id=f"{name}/{i}", inputs={"question": text}, tags=(name,)))
         return found
+
+
+def _own_tasks(spec: CapabilitySpec, include: str | None) -> dict[str, Any] | None:
+    """The tasks if the suite's folder has all of them: indexing lm-eval's own takes seconds that a suite may save."""
+    from lm_eval.tasks import TaskManager
+
+    if include is None:
+        return None
+    manager = TaskManager(include_defaults=False, include_path=include)
+    if not set(spec.tasks) <= set(manager.all_tasks):
+        return None
+    try:
+        found: dict[str, Any] = manager.load(list(spec.tasks))["tasks"]
+    except (KeyError, ValueError):  # a group of the suite's that names tasks of lm-eval's
+        return None
+    return found
+
+
+def _all_tasks(spec: CapabilitySpec, include: str | None) -> dict[str, Any]:
+    """The tasks out of lm-eval's own and the suite's; raises `unknown-capability-task`."""
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=include)
+    if unknown := [name for name in spec.tasks if name not in manager.all_tasks]:
+        raise UsageError(
+            f"lm-eval knows no task {', '.join(unknown)}",
+            code="unknown-capability-task",
+            fix="correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names",
+            where=include or "",
+        )
+    found: dict[str, Any] = manager.load(list(spec.tasks))["tasks"]
+    return found

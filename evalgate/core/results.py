@@ -175,7 +175,10 @@ class AdapterCard(Record, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """Digests of everything that a run's numbers depend on, and where and when it ran."""
+    """Digests of everything that a run's numbers depend on, and where and when it ran.
+
+    `serving` is the backend's identity: device, precision, quantisation, library versions.
+    """
 
     id: str
     suite: SuiteSpec
@@ -193,4 +196,5 @@ class Run(Record, frozen=True, kw_only=True):
     code_commit: str | None = None
     versions: dict[str, str] = {}
     hardware: str = ""
+    serving: dict[str, str] = {}
     command: str = ""

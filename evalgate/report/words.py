@@ -152,5 +152,5 @@ def gate_rule(gate: GateSpec) -> str:
     if gate.rule in ("at_least", "at_most"):
         return f"{words} {amount(gate.limit, scale)}"
     if gate.rule == "better_than_baselines":
-        return f"{words}, by {amount(gate.min_gain, 'points')} or more" if gate.min_gain else words
+        return f"{words}; {amount(gate.min_gain, 'points')} are worth shipping" if gate.min_gain else words
     return f"{words}, drop of at most {amount(gate.margin, 'points')}" if gate.margin else words

@@ -126,6 +126,20 @@ def test_gate_says_the_same_as_run(suite: Path) -> None:
     assert pipeline.gate(suite.parents[1] / "run") == first
 
 
+def test_answers_of_another_precision_are_not_mixed_in(suite: Path) -> None:
+    run(suite, FakeBackend(say))
+    folder = suite.parents[1] / "run"
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(UsageError) as caught:
+        run(suite, FakeBackend(say, dtype="bfloat16"))
+    assert str(caught.value) == (
+        "error[other-serving]: the folder's answers were given under other conditions: dtype float32, now bfloat16\n"
+        f"  at: {folder / 'run.json'}\n\n"
+        "hint: give this run another folder with `-o FOLDER`, or start over here with `--no-resume`"
+    )
+    assert (folder / "run.json").read_bytes() == before
+
+
 def test_a_folder_of_another_run_is_refused_and_left_alone(suite: Path) -> None:
     run(suite, FakeBackend(say))
     folder = suite.parents[1] / "run"
