@@ -57,7 +57,7 @@ class HFBackend:
             "dtype": self.dtype,
             "quantization": self.spec.quantization,
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # a subclass of str that JSON encoders refuse
             "transformers": transformers.__version__,
         }
 
