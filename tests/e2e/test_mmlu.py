@@ -23,7 +23,7 @@ def mirror(folder: Path) -> Path:
     configs = []
     for subject in SUBJECTS:
         for split, source in (("test", "test"), ("validation", "val"), ("dev", "dev")):
-            rows = [json.loads(line) for line in (QUESTIONS / f"{source}.jsonl").read_text().splitlines()]
+            rows = [json.loads(line) for line in (QUESTIONS / f"{source}.jsonl").read_text().strip().split("\n")]
             chosen = [{k: r[k] for k in ("question", "subject", "choices")} | {"answer": "ABCD".index(r["answer"])}
                       for r in rows if r["subject"] == subject]  # fmt: skip
             path = folder / "mirror" / subject / f"{split}.jsonl"
