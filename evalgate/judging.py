@@ -10,9 +10,8 @@ from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_scores
-from evalgate.store import CAPABILITY, RunData
+from evalgate.store import BASE, CAPABILITY, RunData
 
-BASE = "base"
 CAPABILITY_SPEC = MetricSpec(name="accuracy", unit="fraction", better="higher", signature="lm-eval|v1")
 
 

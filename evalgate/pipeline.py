@@ -15,8 +15,8 @@ from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
 from evalgate.job import Job, settle_environment
 from evalgate.judging import judge_run
-from evalgate.planning import BASE, make_plan
-from evalgate.store import load_run, write_atomic, write_record
+from evalgate.planning import make_plan
+from evalgate.store import BASE, load_run, write_atomic, write_record
 
 
 def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> Decision:

@@ -33,12 +33,10 @@ from evalgate.core.results import Run
 from evalgate.core.seeds import now
 from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
-from evalgate.store import CAPABILITY
+from evalgate.gates.judge import LATENCY
+from evalgate.store import BASE, CAPABILITY
 from evalgate.systems.prompt import bind
 
-# The untuned model itself, asked nothing but the capability tasks.
-BASE = "base"
-LATENCY = "latency"
 REPORTS = Path("reports")
 # Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
 ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}

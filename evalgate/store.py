@@ -19,7 +19,8 @@ from evalgate.core.record import Record, from_json, to_json_line
 from evalgate.core.results import AdapterCard, Decision, LatencyPair, Prediction, Run, Score
 
 R = TypeVar("R", bound=Record)
-CAPABILITY = "capability"
+# Names in a recording beside those of a suite: lm-eval's items, and the untuned model that is asked them.
+CAPABILITY, BASE = "capability", "base"
 
 
 @contextmanager

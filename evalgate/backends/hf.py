@@ -252,12 +252,15 @@ class HFBackend:
 
         A stop of one character ends at any token that holds it, which costs nothing; longer ones can span tokens.
         """
-        eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
-        ends = list(eos) if isinstance(eos, list) else [eos]
+        ends = self._ends()
         for mark in sampling.stop:
             if len(mark) == 1:
                 ends += self._tokens_with(mark)
         return [mark for mark in sampling.stop if len(mark) > 1], ends
+
+    def _ends(self) -> list[int]:
+        eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
+        return list(eos) if isinstance(eos, list) else [eos]
 
     def _tokens_with(self, mark: str) -> list[int]:
         if mark not in self._holding:
@@ -266,8 +269,7 @@ class HFBackend:
         return self._holding[mark]
 
     def _generation(self, ids: list[int], n_prompt: int, sampling: Sampling, elapsed: float | None) -> Generation:
-        eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
-        ends = set(eos if isinstance(eos, list) else [eos])
+        ends = set(self._ends())
         cut = next((k for k, token in enumerate(ids) if token in ends), None)
         text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
         finished = cut is not None

@@ -228,6 +228,11 @@ class Task(Record, frozen=True, kw_only=True):
     schema: dict[str, object] | None = None
     corpus: tuple[Passage, ...] = ()
 
+    @property
+    def labels(self) -> list[str]:
+        """Every label of the loaded splits, sorted; found anew at each call."""
+        return sorted({e.label for rows in self.splits.values() for e in rows if e.label is not None})
+
 
 class Suite(Record, frozen=True, kw_only=True):
     """A loaded suite; `digest` stands for the frozen data and policy, `folder` is where it lies."""

@@ -12,9 +12,18 @@ from evalgate.metrics.scoring import MeanMetric, Options, score_of, unscored
 NO_LABEL = "(none)"
 
 
-def labels_of(task: Task) -> list[str]:
-    """Every label of a task's loaded splits, sorted."""
-    return sorted({e.label for rows in task.splits.values() for e in rows if e.label is not None})
+class KnownLabels:
+    """A task's labels, gathered once from all its examples and not again with every answer."""
+
+    def __init__(self) -> None:
+        self._task: Task | None = None
+        self._labels: list[str] = []
+
+    def of(self, task: Task) -> list[str]:
+        """The labels of `task`."""
+        if task is not self._task:
+            self._task, self._labels = task, task.labels
+        return self._labels
 
 
 def extract_label(output: str, labels: list[str]) -> str | None:
@@ -28,11 +37,12 @@ class Accuracy(MeanMetric):
 
     def __init__(self, options: Options) -> None:
         del options
+        self._known = KnownLabels()
         super().__init__(MetricSpec(name="accuracy", unit="fraction", better="higher", signature="label:exact|v1"))
 
     def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
         """1 or 0, with `true<TAB>predicted` for the confusion matrix."""
-        label = extract_label(output, labels_of(task))
+        label = extract_label(output, self._known.of(task))
         return float(label == example.label), f"{example.label}\t{label or NO_LABEL}"
 
 
@@ -43,6 +53,7 @@ class MacroF1:
 
     def __init__(self, options: Options) -> None:
         del options
+        self._known = KnownLabels()
         self.spec = MetricSpec(
             name="macro_f1", unit="fraction", better="higher", signature="label:exact|classes:true|v1"
         )
@@ -51,7 +62,7 @@ class MacroF1:
         """The pair of class indices; -1 where the answer is no label."""
         if prediction.output is None:
             return unscored(self.spec, example, prediction)
-        labels = labels_of(task)
+        labels = self._known.of(task)
         label = extract_label(prediction.output, labels)
         pair = (float(labels.index(example.label or "")), float(labels.index(label) if label else -1))
         return score_of(self.spec, example, prediction, pair)

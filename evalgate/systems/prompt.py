@@ -97,7 +97,7 @@ def prepare(
     template = _environment().from_string(prompt.template)
     by_id = {e.id: e for e in task.splits.get("train", ())}
     shots = [_fields(by_id[s]) | {"answer": answer_of(by_id[s])} for s in prompt.shots]
-    labels = sorted({e.label for rows in task.splits.values() for e in rows if e.label is not None})
+    labels = task.labels
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
         found = retriever.search([query_of(e) for e in examples], prompt.retrieve)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_pipeline import Recorder
+from recorder import Recorder
 from tiny_model import save_adapter
 
 from evalgate.backends.hf import HFBackend

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_pipeline import Recorder
+from recorder import Recorder
 
 from evalgate.backends.hf import HFBackend
 from evalgate.backends.model_files import locate

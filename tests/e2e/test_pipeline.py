@@ -1,6 +1,5 @@
 """The whole path on a small copy of the support suite: decided, resumed, killed, judged again."""
 
-import contextlib
 import json
 import random
 import shutil
@@ -8,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from recorder import Recorder
 from tiny_suite import copy_suite
 
 from evalgate import pipeline
@@ -24,26 +24,6 @@ pytestmark = pytest.mark.slow
 
 LIMIT = 4
 CODES = {"ship": 0, "keep_baseline": 1, "inconclusive": 2}
-
-
-class Recorder:
-    """Progress that remembers its stages as [name, total, done before, done after]."""
-
-    def __init__(self) -> None:
-        self.stages: list[list[Any]] = []
-
-    @contextlib.contextmanager
-    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
-        entry = [name, total, done, done]
-        self.stages.append(entry)
-
-        def tick(n: int = 1) -> None:
-            entry[3] += n
-
-        yield tick
-
-    def note(self, text: str) -> None:
-        pass
 
 
 def run(suite: Path, folder: Path) -> tuple[Decision, Recorder]:

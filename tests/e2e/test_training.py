@@ -1,13 +1,12 @@
 """Real QLoRA trainings of a tiny random model on the CPU."""
 
-import contextlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from recorder import Recorder
 
 from evalgate.core.data import Message, Recipe
 from evalgate.core.errors import EvalgateError, UsageError
@@ -84,26 +83,6 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> str:
         )
         LlamaForCausalLM(config).save_pretrained(folder)
     return folder
-
-
-class Recorder:
-    """Progress that remembers its stages as (name, total, done before, done after)."""
-
-    def __init__(self) -> None:
-        self.stages: list[list[Any]] = []
-
-    @contextlib.contextmanager
-    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
-        entry = [name, total, done, done]
-        self.stages.append(entry)
-
-        def tick(n: int = 1) -> None:
-            entry[3] += n
-
-        yield tick
-
-    def note(self, text: str) -> None:
-        pass
 
 
 def run(folder: Path, model_path: str, recipe: Recipe = RECIPE, **extra: Any) -> tuple[AdapterCard, Recorder]:

@@ -1,12 +1,11 @@
 """Asking a backend: every answer once and kept, failures counted, times in fair pairs."""
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from recorder import Recorder
 
 from evalgate.backends.fake import FakeBackend
 from evalgate.core.data import Message, Sampling
@@ -14,26 +13,6 @@ from evalgate.core.protocols import Ask, Request
 from evalgate.core.results import Failure, LatencyPair, Prediction
 from evalgate.execution.local import Contest, measure_latency, predict
 from evalgate.store import RunFolder, read_lines
-
-
-class Silent:
-    """Progress that remembers its stages as [name, total, done before, done after]."""
-
-    def __init__(self) -> None:
-        self.stages: list[list[Any]] = []
-
-    @contextlib.contextmanager
-    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
-        entry = [name, total, done, done]
-        self.stages.append(entry)
-
-        def tick(n: int = 1) -> None:
-            entry[3] += n
-
-        yield tick
-
-    def note(self, text: str) -> None:
-        pass
 
 
 def ask(i: int, side: str = "", digest: str = "d") -> Ask:
@@ -47,7 +26,7 @@ ASKS = [ask(i) for i in range(6)]
 def answers(
     backend: FakeBackend, path: Path, asks: list[Ask] = ASKS, adapter: str | None = None
 ) -> Iterator[Prediction]:
-    return predict(asks, system="s", task="t", adapter=adapter, backend=backend, path=path, progress=Silent())
+    return predict(asks, system="s", task="t", adapter=adapter, backend=backend, path=path, progress=Recorder())
 
 
 def test_every_example_is_answered_once_and_recorded_as_it_was_given(tmp_path: Path) -> None:
@@ -134,10 +113,10 @@ def contests(n: int = 4) -> list[Contest]:
     ]
 
 
-def timed(backend: FakeBackend, folder: Path, *, n_pairs: int = 40, n_warmup: int = 2, n: int = 4) -> Silent:
+def timed(backend: FakeBackend, folder: Path, *, n_pairs: int = 40, n_warmup: int = 2, n: int = 4) -> Recorder:
     for name in NAMES:
         backend.add_adapter(name, "folder")
-    progress = Silent()
+    progress = Recorder()
     measure_latency(
         contests(n),
         n_pairs=n_pairs,
