@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalgate.backends.batching import Batch, plan_batches
+from evalgate.backends.endings import Endings
+from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.model_files import ModelFiles
 from evalgate.core.data import ModelSpec, Sampling
@@ -16,7 +18,7 @@ from evalgate.core.protocols import Request
 from evalgate.core.results import Failure, Generation
 from evalgate.core.seeds import clock
 
-CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 32_768, 96
+CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 32_768, 64  # of all lanes together
 GPU_BATCH_ROWS = 256
 # Share of the free device memory that keys and values of one batch may take.
 KV_SHARE = 0.4
@@ -41,7 +43,7 @@ class HFBackend:
         self._limit = int(getattr(self._model.config, "max_position_embeddings", 2048))
         self._shrink = 1
         self._active: str | None = None
-        self._holding: dict[str, list[int]] = {}
+        self._endings = Endings(self._model, self._tokenizer)
         # The last shared beginning by adapter and tokens, with its keys and values.
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 
@@ -115,10 +117,27 @@ class HFBackend:
         for sampling in dict.fromkeys(requests[i].sampling for i in fits):
             chosen = [i for i in fits if requests[i].sampling == sampling]
             ids = [rows[i] for i in chosen]
-            tokens, n_rows = self._budget()
-            for batch in plan_batches(ids, [sampling.max_tokens] * len(ids), max_tokens=tokens, max_rows=n_rows):
-                for k, generation in self._answer(ids, batch, sampling, adapter):
-                    yield chosen[k], generation
+            for k, generation in self._answer_alike(ids, sampling, adapter):
+                yield chosen[k], generation
+
+    def _answer_alike(
+        self, rows: list[list[int]], sampling: Sampling, adapter: str | None
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer requests of one sampling. Sampled text draws from one global generator, so it takes one lane."""
+        import torch
+
+        n_lanes = lanes_for(self.device) if sampling.temperature == 0 else 1
+        tokens, n_rows = self._budget(min(n_lanes, len(rows)))
+        batches = plan_batches(rows, [sampling.max_tokens] * len(rows), max_tokens=tokens, max_rows=n_rows)
+
+        def answer(batch: Batch) -> list[tuple[int, Generation]]:
+            return list(self._answer(rows, batch, sampling, adapter))
+
+        with torch.inference_mode(), self.using(adapter) as model:  # before the lanes, which share both
+            if prefix := max(batch.prefix for batch in batches):
+                self._keep_prefix(model, adapter, rows[0][:prefix])
+        for answers in in_lanes(answer, batches, n_lanes):
+            yield from answers
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
         """The natural-log likelihood of each continuation after its context, in float32, one pair at a time."""
@@ -151,12 +170,12 @@ class HFBackend:
             output=None, status="error", failure=Failure(code="prompt-too-long", message=text), prompt_tokens=n
         )
 
-    def _budget(self) -> tuple[int, int]:
-        """Tokens and rows of one batch for the memory there is."""
+    def _budget(self, n_lanes: int) -> tuple[int, int]:
+        """Tokens and rows of one batch for the memory there is, which all lanes share."""
         import torch
 
         if self.device == "cpu":
-            return CPU_BATCH_TOKENS // self._shrink, max(1, CPU_BATCH_ROWS // self._shrink)
+            return CPU_BATCH_TOKENS // n_lanes, max(1, CPU_BATCH_ROWS // n_lanes)
         config = self._model.config
         heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -200,7 +219,9 @@ class HFBackend:
         with torch.inference_mode(), self.using(adapter) as model:
             extra: dict[str, Any] = {}
             if prefix:
-                extra["past_key_values"] = self._prefix_cache(model, adapter, rows[0][:prefix], len(rows))
+                kept = self._keep_prefix(model, adapter, rows[0][:prefix])
+                extra["past_key_values"] = copy.deepcopy(kept)
+                extra["past_key_values"].batch_repeat_interleave(len(rows))
             output = model.generate(
                 input_ids=torch.tensor(ids, device=self.device),
                 attention_mask=torch.tensor(mask, device=self.device),
@@ -210,12 +231,12 @@ class HFBackend:
         new = output[:, prefix + width :].tolist()
         elapsed = clock() - started
         return [
-            self._generation(out, len(row), sampling, elapsed if len(rows) == 1 else None)
+            self._endings.generation(out, len(row), sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
 
-    def _prefix_cache(self, model: Any, adapter: str | None, prefix: list[int], n: int) -> Any:
-        """Keys and values of the shared beginning, computed once for an adapter and repeated for each row."""
+    def _keep_prefix(self, model: Any, adapter: str | None, prefix: list[int]) -> Any:
+        """Keys and values of a shared beginning, computed once for an adapter."""
         import torch
         from transformers import DynamicCache
 
@@ -224,15 +245,13 @@ class HFBackend:
             cache = DynamicCache(config=model.config)
             model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=cache, logits_to_keep=1)
             self._kept = (key, cache)
-        mine = copy.deepcopy(self._kept[1])
-        mine.batch_repeat_interleave(n)
-        return mine
+        return self._kept[1]
 
     def _decoding(self, sampling: Sampling) -> dict[str, Any]:
         import torch
         from transformers import GenerationConfig
 
-        marks, ends = self._stops(sampling)
+        marks, ends = self._endings.of(sampling)
         arguments: dict[str, Any] = {
             "max_new_tokens": sampling.max_tokens,
             "do_sample": sampling.temperature > 0,
@@ -246,42 +265,3 @@ class HFBackend:
             arguments["stop_strings"] = marks
         decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
         return decoding | ({"tokenizer": self._tokenizer} if marks else {})
-
-    def _stops(self, sampling: Sampling) -> tuple[list[str], list[int]]:
-        """Stop strings that must be searched for, and token ids that end an answer.
-
-        A stop of one character ends at any token that holds it, which costs nothing; longer ones can span tokens.
-        """
-        ends = self._ends()
-        for mark in sampling.stop:
-            if len(mark) == 1:
-                ends += self._tokens_with(mark)
-        return [mark for mark in sampling.stop if len(mark) > 1], ends
-
-    def _ends(self) -> list[int]:
-        eos = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
-        return list(eos) if isinstance(eos, list) else [eos]
-
-    def _tokens_with(self, mark: str) -> list[int]:
-        if mark not in self._holding:
-            texts = self._tokenizer.batch_decode([[i] for i in range(len(self._tokenizer))], skip_special_tokens=True)
-            self._holding[mark] = [i for i, text in enumerate(texts) if mark in text]
-        return self._holding[mark]
-
-    def _generation(self, ids: list[int], n_prompt: int, sampling: Sampling, elapsed: float | None) -> Generation:
-        ends = set(self._ends())
-        cut = next((k for k, token in enumerate(ids) if token in ends), None)
-        text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
-        finished = cut is not None
-        for mark in sampling.stop:  # before spaces are stripped: the mark may be one
-            if mark in text:
-                text, finished = text.partition(mark)[0], True
-        pad = self._tokenizer.pad_token_id
-        used = cut + 1 if cut is not None else len([token for token in ids if token != pad])
-        return Generation(
-            output=text.strip(),
-            status="ok" if finished else "truncated",
-            latency_s=elapsed,
-            prompt_tokens=n_prompt,
-            completion_tokens=used,
-        )

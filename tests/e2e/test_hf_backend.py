@@ -7,6 +7,7 @@ import pytest
 from tiny_model import CONTEXT, save_adapter, save_tiny_model
 
 from evalgate.backends.batching import MIN_PREFIX_TOKENS
+from evalgate.backends.endings import Endings
 from evalgate.backends.hf import HFBackend
 from evalgate.backends.model_files import locate
 from evalgate.core.data import Message, ModelSpec, Sampling
@@ -47,6 +48,10 @@ def tuned(folder: Path, adapters: dict[str, str]) -> HFBackend:
     for name, path in adapters.items():
         backend.add_adapter(name, path)
     return backend
+
+
+def endings(backend: HFBackend) -> Endings:
+    return Endings(backend.module, backend.tokenizer)
 
 
 def request(text: str, **sampling: Any) -> Request:
@@ -179,7 +184,7 @@ def test_a_stop_of_one_character_ends_at_its_token_and_needs_no_search(plain: HF
         free = answers(plain, [request(word, max_tokens=24)])[0].output or ""
         mark = next(c for c in free[2:] if c.isascii() and c.isprintable())
         sampling = request(word, max_tokens=24, stop=(mark,)).sampling
-        searched, _ = plain._stops(sampling)
+        searched, _ = endings(plain).of(sampling)
         stopped = answers(plain, [request(word, max_tokens=24, stop=(mark,))])[0]
         assert searched == []
         assert (stopped.output, stopped.status) == (free.partition(mark)[0].strip(), "ok")
@@ -188,7 +193,7 @@ def test_a_stop_of_one_character_ends_at_its_token_and_needs_no_search(plain: HF
 def test_every_token_that_holds_the_character_ends_and_special_tokens_do_not(folder: Path) -> None:
     backend = open_backend(folder)
     backend.tokenizer.add_tokens(["Ende\n", "plain"])
-    line, letter, both = (backend._stops(Sampling(stop=stop))[1] for stop in (("\n",), ("s",), ("\n", "s")))
+    line, letter, both = (endings(backend).of(Sampling(stop=stop))[1] for stop in (("\n",), ("s",), ("\n", "s")))
     eos = backend.tokenizer.eos_token_id
     names = {stop: set(backend.tokenizer.convert_ids_to_tokens(ids)) for stop, ids in (("n", line), ("s", letter))}
     assert names == {"n": {"</s>", "\u010a", "Ende\n"}, "s": {"</s>", "s"}}
@@ -197,7 +202,7 @@ def test_every_token_that_holds_the_character_ends_and_special_tokens_do_not(fol
 
 
 def test_a_longer_stop_is_searched_in_the_text(plain: HFBackend) -> None:
-    assert plain._stops(Sampling(stop=("###", "\n\n"))) == (["###", "\n\n"], [plain.tokenizer.eos_token_id])
+    assert endings(plain).of(Sampling(stop=("###", "\n\n"))) == (["###", "\n\n"], [plain.tokenizer.eos_token_id])
 
 
 def test_switching_never_runs_pefts_slow_status_check(tuned: HFBackend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,3 +282,39 @@ def test_four_bit_layers_keep_their_layout_and_batches_their_text(folder: Path) 
     ids = torch.arange(3, 20)[None]
     with torch.inference_mode():
         assert bool(torch.isfinite(backend.module(input_ids=ids).logits).all())
+
+
+@pytest.mark.parametrize("adapter", [None, "a"])
+@pytest.mark.parametrize("shared", ["", SHARED])
+def test_lanes_change_no_answer_and_give_torchs_threads_back(
+    tuned: HFBackend, shared: str, adapter: str | None
+) -> None:
+    import torch
+
+    requests = [request(f"{shared}{word} {k}") for word in WORDS for k in range(12)]
+    before, found = torch.get_num_threads(), {}
+    try:
+        for n_threads in (1, 3):  # as many lanes
+            torch.set_num_threads(n_threads)
+            found[n_threads] = answers(tuned, requests, adapter)
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+    assert [g.output for g in found[1]] == [g.output for g in found[3]]
+
+
+def test_a_reader_who_stops_early_leaves_no_work_and_no_setting_behind(plain: HFBackend) -> None:
+    import threading
+
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        reading = plain.generate([request(f"{SHARED}{k}") for k in range(300)])
+        next(reading)
+        reading.close()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
