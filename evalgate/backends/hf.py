@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evalgate.backends.batching import Batch, plan_batches
+from evalgate.backends.batching import Batch, leading, plan_batches
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.model_files import ModelFiles
 from evalgate.core.data import ModelSpec, Sampling
@@ -210,7 +210,7 @@ class HFBackend:
         new = output[:, prefix + width :].tolist()
         elapsed = clock() - started
         return [
-            self._generation(out, len(row), sampling, elapsed if len(rows) == 1 else None)
+            self._generation(out, row, sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
 
@@ -268,7 +268,7 @@ class HFBackend:
             self._holding[mark] = [i for i, text in enumerate(texts) if mark in text]
         return self._holding[mark]
 
-    def _generation(self, ids: list[int], n_prompt: int, sampling: Sampling, elapsed: float | None) -> Generation:
+    def _generation(self, ids: list[int], prompt: list[int], sampling: Sampling, elapsed: float | None) -> Generation:
         ends = set(self._ends())
         cut = next((k for k, token in enumerate(ids) if token in ends), None)
         text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
@@ -282,6 +282,7 @@ class HFBackend:
             output=text.strip(),
             status="ok" if finished else "truncated",
             latency_s=elapsed,
-            prompt_tokens=n_prompt,
+            prompt_tokens=len(prompt),
+            prompt_bos=leading(prompt, self._tokenizer.bos_token_id),
             completion_tokens=used,
         )
