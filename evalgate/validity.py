@@ -13,6 +13,8 @@ from evalgate.core.record import digest_of
 from evalgate.core.results import Finding
 from evalgate.store import BASE, CAPABILITY, RunData, RunFolder
 
+# Where a finding lies, seen from the run's folder.
+PLACES = RunFolder(Path())
 # Copies of fewer of a task's held-out examples than this move its score by less than a point: noted, not refused.
 LEAK_SHARE = 0.01
 # Fewer equal answers than this may be chance where a recording has no probe of the adapter.
@@ -47,7 +49,7 @@ def unanswered(data: RunData) -> Iterator[Finding]:
                     code="answers-missing",
                     system=name,
                     what=f"{name} has no answer to {_of(len(missing), data, task)} (first: {missing[0]})",
-                    where=str(_paths(data).predictions(name, task)),
+                    where=str(PLACES.predictions(name, task)),
                     fix="run the suite again with the same folder: only what is missing is asked",
                 )
 
@@ -64,7 +66,7 @@ def unscored(data: RunData) -> Iterator[Finding]:
                     system=name,
                     hard=False,
                     what=f"{_of(len(lost), data, task)} could not be scored for {name} ({n} {code})",
-                    where=str(_paths(data).scores(name, task)),
+                    where=str(PLACES.scores(name, task)),
                     fix="mend what failed, delete these lines from predictions and scores, and run again",
                 )
 
@@ -79,7 +81,7 @@ def untrained(data: RunData) -> Iterator[Finding]:
             code="adapter-unknown",
             system=name,
             what=f"{name} has not answered with the adapter that its card describes",
-            where=str(_paths(data).adapter(name)),
+            where=str(PLACES.adapter(name)),
             fix="run the suite again with the same folder: the training goes on, and the candidate is asked anew",
         )
 
@@ -98,7 +100,7 @@ def inactive(data: RunData) -> Iterator[Finding]:
                 code="adapter-not-active",
                 system=name,
                 what=f"the adapter of {name} changes nothing: {why}",
-                where=str(_paths(data).probe(name)),
+                where=str(PLACES.probe(name)),
                 fix="check that the adapter's layer names fit the base and that the backend switches it on",
             )
 
@@ -124,7 +126,7 @@ def double_bos(data: RunData) -> Iterator[Finding]:
                     code="double-bos",
                     system=name,
                     what=f"{n} of {len(rows)} prompts of {name} begin with more than one BOS token ({task})",
-                    where=str(_paths(data).predictions(name, task)),
+                    where=str(PLACES.predictions(name, task)),
                     fix="let either the chat template or the tokenizer write the BOS, and run again",
                 )
 
@@ -144,7 +146,7 @@ def leaked(data: RunData) -> Iterator[Finding]:
                     system=name,
                     hard=len(copies) >= LEAK_SHARE * len(examples),
                     what=f"{name} was trained on {_of(len(copies), data, task)} (first: {first}, trained as {row})",
-                    where=str(_paths(data).trained(name)),
+                    where=str(PLACES.trained(name)),
                     fix="take the copies out of the train split or the replay file, freeze with `--bump`, train again",
                 )
 
@@ -163,7 +165,7 @@ def twins(data: RunData) -> Iterator[Finding]:
                 system=name,
                 hard=False,
                 what=f"{name} is the same system as {other}",
-                where=str(_paths(data).run_file),
+                where=str(PLACES.run_file),
                 fix="remove one of the two: it counts twice where candidates or baselines are counted",
             )
 
@@ -178,13 +180,9 @@ def cached(data: RunData) -> Iterator[Finding]:
                 system=name,
                 hard=False,
                 what=f"{n} of {len(pairs)} times of {name} were read from a cache",
-                where=str(_paths(data).latency(name)),
+                where=str(PLACES.latency(name)),
                 fix="delete the file and run again: only the times are measured anew",
             )
-
-
-def _paths(data: RunData) -> RunFolder:
-    return RunFolder(Path(data.folder))
 
 
 def _of(n: int, data: RunData, task: str) -> str:
