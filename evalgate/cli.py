@@ -157,7 +157,7 @@ def report_command(run: Path) -> int:
 @cli.command(
     "doctor",
     short_help="Check a recorded run; --inject plants known faults.",
-    epilog="Exit codes: 0 nothing found, every fault seen; 1 a hard finding, a fault missed; 2 a fault cannot be shown.",
+    epilog="Exit codes: 0 nothing found, all faults seen; 1 a hard finding, a fault missed; 2 a fault cannot be shown.",
 )
 @_run
 @click.option("--inject", is_flag=True, help="Plant known faults into copies of RUN and show what sees each.")

@@ -1,4 +1,4 @@
-"""Whether a recording shows what it seems to show: all answered, adapters active, nothing leaked. Reads, never scores."""
+"""Whether a recording shows what it seems to show: all answered, adapters active, nothing leaked."""
 
 from __future__ import annotations
 

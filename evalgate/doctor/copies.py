@@ -1,4 +1,4 @@
-"""A copy of a run folder whose answers can be changed; scores always come from the answers, by the product's metrics."""
+"""A copy of a run folder whose answers can be changed; its scores come from the answers, by the product's metrics."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def differing(data: RunData, scorer: Scorer) -> Iterable[Finding]:
                 yield Finding(
                     code="scores-differ",
                     system=system,
-                    what=f"{len(wrong)} of {len(again)} scores of {system} on {task} are not what the metrics say of its "
-                    f"answers (first: {wrong[0].example_id}, {wrong[0].metric})",
+                    what=f"{len(wrong)} of {len(again)} scores of {system} on {task} are not what the metrics say of "
+                    f"its answers (first: {wrong[0].example_id}, {wrong[0].metric})",
                     where=str(RunFolder(Path()).scores(system, task)),
                     fix="delete the file and run again: the answers are scored anew",
                 )
 
 
 class Copy:
-    """A run folder to plant faults in; `candidate` is the one that they are planted into."""
+    """A run folder to plant faults in: into `candidate`, with `best[task]` the best baseline of a task."""
 
-    def __init__(self, folder: Path, candidate: str, scorer: Scorer) -> None:
-        self.paths, self.candidate, self.scorer = RunFolder(folder), candidate, scorer
+    def __init__(self, folder: Path, candidate: str, best: dict[str, str], scorer: Scorer) -> None:
+        self.paths, self.candidate, self.best, self.scorer = RunFolder(folder), candidate, best, scorer
 
     @property
     def data(self) -> RunData:
@@ -81,7 +81,7 @@ class Copy:
     def copied(self, folder: Path) -> Copy:
         """This copy once more, in another folder; weights are left behind, which no gate and no check reads."""
         copy_run(self.paths.folder, folder)
-        return Copy(folder, self.candidate, self.scorer)
+        return Copy(folder, self.candidate, self.best, self.scorer)
 
     def answers(self, task: str, system: str = "") -> dict[str, str | None]:
         """A system's recorded answers by example; the candidate's without a name."""

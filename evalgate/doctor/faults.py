@@ -19,7 +19,6 @@ from evalgate.gates.judge import LATENCY
 from evalgate.store import BASE, CAPABILITY, read_lines, read_record, write_lines, write_record
 
 BROKEN, COLLAPSED, SLOWER, COPIED = 0.05, 0.01, 1.2, 0.05
-Best = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Fault:
     """
 
     name: str
-    plant: Callable[[Copy, Best], str]
+    plant: Callable[[Copy], str]
     watches: Callable[[Run], list[str]] | None = None
     watcher: str = ""
     all_of_them: bool = False
@@ -76,11 +75,11 @@ def _tasks(copy: Copy) -> list[str]:
     return list(_run(copy).systems[copy.candidate].prompts)
 
 
-def equal_baseline(copy: Copy, best: Best) -> str:
+def equal_baseline(copy: Copy) -> str:
     """A/A: answers, capability and times are those of the baselines."""
     for task in _tasks(copy):
-        if task in best:
-            copy.answer(task, copy.answers(task, best[task]))
+        if task in copy.best:
+            copy.answer(task, copy.answers(task, copy.best[task]))
     items = capability_items(copy.data, BASE)
     if items:
         copy.know({s.example_id: s.parts[0] for s in items})
@@ -89,7 +88,7 @@ def equal_baseline(copy: Copy, best: Best) -> str:
     return "the best baseline's answers and times, the base's capability items"
 
 
-def break_answers(copy: Copy, best: Best) -> str:
+def break_answers(copy: Copy) -> str:
     """Some answers of every task end in garbage."""
     for task in _tasks(copy):
         answers = copy.answers(task)
@@ -98,7 +97,7 @@ def break_answers(copy: Copy, best: Best) -> str:
     return f"{BROKEN:.0%} of the answers to every task cut and ended with garbage"
 
 
-def fence_json(copy: Copy, best: Best) -> str:
+def fence_json(copy: Copy) -> str:
     """Structured answers stand in a Markdown fence."""
     tasks = [t.name for t in _run(copy).suite.tasks if any(use.name == "json_valid" for use in t.metrics)]
     for task in tasks:
@@ -106,14 +105,14 @@ def fence_json(copy: Copy, best: Best) -> str:
     return f"every answer to {', '.join(tasks) or 'no task'} wrapped in ```json"
 
 
-def slow_down(copy: Copy, best: Best) -> str:
+def slow_down(copy: Copy) -> str:
     """Every call of the candidate takes longer."""
     pairs = read_lines(copy.paths.latency(copy.candidate), LatencyPair)
     copy.take([msgspec.structs.replace(p, candidate_s=p.candidate_s * SLOWER) for p in pairs])
     return f"every call {SLOWER - 1:.0%} slower"
 
 
-def leak_heldout(copy: Copy, best: Best) -> str:
+def leak_heldout(copy: Copy) -> str:
     """Held-out rows lie among the rows that were trained on, under other ids."""
     rows = []
     for task in _tasks(copy):
@@ -126,7 +125,7 @@ def leak_heldout(copy: Copy, best: Best) -> str:
     return f"{COPIED:.0%} of every task's held-out rows copied into the rows that were trained on, with new ids"
 
 
-def forget(copy: Copy, best: Best) -> str:
+def forget(copy: Copy) -> str:
     """Capability items that the base gets right are wrong, until the drop is twice what is allowed."""
     gates = [g for g in _run(copy).gates if g.task == CAPABILITY]
     base = capability_items(copy.data, BASE)
@@ -140,39 +139,40 @@ def forget(copy: Copy, best: Best) -> str:
     return f"{len(gone)} right capability items of {len(known)} made wrong: a drop of twice the margin ({drop:.0%})"
 
 
-def unload(copy: Copy, best: Best) -> str:
+def unload(copy: Copy) -> str:
     """The base answered in the adapter's name."""
-    equal_baseline(copy, best)
+    equal_baseline(copy)
     probe = copy.data.probes[copy.candidate]
     write_record(copy.paths.probe(copy.candidate), AdapterProbe(
         adapter_digest=probe.adapter_digest, base=probe.base, tuned=probe.base))  # fmt: skip
     return "the untuned model's answers, capability items and likelihoods in the adapter's name"
 
 
-def add_bos(copy: Copy, best: Best) -> str:
+def add_bos(copy: Copy) -> str:
     """Prompts begin with two BOS tokens; the answers stay."""
     for task in _tasks(copy):
         copy.answer(task, copy.answers(task), prompt_bos=2)
     return "two BOS tokens before every prompt of the candidate; the answers stay the same"
 
 
-def collapse(copy: Copy, best: Best) -> str:
+def collapse(copy: Copy) -> str:
     """As good as the baseline, but for a few answers that say nothing."""
-    equal_baseline(copy, best)
+    equal_baseline(copy)
     lost = []
-    for task in best:
+    for task in copy.best:
         answers = copy.answers(task)
         hit = set(_some(copy, list(answers), COLLAPSED, f"collapse {task}"))
         copy.answer(task, {i: "" if i in hit else text for i, text in answers.items()})
-        lost.append(f"{len(hit)} of {len(answers)}")
-    return f"the best baseline's answers, {COLLAPSED:.0%} of them empty ({', '.join(dict.fromkeys(lost))} a task)"
+        chance = (1 - COLLAPSED) ** len(answers)
+        lost.append(f"{len(hit)} of {len(answers)}; {chance:.0%} of samples of this size hold none")
+    return f"the best baseline's answers, {COLLAPSED:.0%} of them empty ({', or '.join(dict.fromkeys(lost))})"
 
 
-def collapse_better(copy: Copy, best: Best) -> str:
+def collapse_better(copy: Copy) -> str:
     """Right everywhere but for a few answers that say nothing: worth shipping all the same."""
     for task in _tasks(copy):
         examples = copy.examples(task)
-        good = good_answers(copy, task, examples, best)
+        good = good_answers(copy, task, examples)
         hit = set(_some(copy, list(good), COLLAPSED, f"collapse {task}"))
         copy.answer(task, {i: "" if i in hit else text for i, text in good.items()})
     return f"every answer right, but {COLLAPSED:.0%} of them empty: much better than the baseline in spite of it"

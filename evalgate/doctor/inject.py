@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from evalgate.core.errors import EvalgateError
@@ -85,10 +84,10 @@ def inject(folder: Path) -> Checkup:
     scorer = Scorer(data.run)
     with tempfile.TemporaryDirectory(prefix="evalgate-doctor-") as room:
         copy_run(folder, Path(room) / "twin")
-        twin = Copy(Path(room) / "twin", candidate, scorer)
-        made = make_twin(twin, best)
+        twin = Copy(Path(room) / "twin", candidate, best, scorer)
+        made = make_twin(twin)
         before = twin.judge()
-        faults = [_show(fault, twin.copied(Path(room) / fault.name), before, best) for fault in FAULTS]
+        faults = [_show(fault, twin.copied(Path(room) / fault.name), before) for fault in FAULTS]
     relabelled, ships = relabel(data, candidate, best)
     return Checkup(
         run=str(folder),
@@ -107,14 +106,14 @@ def _most_passes(data: RunData, decision: Decision) -> str:
     """The candidate that ships, or comes nearest to it: the one with the most required gates passed."""
     if decision.ship is not None:
         return decision.ship
-    passed = {c: 0 for c in data.run.candidates}
+    passed = dict.fromkeys(data.run.candidates, 0)
     for verdict in decision.verdicts:
         passed[verdict.candidate] += verdict.required and verdict.outcome == "pass"
     return max(passed, key=lambda name: passed[name])
 
 
-def _show(fault: Fault, copy: Copy, before: Decision, best: dict[str, str]) -> Shown:
-    planted = fault.plant(copy, best)
+def _show(fault: Fault, copy: Copy, before: Decision) -> Shown:
+    planted = fault.plant(copy)
     after = copy.judge()
     expected = fault.gates(copy.data.run)
     if fault.harmless:
@@ -174,5 +173,5 @@ def _moved(gate: str, before: Decision, after: Decision) -> str:
     return f" ({values[0]:.3f} -> {values[1]:.3f})" if len(values) == 2 else ""
 
 
-def _outcomes(decision: Decision) -> Mapping[str, str]:
+def _outcomes(decision: Decision) -> dict[str, str]:
     return {v.gate: v.outcome for v in decision.verdicts if v.required}

@@ -1,4 +1,4 @@
-"""A/A by relabelling: where the labels of two systems are dealt by chance, neither is better, and a gate must say so."""
+"""A/A by relabelling: where the labels of two systems are dealt by chance neither is better, and a gate must say so."""
 
 from __future__ import annotations
 

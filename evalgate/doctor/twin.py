@@ -33,7 +33,7 @@ def broken(output: str | None) -> str:
     return (output or "")[:3] + GARBAGE
 
 
-def make_twin(copy: Copy, best: dict[str, str]) -> list[str]:
+def make_twin(copy: Copy) -> list[str]:
     """Turn the candidate of `copy` into its twin, alone in the race; returns what was made, as sentences.
 
     The twin gives the reference to as few examples of each task as its required gates let pass (the best baseline's
@@ -48,7 +48,7 @@ def make_twin(copy: Copy, best: dict[str, str]) -> list[str]:
     digest = data.run.systems[copy.candidate].adapter_digest or ""
     write_record(copy.paths.probe(copy.candidate), AdapterProbe(adapter_digest=digest, base=(-1.0,), tuned=(-2.0,)))
     data = copy.data  # alone in the race
-    made = [_answer_task(copy, data, task, best) for task in data.run.systems[copy.candidate].prompts]
+    made = [_answer_task(copy, data, task) for task in data.run.systems[copy.candidate].prompts]
     if required(data.run, CAPABILITY) and capability_items(data, BASE):
         made.append(_forget(copy, data))
     if required(data.run, LATENCY) and data.latency.get(copy.candidate):
@@ -56,9 +56,9 @@ def make_twin(copy: Copy, best: dict[str, str]) -> list[str]:
     return made
 
 
-def good_answers(copy: Copy, task: str, examples: Sequence[Example], best: dict[str, str]) -> dict[str, str | None]:
+def good_answers(copy: Copy, task: str, examples: Sequence[Example]) -> dict[str, str | None]:
     """The first reference or the label of every example; else what the best baseline answered."""
-    baseline = copy.answers(task, best[task]) if task in best else {}
+    baseline = copy.answers(task, copy.best[task]) if task in copy.best else {}
     return {e.id: e.references[0] if e.references else e.label or baseline.get(e.id) for e in examples}
 
 
@@ -72,14 +72,13 @@ def verdicts_on(data: RunData, scores: dict[str, dict[str, list[Score]]], gates:
         examples={task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY},
         seed=data.run.seed,
     )
-    return [
-        v for g in gates for v in judge(g, candidates=data.run.candidates, baselines=data.run.baselines, data=gate_data).values()
-    ]  # fmt: skip
+    race = {"candidates": data.run.candidates, "baselines": data.run.baselines}
+    return [verdict for gate in gates for verdict in judge(gate, data=gate_data, **race).values()]
 
 
-def _answer_task(copy: Copy, data: RunData, task: str, best: dict[str, str]) -> str:
+def _answer_task(copy: Copy, data: RunData, task: str) -> str:
     examples = data.examples[task]
-    good = good_answers(copy, task, examples, best)
+    good = good_answers(copy, task, examples)
     bad = {i: broken(text) for i, text in good.items()}
     order = [examples[int(i)].id for i in rng(data.run.seed, "doctor", task).permutation(len(examples))]
     sides = [_by_example(copy, task, examples, outputs) for outputs in (good, bad)]
