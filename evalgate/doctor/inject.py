@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from evalgate.core.errors import EvalgateError
@@ -66,8 +67,8 @@ def diagnose(folder: Path) -> list[Finding]:
     return sorted(found, key=lambda finding: not finding.hard)
 
 
-def inject(folder: Path) -> Checkup:
-    """Plant every known fault into copies of a run; the folder itself is only read.
+def inject(folder: Path, faults: Sequence[Fault] = FAULTS) -> Checkup:
+    """Plant known faults into copies of a run; the folder itself is only read.
 
     Raises: `not-a-run`, `no-candidate`, `suite-not-there`.
     """
@@ -87,7 +88,7 @@ def inject(folder: Path) -> Checkup:
         twin = Copy(Path(room) / "twin", candidate, best, scorer)
         made = make_twin(twin)
         before = twin.judge()
-        faults = [_show(fault, twin.copied(Path(room) / fault.name), before) for fault in FAULTS]
+        shown = [_show(fault, twin.copied(Path(room) / fault.name), before) for fault in faults]
     relabelled, ships = relabel(data, candidate, best)
     return Checkup(
         run=str(folder),
@@ -95,7 +96,7 @@ def inject(folder: Path) -> Checkup:
         twin=tuple(made),
         control=_outcomes(before),
         control_decision=before.outcome,
-        faults=tuple(faults),
+        faults=tuple(shown),
         relabelled=tuple(relabelled),
         ships=ships,
         n_relabelled=N_SEEDS if relabelled else 0,

@@ -72,8 +72,9 @@ def verdicts_on(data: RunData, scores: dict[str, dict[str, list[Score]]], gates:
         examples={task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY},
         seed=data.run.seed,
     )
-    race = {"candidates": data.run.candidates, "baselines": data.run.baselines}
-    return [verdict for gate in gates for verdict in judge(gate, data=gate_data, **race).values()]
+    names, baselines = data.run.candidates, data.run.baselines
+    judged = [judge(gate, candidates=names, baselines=baselines, data=gate_data) for gate in gates]
+    return [verdict for by_candidate in judged for verdict in by_candidate.values()]
 
 
 def _answer_task(copy: Copy, data: RunData, task: str) -> str:

@@ -56,6 +56,8 @@ def timeless(data: RunData) -> dict[str, Any]:
             (s, t, r.example_id, r.metric, r.parts) for s, ts in data.scores.items() for t, rs in ts.items() for r in rs
         ),
         "adapters": {name: card.adapter_digest for name, card in data.cards.items()},
+        "trained": data.trained,
+        "probes": {name: probe.adapter_digest for name, probe in data.probes.items()},
         "latency": {name: [p.example_id for p in rows] for name, rows in data.latency.items()},
     }
 
