@@ -75,7 +75,7 @@ def write_desk(root: Path, *, n: int, gates: dict[str, str], candidates: tuple[s
                 (suite / task / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (suite / "extract" / "schema.json").write_text(json.dumps(SCHEMA))
     (suite / "suite.yaml").write_text(SUITE.format(gates="\n".join(f"  - {gate}" for gate in gates.values())))
-    for number, name in enumerate(candidates, 1):
+    for number, name in enumerate(candidates or ("unused",), 1):
         recipe = f"prompts_from: ../../../baselines/desk/zero_shot.yaml\nlearning_rate: {number}.0e-4\nepochs: 1\n"
         (suite / "candidates" / f"{name}.yaml").write_text(recipe)
     (baselines / "zero_shot.yaml").write_text(f"kind: prompt\nprompts:\n{PROMPTS}\n")
@@ -91,7 +91,7 @@ def make_run(
 ) -> Path:
     """Write suite and recording below `root`; gives the run's folder."""
     suite, folder = write_desk(root, n=n, gates=gates, candidates=candidates), root / "run"
-    plan = make_plan(RunOptions(suite=str(suite), output=str(folder), limit=n))
+    plan = make_plan(RunOptions(suite=str(suite), output=str(folder), limit=n, candidates=candidates))
     systems = {
         name: msgspec.structs.replace(s, adapter_digest=name if name in candidates else None)
         for name, s in plan.run.systems.items()
@@ -120,26 +120,19 @@ def _answers(system: str, task: str, n: int) -> list[Prediction]:
     for i, luck in enumerate(rng(5, system, task).random(n)):
         good = right[task](i) if task in right else "I can't help with that."
         text = good if luck < skill else "Sure, here you are"
-        rows.append(
-            Prediction(
-                example_id=f"{task}-heldout-{i}",
-                system=system,
-                task=task,
-                output=text,
-                prompt_bos=1,
-                request_digest=f"{system}/{i}",
-            )  # fmt: skip
-        )
+        identity = f"{task}-heldout-{i}"
+        rows.append(Prediction(example_id=identity, system=system, task=task, output=text, prompt_bos=1))
     return rows
 
 
 def _capability(system: str) -> list[Score]:
     values = rng(5, "capability").random(300) < 0.7
     flips = rng(5, "capability", system).random(300) < (0.0 if system == "base" else 0.02)
+    right = np.logical_xor(values, flips).astype(float)
     return [
-        Score(example_id=f"facts/{i}", system=system, task=CAPABILITY, metric="accuracy", parts=(float(v),), detail="facts")
-        for i, v in enumerate(np.logical_xor(values, flips))
-    ]  # fmt: skip
+        Score(example_id=f"facts/{i}", system=system, task=CAPABILITY, metric="accuracy", parts=(v,), detail="facts")
+        for i, v in enumerate(right.tolist())
+    ]
 
 
 def _write_candidate(paths: RunFolder, run: Run, name: str) -> None:
