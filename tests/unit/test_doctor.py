@@ -1,4 +1,4 @@
-"""The doctor: are planted faults seen, and is the recording left as it was?."""
+"""The doctor sees every planted fault, says so where it cannot, and leaves the recording as it was."""
 
 import shutil
 from collections.abc import Callable
