@@ -1,6 +1,8 @@
 """The doctor sees every planted fault, says so where it cannot, and leaves the recording as it was."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,6 +181,17 @@ def test_the_command_prints_every_fault_and_its_exit_code(recorded: Path, capsys
     table = checkup_text(found, "md")
     assert "| fault | planted | should fire | fired (before -> after) | state |\n|---|---|---|---|---|\n" in table
     assert table.count("| OK |") == 12
+
+
+@pytest.mark.slow
+def test_the_doctor_needs_no_torch(recorded: Path) -> None:
+    code = (
+        "import sys; from evalgate.cli import run_cli; code = run_cli(['doctor', sys.argv[1], '--inject'])\n"
+        "print(*sorted({m.partition('.')[0] for m in sys.modules}), file=sys.stderr); sys.exit(code)"
+    )
+    asked = subprocess.run([sys.executable, "-c", code, str(recorded)], capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert {"torch", "transformers", "datasets", "lm_eval"} & set(asked.stderr.split()) == set()
 
 
 def test_a_missed_fault_ends_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
