@@ -1,10 +1,11 @@
 # Run `make` alone to see what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lint format types layers browser clean distclean
+.PHONY: help setup demo doctor test test-fast check lint format types layers browser clean distclean
 
 PYTHON ?= python3
 SUITE ?= suites/support
 ARGS ?=
+RUN ?=
 # Processes for the fast tests; the others use both cores themselves.
 WORKERS ?= 2
 BIN := .venv/bin
@@ -57,6 +58,11 @@ demo: setup ## Score baselines, train candidates, judge them, write the report f
 	  *) echo "demo: no decision was reached (evalgate's exit code is $$code; the error stands above)" >&2; exit $$code ;; \
 	esac; \
 	echo "demo: done, $$what (evalgate's exit code is $$code; 0, 1 and 2 are decisions)"
+
+doctor: setup ## Check the recording in RUN=FOLDER, then plant known faults into copies of it
+	@[ -n "$(RUN)" ] || { echo 'doctor: name a recorded run: make doctor RUN=reports/support/ID' >&2; exit 1; }
+	$(BIN)/evalgate doctor $(RUN)
+	$(BIN)/evalgate doctor $(RUN) --inject
 
 test: setup ## Run all tests: the fast ones first, then models and browser
 	@[ -x $(CHROMIUM) ] || echo 'test: there is no $(CHROMIUM), so the browser tests will skip; `make browser` brings it'

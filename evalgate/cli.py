@@ -154,6 +154,29 @@ def report_command(run: Path) -> int:
     return 0
 
 
+@cli.command(
+    "doctor",
+    short_help="Check a recorded run; --inject plants known faults.",
+    epilog="Exit codes: 0 nothing found, all faults seen; 1 a hard finding, a fault missed; 2 a fault cannot be shown.",
+)
+@_run
+@click.option("--inject", is_flag=True, help="Plant known faults into copies of RUN and show what sees each.")
+@_format_option
+@_debug_option
+def doctor_command(run: Path, inject: bool, kind: str) -> int:
+    """Look for what makes the recorded RUN untrustworthy; no torch. RUN itself is never changed."""
+    from evalgate.doctor import inject as doctor
+    from evalgate.doctor.text import checkup_text, findings_text
+
+    if inject:
+        checkup = doctor.inject(run)
+        click.echo(checkup_text(checkup, kind), nl=False)
+        return ExitCode.BLOCKED if checkup.missed else ExitCode.INCONCLUSIVE if checkup.open else ExitCode.SHIP
+    findings = doctor.diagnose(run)
+    click.echo(findings_text(str(run), findings, kind), nl=False)
+    return ExitCode.BLOCKED if any(finding.hard for finding in findings) else ExitCode.SHIP
+
+
 @cli.command("validate", short_help="Check a suite and everything that competes on it.")
 @_suite
 @_debug_option

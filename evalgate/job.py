@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, Split, SystemSpec, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, LocalBackend, Progress
-from evalgate.core.results import Prediction, Run, Score
+from evalgate.core.results import AdapterProbe, Prediction, Run, Score, TrainedRow
 from evalgate.judging import choose_best, metrics_of, score_table
 from evalgate.planning import Plan, bound, candidate_draft, task_metrics
-from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_record
+from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_lines, write_record
 
 if TYPE_CHECKING:
     from evalgate.execution.local import Contest
@@ -46,6 +47,8 @@ def give_back_memory() -> None:
         trim(0)
 
 
+# Answers whose likelihood is asked with and without an adapter: one is enough to see that it is active.
+N_PROBES = 4
 OTHER_FIX = "give this run another folder with `-o FOLDER`, or start over here with `--no-resume`"
 
 
@@ -159,9 +162,10 @@ class Job:
 
         plan, folder = self.plan, self.folder.adapter(recipe.name)
         untrained = plan.run.systems[recipe.name]
+        rows = self._rows(untrained, "train")
         card = train(
             recipe,
-            self._rows(untrained, "train"),
+            rows,
             self._rows(untrained, "dev"),
             model_path=plan.files.path,
             revision=plan.files.revision,
@@ -171,10 +175,31 @@ class Job:
         )
         give_back_memory()
         self.backend.add_adapter(recipe.name, str(folder))
+        self._remember(recipe, card.adapter_digest, rows)
         system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
         write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
         return system
+
+    def _remember(self, recipe: Recipe, adapter_digest: str, rows: list[TrainRow]) -> None:
+        """Record what the adapter was trained on and what it changes, so that a recording shows a leak or a no-op."""
+        from evalgate.training.replay import with_replay
+
+        asked = {(name, e.id): text_of(e) for name, task in self.plan.suite.tasks.items()
+                 for e in task.splits.get("train", ())}  # fmt: skip
+        trained = [
+            TrainedRow(
+                id=row.id,
+                task=row.task,
+                content_digest=content_digest(asked.get((row.task, row.id), row.messages[-1].content)),
+            )
+            for row in with_replay(recipe, rows)
+        ]
+        write_lines(self.folder.trained(recipe.name), trained)
+        pairs = [(row.messages[-1].content, row.completion) for row in rows[:N_PROBES]]
+        base, tuned = (tuple(self.backend.loglikelihood(pairs, adapter=name)) for name in (None, recipe.name))
+        probe = AdapterProbe(adapter_digest=adapter_digest, base=base, tuned=tuned)
+        write_record(self.folder.probe(recipe.name), probe)
 
     def _rows(self, system: SystemSpec, split: Split) -> list[TrainRow]:
         """A split as the system would be asked it, with the answers to learn; tasks without references give none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from evalgate import plugins
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
@@ -11,12 +13,16 @@ from evalgate.gates.judge import gain_over, judge
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
+from evalgate.validity import doubtful, examine
 
 CAPABILITY_SPEC = MetricSpec(name="accuracy", unit="fraction", better="higher", signature="lm-eval|v1")
 
 
 def judge_run(data: RunData) -> Decision:
-    """Judge everything that a run recorded under the policy that it carries."""
+    """Judge everything that a run recorded under the policy that it carries.
+
+    A candidate whose recording has a hard finding can neither ship nor be refused: what was measured is something else.
+    """
     metrics = metrics_of(data)
     scores = score_table(data, metrics)
     best = choose_best(data, scores)
@@ -33,7 +39,15 @@ def judge_run(data: RunData) -> Decision:
     for gate in run.gates if run.candidates else ():  # baselines alone are measured, not judged
         verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
     gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
-    return decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)
+    findings = examine(data)
+    doubted = doubtful(findings, run.candidates)
+    trusted = [candidate for candidate in run.candidates if candidate not in doubted]
+    decision = decide(verdicts, candidates=trusted, gates=run.gates, gains=gains, best=best, scores=scores)
+    decision = msgspec.structs.replace(decision, findings=findings)
+    if not doubted or decision.outcome == "ship":
+        return decision
+    reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
+    return msgspec.structs.replace(decision, outcome="inconclusive", reason=reason)
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:

@@ -16,7 +16,16 @@ import msgspec
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, from_json, to_json_line
-from evalgate.core.results import AdapterCard, Decision, LatencyPair, Prediction, Run, Score
+from evalgate.core.results import (
+    AdapterCard,
+    AdapterProbe,
+    Decision,
+    LatencyPair,
+    Prediction,
+    Run,
+    Score,
+    TrainedRow,
+)
 
 R = TypeVar("R", bound=Record)
 # Names in a recording beside those of a suite: lm-eval's items, and the untuned model that is asked them.
@@ -65,6 +74,11 @@ def write_atomic(path: Path, data: bytes) -> None:
 def write_record(path: Path, record: Record) -> None:
     """Write one record as indented JSON, atomically."""
     write_atomic(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+
+
+def write_lines(path: Path, records: Iterable[Record]) -> None:
+    """Write a whole file of records, one a line, atomically."""
+    write_atomic(path, b"".join(map(to_json_line, records)))
 
 
 def read_record(path: Path, kind: type[R], *, fix: str) -> R:
@@ -153,6 +167,14 @@ class RunFolder:
         """Where a candidate's adapter and card lie."""
         return self.folder / "adapters" / candidate
 
+    def trained(self, candidate: str) -> Path:
+        """Where it is written which rows a candidate's adapter was trained on."""
+        return self.adapter(candidate) / "trained.jsonl"
+
+    def probe(self, candidate: str) -> Path:
+        """Where it is written what a candidate's adapter changes."""
+        return self.adapter(candidate) / "probe.json"
+
     def examples(self, task: str) -> Path:
         """Where the held-out examples that were asked lie, so that a run can be judged without its suite."""
         return self.folder / "examples" / f"{task}.jsonl"
@@ -177,7 +199,7 @@ class RunFolder:
 
     def write_examples(self, task: str, examples: Iterable[Example]) -> None:
         """Keep the examples that are asked."""
-        write_atomic(self.examples(task), b"".join(map(to_json_line, examples)))
+        write_lines(self.examples(task), examples)
 
     def forget_others(self, system: str, task: str, digests: set[str]) -> None:
         """Drop recorded answers to other requests, and all that followed from them: an adapter was trained anew.
@@ -218,6 +240,8 @@ class RunData(Record, frozen=True, kw_only=True):
     scores: dict[str, dict[str, list[Score]]]
     latency: dict[str, list[LatencyPair]]
     cards: dict[str, AdapterCard]
+    trained: dict[str, list[TrainedRow]] = {}
+    probes: dict[str, AdapterProbe] = {}
     decision: Decision | None = None
 
 
@@ -229,6 +253,7 @@ def load_run(folder: Path) -> RunData:
     tasks = [task.name for task in run.suite.tasks]
     names = [*tasks, CAPABILITY]
     cards = {c: paths.adapter(c) / "card.json" for c in run.candidates}
+    probes = {c: paths.probe(c) for c in run.candidates}
     return RunData(
         run=run,
         folder=str(folder),
@@ -237,5 +262,7 @@ def load_run(folder: Path) -> RunData:
         scores={s: {t: read_lines(paths.scores(s, t), Score) for t in names} for s in run.systems},
         latency={c: read_lines(paths.latency(c), LatencyPair) for c in run.candidates},
         cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
+        trained={c: read_lines(paths.trained(c), TrainedRow) for c in run.candidates},
+        probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
     )

@@ -29,6 +29,11 @@ def shared_prefix(rows: Sequence[list[int]]) -> int:
     return n if n >= MIN_PREFIX_TOKENS else 0
 
 
+def leading(ids: Sequence[int], token: int | None) -> int:
+    """How many times a row begins with a token: two BOS mean that template and tokenizer both wrote one."""
+    return next((k for k, found in enumerate(ids) if found != token), len(ids))
+
+
 def plan_batches(
     rows: Sequence[list[int]], new_tokens: Sequence[int], *, max_tokens: int, max_rows: int
 ) -> list[Batch]:

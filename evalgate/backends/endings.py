@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evalgate.backends.batching import leading
 from evalgate.core.data import Sampling
 from evalgate.core.results import Generation
 
@@ -35,7 +36,9 @@ class Endings:
             self._holding[mark] = [i for i, text in enumerate(texts) if mark in text]
         return self._holding[mark]
 
-    def generation(self, ids: Sequence[int], n_prompt: int, sampling: Sampling, elapsed_s: float | None) -> Generation:
+    def generation(
+        self, ids: Sequence[int], prompt: Sequence[int], sampling: Sampling, elapsed_s: float | None
+    ) -> Generation:
         """New tokens as an answer: cut at its end, `truncated` if it has none."""
         cut = next((k for k, token in enumerate(ids) if token in self._eos), None)
         text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
@@ -49,6 +52,7 @@ class Endings:
             output=text.strip(),
             status="ok" if finished else "truncated",
             latency_s=elapsed_s,
-            prompt_tokens=n_prompt,
+            prompt_tokens=len(prompt),
+            prompt_bos=leading(prompt, self._tokenizer.bos_token_id),
             completion_tokens=used,
         )

@@ -65,8 +65,9 @@ class FakeBackend:
             yield i, _generation(prompt, answer(prompt), self._latency_s)
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
-        """Minus one for each character of a continuation."""
-        return [-float(len(continuation)) for _, continuation in pairs]
+        """Minus one for each character of a continuation, and one less where the adapter has answers of its own."""
+        less = float(adapter in self._by_adapter)
+        return [-float(len(continuation)) - less for _, continuation in pairs]
 
     def close(self) -> None:
         """Nothing to free."""

@@ -231,7 +231,7 @@ class HFBackend:
         new = output[:, prefix + width :].tolist()
         elapsed = clock() - started
         return [
-            self._endings.generation(out, len(row), sampling, elapsed if len(rows) == 1 else None)
+            self._endings.generation(out, row, sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
 

@@ -19,7 +19,10 @@ class Failure(Record, frozen=True, kw_only=True):
 
 
 class Generation(Record, frozen=True, kw_only=True):
-    """What a backend gives back for one request. Times in seconds; None where not measured."""
+    """What a backend gives back for one request. Times in seconds; None where not measured.
+
+    `prompt_bos` counts the BOS tokens that the rendered prompt begins with.
+    """
 
     output: str | None
     status: Literal["ok", "truncated", "error"] = "ok"
@@ -27,6 +30,7 @@ class Generation(Record, frozen=True, kw_only=True):
     latency_s: float | None = None
     first_token_s: float | None = None
     prompt_tokens: int | None = None
+    prompt_bos: int | None = None
     completion_tokens: int | None = None
 
 
@@ -43,6 +47,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     latency_s: float | None = None
     first_token_s: float | None = None
     prompt_tokens: int | None = None
+    prompt_bos: int | None = None
     completion_tokens: int | None = None
     context_ids: tuple[str, ...] = ()
     request_digest: str = ""
@@ -129,6 +134,20 @@ class SystemScore(Record, frozen=True, kw_only=True):
     better: Literal["higher", "lower"] = "higher"
 
 
+class Finding(Record, frozen=True, kw_only=True):
+    """What is wrong with a recording. A hard one means that its numbers do not say what they seem to say.
+
+    `system` is whose numbers; empty for the whole run.
+    """
+
+    code: str
+    what: str
+    where: str
+    fix: str
+    system: str = ""
+    hard: bool = True
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """The answer: ship a named candidate, keep the baseline, or cannot tell yet.
 
@@ -141,6 +160,7 @@ class Decision(Record, frozen=True, kw_only=True):
     best_baselines: dict[str, str] = {}
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
+    findings: tuple[Finding, ...] = ()
     report: str = ""
 
 
@@ -172,6 +192,22 @@ class AdapterCard(Record, frozen=True, kw_only=True):
     curves: tuple[CurvePoint, ...] = ()
     parameters: int = 0
     versions: dict[str, str] = {}
+
+
+class TrainedRow(Record, frozen=True, kw_only=True):
+    """One row that an adapter was trained on; `content_digest` is of what it asks, whatever its id."""
+
+    id: str
+    task: str
+    content_digest: str
+
+
+class AdapterProbe(Record, frozen=True, kw_only=True):
+    """Log-likelihoods of the same answers without and with an adapter: one that is not active changes none."""
+
+    adapter_digest: str
+    base: tuple[float, ...]
+    tuned: tuple[float, ...]
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
         latency_s=answer.latency_s,
         first_token_s=answer.first_token_s,
         prompt_tokens=answer.prompt_tokens,
+        prompt_bos=answer.prompt_bos,
         completion_tokens=answer.completion_tokens,
         context_ids=ask.context_ids,
         request_digest=ask.digest,

@@ -221,6 +221,7 @@ def trust_view(index: Index) -> View:
         ("Hardware", run.hardware or "unknown"),
         ("Versions", ", ".join(f"{k} {v}" for k, v in sorted(run.versions.items())) or "unknown"),
     ]
+    facts += [("Finding", finding.what) for finding in (index.data.decision.findings if index.data.decision else ())]
     systems = [
         (
             s.name,

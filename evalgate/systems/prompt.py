@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from evalgate.core.content import text_of
 from evalgate.core.data import Example, Message, Passage, PromptDraft, PromptSpec, SystemDraft, SystemSpec, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, Request, Retriever
@@ -80,12 +81,6 @@ def pick_shots(examples: Sequence[Example], k: int, *, seed: int, name: str) -> 
     return tuple(identity for _, _, identity in sorted(ranked)[:k])
 
 
-def query_of(example: Example) -> str:
-    """What is looked up for an example: all the text it gives."""
-    parts = [v if isinstance(v, str) else "\n".join(m.content for m in v) for v in example.inputs.values()]
-    return "\n".join(parts)
-
-
 def prepare(
     system: SystemSpec, task: Task, examples: Sequence[Example], retriever: Retriever | None = None
 ) -> list[Ask]:
@@ -100,7 +95,7 @@ def prepare(
     labels = task.labels
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
-        found = retriever.search([query_of(e) for e in examples], prompt.retrieve)
+        found = retriever.search([text_of(e) for e in examples], prompt.retrieve)
     prepared = []
     for example, passages in zip(examples, found, strict=True):
         values = _fields(example) | {"shots": shots, "passages": passages, "schema": task.schema, "labels": labels}

@@ -230,6 +230,18 @@ def test_requests_of_several_samplings_come_back_under_their_own_index(plain: HF
     assert [g.output for g in answers(plain, requests)] == [answers(plain, [r])[0].output for r in requests]
 
 
+def test_a_second_bos_in_a_prompt_is_counted(plain: HFBackend) -> None:
+    bos = plain.tokenizer.bos_token
+    template = plain.tokenizer.chat_template
+    try:
+        once = answers(plain, [request("chair")])
+        plain.tokenizer.chat_template = bos + template
+        twice = answers(plain, [request("chair")])
+    finally:
+        plain.tokenizer.chat_template = template
+    assert [g.prompt_bos for g in once + twice] == [1, 2]
+
+
 def test_every_prompt_has_exactly_one_bos(plain: HFBackend) -> None:
     seen: list[list[int]] = []
     original = plain.module.generate

@@ -56,6 +56,8 @@ def timeless(data: RunData) -> dict[str, Any]:
             (s, t, r.example_id, r.metric, r.parts) for s, ts in data.scores.items() for t, rs in ts.items() for r in rs
         ),
         "adapters": {name: card.adapter_digest for name, card in data.cards.items()},
+        "trained": data.trained,
+        "probes": {name: probe.adapter_digest for name, probe in data.probes.items()},
         "latency": {name: [p.example_id for p in rows] for name, rows in data.latency.items()},
     }
 
@@ -76,6 +78,16 @@ def test_a_run_decides_and_writes_what_it_decided_from(done: tuple[Path, Decisio
     assert len(data.latency["tiny"]) == 6
     assert all(after == total for _, total, _, after in progress.stages)
     assert data.run.systems["tiny"].adapter_digest == data.cards["tiny"].adapter_digest
+
+
+def test_a_run_records_what_shows_that_it_can_be_trusted(done: tuple[Path, Decision, Recorder]) -> None:
+    data = load_run(done[0])
+    answers = [p for tasks in data.predictions.values() for rows in tasks.values() for p in rows]
+    assert {p.prompt_bos for p in answers} == {1}
+    assert len(data.trained["tiny"]) == data.cards["tiny"].n_rows
+    probe = data.probes["tiny"]
+    assert all(with_adapter > without for with_adapter, without in zip(probe.tuned, probe.base, strict=True))
+    assert done[1].findings == ()
 
 
 def test_a_second_run_trains_nothing_and_asks_nothing(suite: Path, done: tuple[Path, Decision, Recorder]) -> None:

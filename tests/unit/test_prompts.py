@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalgate.core.content import text_of
 from evalgate.core.data import (
     Example,
     Message,
@@ -21,7 +22,7 @@ from evalgate.core.data import (
 )
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask
-from evalgate.systems.prompt import bind, pick_shots, prepare, query_of
+from evalgate.systems.prompt import bind, pick_shots, prepare
 from evalgate.systems.retrieval import BM25Retriever
 
 LABELS = ("delivery", "refund", "warranty")
@@ -117,7 +118,7 @@ def test_conversations_render_and_are_looked_up_turn_by_turn() -> None:
     example = Example(id="e2", inputs={"turns": turns, "note": "late"})
     made = one(system("{% for t in turns %}{{ t.role }}: {{ t.content }}\n{% endfor %}{{ note }}"), example)
     assert made.request.messages[0].content == "user: hi\nassistant: hello\nlate"
-    assert query_of(example) == "hi\nhello\nlate"
+    assert text_of(example) == "hi\nhello\nlate"
 
 
 def test_what_an_example_says_is_text_and_never_a_template() -> None:

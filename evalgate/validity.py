@@ -1,0 +1,189 @@
+"""Whether a recording shows what it seems to show: all answered, adapters active, nothing leaked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from evalgate.core.content import content_digest, text_of
+from evalgate.core.record import digest_of
+from evalgate.core.results import Finding
+from evalgate.store import BASE, CAPABILITY, RunData, RunFolder
+
+# Where a finding lies, seen from the run's folder.
+PLACES = RunFolder(Path())
+# Copies of fewer of a task's held-out examples than this move its score by less than a point: noted, not refused.
+LEAK_SHARE = 0.01
+# Fewer equal answers than this may be chance where a recording has no probe of the adapter.
+MIN_EQUAL, MIN_EITHER = 100, 10
+
+
+def examine(data: RunData) -> tuple[Finding, ...]:
+    """Every finding, hard ones first."""
+    checks = (unanswered, untrained, inactive, double_bos, leaked, unscored, twins, cached)
+    found = [finding for check in checks for finding in check(data)]
+    return tuple(sorted(found, key=lambda finding: not finding.hard))
+
+
+def doubtful(findings: Sequence[Finding], candidates: Sequence[str]) -> dict[str, str]:
+    """Candidate -> why it cannot be trusted; a hard finding on what all are compared with concerns them all."""
+    doubts: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.hard:
+            for name in [finding.system] if finding.system in candidates else candidates:
+                doubts.setdefault(name, []).append(finding.what)
+    return {name: f"{name} cannot be trusted: {'; '.join(texts)}." for name, texts in doubts.items()}
+
+
+def unanswered(data: RunData) -> Iterator[Finding]:
+    """Held-out examples that a system was never asked: the run is not finished, or lines are lost."""
+    for name, system in data.run.systems.items():
+        for task in system.prompts:
+            answered = {p.example_id for p in data.predictions[name].get(task, ())}
+            missing = [e.id for e in data.examples.get(task, ()) if e.id not in answered]
+            if missing:
+                yield Finding(
+                    code="answers-missing",
+                    system=name,
+                    what=f"{name} has no answer to {_of(len(missing), data, task)} (first: {missing[0]})",
+                    where=str(PLACES.predictions(name, task)),
+                    fix="run the suite again with the same folder: only what is missing is asked",
+                )
+
+
+def unscored(data: RunData) -> Iterator[Finding]:
+    """Items without a score. Gates count them worst-case, so this is for information."""
+    for name, tasks in data.scores.items():
+        for task, rows in tasks.items():
+            lost = {s.example_id: s.failure.code if s.failure else "unknown" for s in rows if s.status == "unscored"}
+            if lost:
+                code, n = Counter(lost.values()).most_common(1)[0]
+                yield Finding(
+                    code="answers-unscored",
+                    system=name,
+                    hard=False,
+                    what=f"{_of(len(lost), data, task)} could not be scored for {name} ({n} {code})",
+                    where=str(PLACES.scores(name, task)),
+                    fix="mend what failed, delete these lines from predictions and scores, and run again",
+                )
+
+
+def untrained(data: RunData) -> Iterator[Finding]:
+    """Candidates that answered without the adapter that their card describes."""
+    for name in data.run.candidates:
+        asked, card = data.run.systems[name].adapter_digest, data.cards.get(name)
+        if asked is not None and (card is None or card.adapter_digest == asked):
+            continue
+        yield Finding(
+            code="adapter-unknown",
+            system=name,
+            what=f"{name} has not answered with the adapter that its card describes",
+            where=str(PLACES.adapter(name)),
+            fix="run the suite again with the same folder: the training goes on, and the candidate is asked anew",
+        )
+
+
+def inactive(data: RunData) -> Iterator[Finding]:
+    """Adapters that change nothing: loaded under another name, into other layers, or not at all."""
+    for name in data.run.candidates:
+        probe = data.probes.get(name)
+        if probe is not None:
+            same, n = probe.base == probe.tuned, len(probe.base)
+            why = f"{n} of {n} probed answers are exactly as likely without it"
+        else:
+            same, why = _equal_items(data, name)
+        if same:
+            yield Finding(
+                code="adapter-not-active",
+                system=name,
+                what=f"the adapter of {name} changes nothing: {why}",
+                where=str(PLACES.probe(name)),
+                fix="check that the adapter's layer names fit the base and that the backend switches it on",
+            )
+
+
+def _equal_items(data: RunData, candidate: str) -> tuple[bool, str]:
+    """For recordings without a probe: capability items equal to the base's, some right and some wrong."""
+    mine, base = (
+        {s.example_id: s.parts for s in data.scores[name].get(CAPABILITY, ())} if name in data.scores else {}
+        for name in (candidate, BASE)
+    )
+    counts = Counter(mine.values())
+    mixed = len(counts) > 1 and min(counts.values()) >= MIN_EITHER
+    return mine == base and mixed and len(mine) >= MIN_EQUAL, f"all {len(mine)} capability items are as the base's"
+
+
+def double_bos(data: RunData) -> Iterator[Finding]:
+    """Prompts that begin with two BOS tokens: no model was trained on such."""
+    for name, tasks in data.predictions.items():
+        for task, rows in tasks.items():
+            n = sum((p.prompt_bos or 0) > 1 for p in rows)
+            if n:
+                yield Finding(
+                    code="double-bos",
+                    system=name,
+                    what=f"{n} of {len(rows)} prompts of {name} begin with more than one BOS token ({task})",
+                    where=str(PLACES.predictions(name, task)),
+                    fix="let either the chat template or the tokenizer write the BOS, and run again",
+                )
+
+
+def leaked(data: RunData) -> Iterator[Finding]:
+    """Held-out examples whose text was trained on, whatever its id."""
+    for name, rows in data.trained.items():
+        trained = {row.content_digest: row.id for row in rows}
+        for task, examples in data.examples.items():
+            if task == CAPABILITY:
+                continue
+            copies = [(e.id, trained[d]) for e in examples if (d := content_digest(text_of(e))) in trained]
+            if copies:
+                first, row = copies[0]
+                yield Finding(
+                    code="heldout-in-train",
+                    system=name,
+                    hard=len(copies) >= LEAK_SHARE * len(examples),
+                    what=f"{name} was trained on {_of(len(copies), data, task)} (first: {first}, trained as {row})",
+                    where=str(PLACES.trained(name)),
+                    fix="take the copies out of the train split or the replay file, freeze with `--bump`, train again",
+                )
+
+
+def twins(data: RunData) -> Iterator[Finding]:
+    """Systems that are one system under two names."""
+    first: dict[str, str] = {}
+    for name, system in data.run.systems.items():
+        if not system.prompts:
+            continue
+        digest = digest_of(msgspec.structs.replace(system, name="", description="", kind="prompt"))
+        other = first.setdefault(digest, name)
+        if other != name:
+            yield Finding(
+                code="same-system",
+                system=name,
+                hard=False,
+                what=f"{name} is the same system as {other}",
+                where=str(PLACES.run_file),
+                fix="remove one of the two: it counts twice where candidates or baselines are counted",
+            )
+
+
+def cached(data: RunData) -> Iterator[Finding]:
+    """Times that were read from a cache. The latency gate refuses them, so this is for information."""
+    for name, pairs in data.latency.items():
+        n = sum(pair.cached for pair in pairs)
+        if n:
+            yield Finding(
+                code="latency-cached",
+                system=name,
+                hard=False,
+                what=f"{n} of {len(pairs)} times of {name} were read from a cache",
+                where=str(PLACES.latency(name)),
+                fix="delete the file and run again: only the times are measured anew",
+            )
+
+
+def _of(n: int, data: RunData, task: str) -> str:
+    return f"{n} of {len(data.examples.get(task, ()))} examples of {task}"
