@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from evalgate import plugins
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
+from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore
 from evalgate.decision import best_baselines, decide
 from evalgate.gates.columns import GateData
-from evalgate.gates.judge import gain_over, judge
+from evalgate.gates.judge import gain_over
+from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
+from evalgate.suite.order import first_half
 
 CAPABILITY_SPEC = MetricSpec(name="accuracy", unit="fraction", better="higher", signature="lm-eval|v1")
 
@@ -20,20 +22,44 @@ def judge_run(data: RunData) -> Decision:
     metrics = metrics_of(data)
     scores = score_table(data, metrics)
     best = choose_best(data, scores)
-    gate_data = GateData(
+    gate_data = _gate_data(data, metrics)
+    run = data.run
+    verdicts = judge_in_stages(
+        run.gates if run.candidates else (),  # baselines alone are measured, not judged
+        candidates=run.candidates,
+        baselines=run.baselines,
+        data=gate_data,
+        early_stop=run.early_stop,
+    )
+    out = failed(verdicts)  # ships never, and may have been measured in part only
+    gains = {name: _gains(name, best, data, gate_data) for name in run.candidates if name not in out}
+    gates = in_order(run.gates)
+    return decide(verdicts, candidates=run.candidates, gates=gates, gains=gains, best=best, scores=scores)
+
+
+def still_in(data: RunData, after: Stage) -> list[str]:
+    """The candidates that have failed no required gate of the stages up to `after`, under the run's early stop."""
+    run = data.run
+    verdicts = judge_in_stages(
+        run.gates, candidates=run.candidates, baselines=run.baselines, data=_gate_data(data, metrics_of(data)),
+        early_stop=run.early_stop, until=after,
+    )  # fmt: skip
+    out = failed(verdicts)
+    return [name for name in run.candidates if name not in out]
+
+
+def _gate_data(data: RunData, metrics: dict[str, Metric]) -> GateData:
+    ids = {task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY}
+    digest = data.run.data_digest
+    return GateData(
         scores=data.scores,
         latency=data.latency,
         metrics=metrics,
         base=BASE,
-        examples={task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY},
+        examples=ids,
+        halves={task: first_half(names, task=task, data_digest=digest) for task, names in ids.items()},
         seed=data.run.seed,
     )
-    run = data.run
-    verdicts: list[Verdict] = []
-    for gate in run.gates if run.candidates else ():  # baselines alone are measured, not judged
-        verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
-    gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
-    return decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:

@@ -16,7 +16,7 @@ import msgspec
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, from_json, to_json_line
-from evalgate.core.results import AdapterCard, Decision, LatencyPair, Prediction, Run, Score
+from evalgate.core.results import AdapterCard, Cost, Decision, LatencyPair, Prediction, Run, Score
 
 R = TypeVar("R", bound=Record)
 # Names in a recording beside those of a suite: lm-eval's items, and the untuned model that is asked them.
@@ -96,6 +96,11 @@ def read_lines(path: Path, kind: type[R]) -> list[R]:
         ) from None
 
 
+def count_lines(path: Path) -> int:
+    """How many whole lines an append-only file has; 0 if there is no file."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 class Appender:
     """Appends records to one JSONL file; each call is on disk (not fsynced) when it returns."""
 
@@ -156,6 +161,11 @@ class RunFolder:
     def examples(self, task: str) -> Path:
         """Where the held-out examples that were asked lie, so that a run can be judged without its suite."""
         return self.folder / "examples" / f"{task}.jsonl"
+
+    @property
+    def costs(self) -> Path:
+        """Where it stands how long each system took for each task."""
+        return self.folder / "costs.jsonl"
 
     @property
     def run_file(self) -> Path:
@@ -219,6 +229,7 @@ class RunData(Record, frozen=True, kw_only=True):
     latency: dict[str, list[LatencyPair]]
     cards: dict[str, AdapterCard]
     decision: Decision | None = None
+    costs: list[Cost] = []
 
 
 def load_run(folder: Path) -> RunData:
@@ -238,4 +249,5 @@ def load_run(folder: Path) -> RunData:
         latency={c: read_lines(paths.latency(c), LatencyPair) for c in run.candidates},
         cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
+        costs=read_lines(paths.costs, Cost),
     )

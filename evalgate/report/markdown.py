@@ -11,7 +11,13 @@ from evalgate.store import RunData
 # A bot that updates its own comment finds it by this line.
 MARKER = "<!-- evalgate-report -->"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#@!])")
-SIGNS = {"pass": "✔ PASS", "fail": "✘ FAIL", "inconclusive": "? INCONCLUSIVE", "none": "not judged"}
+SIGNS = {
+    "pass": "✔ PASS",
+    "fail": "✘ FAIL",
+    "inconclusive": "? INCONCLUSIVE",
+    "not_run": "– NOT RUN",
+    "none": "not judged",
+}
 
 
 def text(value: str) -> str:

@@ -11,6 +11,7 @@ from evalgate.core.results import AdapterCard, Verdict
 from evalgate.report import charts, words
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
+from evalgate.report.savings import savings
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -71,13 +72,16 @@ def _facts(data: RunData) -> list[str]:
             v.outcome for v in data.decision.verdicts if v.candidate in (candidate, "") and v.required
         )
         parts = [f"{count[o]} {word}" for o, word in (("pass", "passed"), ("fail", "failed")) if count[o]]
-        parts += [f"{count['inconclusive']} inconclusive"] if count["inconclusive"] else []
+        parts += [
+            f"{count[o]} {word}" for o, word in (("inconclusive", "inconclusive"), ("not_run", "not run")) if count[o]
+        ]
         facts.append(f"{candidate}: {', '.join(parts) or 'no verdicts'} of {sum(count.values())} required gates")
     facts += [
         f"{v.gate} for {v.candidate}: about {v.needed_n:,} {_items(v.gate, data)} in all would settle it; {v.n:,} now"
         for v in data.decision.verdicts
         if v.outcome == "inconclusive" and v.required and v.needed_n and data.decision.outcome == "inconclusive"
     ]
+    facts += savings(data)
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
     return facts
@@ -140,7 +144,7 @@ def verdict_cell(candidate: str, verdict: Verdict | None, scale: words.Scale) ->
     return {
         "candidate": candidate,
         "state": verdict.outcome,
-        "word": verdict.outcome.upper(),
+        "word": verdict.outcome.upper().replace("_", " "),
         "value": words.show(estimate.value, scale) if estimate else "",
         "interval": words.interval(estimate, scale) if estimate else "",
         "text": text,
