@@ -19,8 +19,8 @@ class GateData:
     """What gates judge: `scores[system][task]` rows of all metrics, `latency[candidate]` pairs.
 
     `metrics` maps `task.metric` to its metric (absent: higher is better, a mean). `base` is the system that stands
-    for the untuned model; `examples[task]` are the ids that should have been scored, where known, and `halves[task]` those
-    of the early look.
+    for the untuned model; `examples[task]` are the ids that should have been scored, where known, and `halves[task]`
+    those of the early look.
     """
 
     scores: Mapping[str, Mapping[str, Sequence[Score]]]

@@ -50,9 +50,9 @@ def judge_in_stages(
 ) -> list[Verdict]:
     """The verdicts of all gates for all candidates, by stage and name, up to the stage `until`.
 
-    Under `early_stop` a candidate that fails at the half is judged no further, nor, with `after_failure: skip`, one that
-    has failed a required gate of an earlier stage: its other gates are `not_run`. A pure function of its arguments, and
-    the same for every order of `gates`. Raises what `judge` raises.
+    Under `early_stop` a candidate that fails at the half is judged no further, nor, with `after_failure: skip`, one
+    that has failed a required gate of an earlier stage: its other gates are `not_run`. A pure function of its
+    arguments, and the same for every order of `gates`. Raises what `judge` raises.
     """
     known, winning = in_order(gates), winning_tasks(gates)
     table: dict[tuple[str, str], Verdict] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from evalgate.core.data import EarlyStop
+from evalgate.core.results import Estimate
 from evalgate.store import BASE, CAPABILITY, RunData
 
 
@@ -11,6 +13,21 @@ def savings(data: RunData) -> list[str]:
         return []
     out = {v.candidate for v in data.decision.verdicts if v.outcome == "not_run" or v.look == "half"}
     return [text for name in data.run.candidates if name in out and (text := _sentence(name, data))]
+
+
+def part_asked(estimate: Estimate, n_examples: int) -> str:
+    """`150 of 300 asked` where a score rests on a part of the examples; else empty."""
+    n = estimate.n + estimate.n_unscored
+    return f"{n:,} of {n_examples:,} asked" if n < n_examples else ""
+
+
+def policy_words(policy: EarlyStop | None) -> str:
+    """A run's early stop in a few words."""
+    if policy is None:
+        return "none: everything was measured"
+    look = "one look at half" if policy.futility else "no look at half"
+    after = {"skip": "later stages are skipped", "measure": "later stages are measured all the same"}
+    return f"{look}; after a failed required gate {after[policy.after_failure]}"
 
 
 def _sentence(candidate: str, data: RunData) -> str:
