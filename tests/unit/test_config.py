@@ -6,7 +6,7 @@ import pytest
 from small_suite import write_suite
 
 from evalgate.config import load_project, load_recipes, load_suite_spec, load_systems
-from evalgate.core.data import MetricUse
+from evalgate.core.data import EarlyStop, MetricUse
 from evalgate.core.errors import EvalgateError, ExitCode, UsageError
 
 METRICS = ["rouge_l", "rouge_1", "accuracy", "macro_f1", "field_f1", "json_valid", "exact_match", "refusal_rate"]

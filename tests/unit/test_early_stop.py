@@ -124,8 +124,8 @@ def test_a_loser_fails_at_half_and_the_verdict_says_so() -> None:
     assert verdict.estimate.level == pytest.approx(1 - 2 * futility_alpha(0.05))
     assert verdict.reason == (
         "We can rule out a gain of 5.0 points or more for loser over base (99.4%; it is worse by at least 1.1; "
-        "measured −4.0 on 100 paired held-out examples). Keep the baseline. This is the one look at half of the held-out "
-        "set (100 of 200 examples, in their frozen order): the candidate is measured no further."
+        "measured −4.0 on 100 paired held-out examples). Keep the baseline. This is the one look at half of the "
+        "held-out set (100 of 200 examples, in their frozen order): the candidate is measured no further."
     )
 
 

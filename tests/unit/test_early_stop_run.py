@@ -69,6 +69,7 @@ def test_a_loser_is_asked_half_a_breaker_all_but_latency_and_a_winner_everything
     assert outcomes(decision) == STOPPED
     assert (decision.outcome, decision.ship) == ("ship", "winner")
     asked = Counter(adapter for adapter, _ in backend.asked)
+    assert asked.total() == 1204
     assert asked == {"loser": HALVES, "breaker": WHOLE, "winner": WHOLE + ROUNDS, None: 2 * WHOLE + ROUNDS}
     data = load_run(suite.parents[1] / "run")
     for task in ("route", "policy_qa"):
@@ -207,6 +208,7 @@ def test_a_suite_that_says_nothing_measures_everything(tmp_path: Path) -> None:
     suite, backend = write_desk(tmp_path, early_stop=""), desk_backend()
     decision = run(suite, backend)
     assert Counter(a for a, _ in backend.asked)["loser"] == WHOLE + ROUNDS
+    assert len(backend.asked) == 1428, "with the early stop: 1204 (docs/decisions/0017)"
     assert "not_run" not in outcomes(decision).values()
     assert "the `early_stop` section" not in (suite / "suite.lock").read_text()
 
