@@ -216,6 +216,10 @@ class Job:
             rest, sizes = [*rest, CAPABILITY], sizes | {CAPABILITY: self.harness.n_items}
         systems = {BASE, *self.plan.run.baselines}
         rest = cheapest_first(rest, read_lines(self.folder.costs, Cost), systems=systems, sizes=sizes)
+        if (
+            not first
+        ):  # answers show whether an adapter was trained anew (`forget_others`), so they come before capability
+            rest.sort(key=lambda name: name == CAPABILITY)
         half: dict[Stage, list[str]] = {"half": first} if early is not None and early.futility else {}
         return {**half, "gain": first, "harm": rest}
 

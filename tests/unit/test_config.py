@@ -74,7 +74,7 @@ def test_the_early_stop_is_read_and_its_words_are_checked(suite: Path) -> None:
     edit(suite / "suite.yaml", "latency: {n_pairs: 20}", "latency: {n_pairs: 20}\nearly_stop: {}")
     assert load_suite_spec(suite, METRICS).early_stop == EarlyStop(futility=True, after_failure="skip")
     assert error_of(suite, ("early_stop: {}", "early_stop: {futile: true, after_failure: skipp}")) == (
-        "error[bad-config]: 2 problems:\n"
+        "error[bad-config]: 2 problems in the configuration:\n"
         "  suites/desk/suite.yaml:15: early_stop.after_failure: 'skipp' is not allowed; did you mean 'skip'?\n"
         "  suites/desk/suite.yaml:15: early_stop.futile: unknown key; did you mean 'futility'?\n"
         "\n"

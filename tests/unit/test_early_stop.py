@@ -219,6 +219,18 @@ def test_each_policy(policy: EarlyStop | None, loser: list[str], breaker: list[s
     assert [found[f"breaker.{gate}"] for gate in gates] == breaker
 
 
+def test_the_ledgers_alpha_holds_at_the_half_as_at_the_end() -> None:
+    given = data(THREE)
+    found = judge_in_stages(
+        SUITE, candidates=list(THREE), baselines=["base"], data=given, early_stop=EarlyStop(), alpha=0.005
+    )
+    assert {v.alpha for v in found if v.outcome != "not_run" and v.look == "full"} == {0.005}
+    strict = judge_in_stages(
+        SUITE, candidates=list(THREE), baselines=["base"], data=given, early_stop=EarlyStop(), alpha=1e-9
+    )
+    assert {v.look for v in found} == {"full", "half"} and {v.look for v in strict} == {"full"}
+
+
 def test_an_optional_gate_stops_nobody() -> None:
     optional = tuple(msgspec.structs.replace(g, required=g.name in ("routing", "speed")) for g in SUITE)
     found = table(verdicts(data(THREE), optional))
