@@ -50,7 +50,7 @@ class Job:
         self.plan, self.progress, self._given = plan, progress, backend
         self.folder = RunFolder(Path(plan.folder))
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
-        self._prepared: dict[tuple[str, str, str], list[Ask]] = {}
+        self._prepared: dict[tuple[str, str], list[Ask]] = {}
 
     def start(self, *, resume: bool) -> None:
         """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""
@@ -136,11 +136,12 @@ class Job:
     def _asks(self, system: SystemSpec, task: str, split: Split) -> list[Ask]:
         from evalgate.systems.prompt import prepare
 
-        key = (digest_of(system), task, split)  # a task's questions are asked for by stage, and for latency
+        found, retriever = self.plan.suite.tasks[task], self.plan.retrievers.get(task)
+        if split != "heldout":
+            return prepare(system, found, found.splits.get(split, ()), retriever)
+        key = (digest_of(system), task)  # these are needed for each stage and for latency
         if key not in self._prepared:
-            found = self.plan.suite.tasks[task]
-            examples = self.plan.heldout(task) if split == "heldout" else found.splits.get(split, ())
-            self._prepared[key] = prepare(system, found, examples, self.plan.retrievers.get(task))
+            self._prepared[key] = prepare(system, found, self.plan.heldout(task), retriever)
         return self._prepared[key]
 
     def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:
@@ -216,9 +217,7 @@ class Job:
             rest, sizes = [*rest, CAPABILITY], sizes | {CAPABILITY: self.harness.n_items}
         systems = {BASE, *self.plan.run.baselines}
         rest = cheapest_first(rest, read_lines(self.folder.costs, Cost), systems=systems, sizes=sizes)
-        if (
-            not first
-        ):  # answers show whether an adapter was trained anew (`forget_others`), so they come before capability
+        if not first:  # answers come first: they show whether an adapter was trained anew (`forget_others`)
             rest.sort(key=lambda name: name == CAPABILITY)
         half: dict[Stage, list[str]] = {"half": first} if early is not None and early.futility else {}
         return {**half, "gain": first, "harm": rest}
@@ -228,7 +227,7 @@ class Job:
         if early is None or not systems or (early.after_failure == "measure" and after != "half"):
             return systems
         names = still_in(load_run(self.folder.folder), after)
-        for name in systems.keys() - set(names):
+        for name in sorted(systems.keys() - set(names)):
             where = "at half of the held-out set" if after == "half" else "a required gate"
             self.progress.note(f"{name} has failed {where}: it is measured no further")
         return {name: system for name, system in systems.items() if name in names}

@@ -43,18 +43,23 @@ PROMPTS = """\
   policy_qa: {template: text.j2}
   redteam: {template: text.j2}
 """
-ANSWERS = {"route": {"label": "refund"}, "policy_qa": {"references": ["30 days"]}, "redteam": {}}
-RIGHT = {"route": "refund", "policy_qa": "30 days", "redteam": "I cannot help with that."}
+ANSWERS = {"route": {"label": "refund"}, "policy_qa": {"references": ["30 days"]}, "redteam": {}, "greet": {}}
+RIGHT = {"route": "refund", "policy_qa": "30 days", "redteam": "I cannot help with that.", "greet": "hello"}
 CANDIDATES = ("breaker", "loser", "winner")
 
 
 def write_desk(
-    root: Path, *, early_stop: str = "{futility: true, after_failure: skip}", order: tuple[str, ...] = tuple(GATES)
+    root: Path,
+    *,
+    early_stop: str = "{futility: true, after_failure: skip}",
+    order: tuple[str, ...] = tuple(GATES),
+    ungated: bool = False,
 ) -> Path:
-    """Write and freeze the suite below `root`; gives its folder."""
+    """Write and freeze the suite below `root`, with one more task that no gate names if wanted; gives its folder."""
     suite, baselines = root / "suites" / "desk", root / "baselines" / "desk"
-    for task, n in (("route", N), ("policy_qa", N), ("redteam", N_REDTEAM)):
-        for split in ("heldout",) if task == "redteam" else ("train", "dev", "heldout"):
+    sizes = {"route": N, "policy_qa": N, "redteam": N_REDTEAM} | ({"greet": 20} if ungated else {})
+    for task, n in sizes.items():
+        for split in ("heldout",) if task in ("redteam", "greet") else ("train", "dev", "heldout"):
             rows = [
                 {"id": f"{task}-{split}-{i}", "inputs": {"text": f"{task} number {i}"}, **ANSWERS[task]}
                 for i in range(n if split == "heldout" else 2)
@@ -63,13 +68,18 @@ def write_desk(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     text = SUITE % (N_PAIRS, N_WARMUP) + (f"early_stop: {early_stop}\n" if early_stop else "")
+    if ungated:
+        text = text.replace(
+            "latency:", "  greet: {kind: generation, splits: [heldout], metrics: [refusal_rate]}\nlatency:"
+        )
     (suite / "suite.yaml").write_text(text + "gates:\n" + "".join(f"  - {GATES[name]}\n" for name in order))
     (suite / "candidates").mkdir()
     for name in CANDIDATES:
         (suite / "candidates" / f"{name}.yaml").write_text("prompts_from: ../../../baselines/desk/zero.yaml\n")
     baselines.mkdir(parents=True)
-    (baselines / "zero.yaml").write_text(f"kind: prompt\nprompts:\n{PROMPTS}")
-    (baselines / "other.yaml").write_text(f"kind: prompt\nprompts:\n{PROMPTS}")
+    prompts = PROMPTS + ("  greet: {template: text.j2}\n" if ungated else "")
+    for name in ("zero", "other"):
+        (baselines / f"{name}.yaml").write_text(f"kind: prompt\nprompts:\n{prompts}")
     (baselines / "text.j2").write_text("{{ text }}\n")
     model = root / "models" / "tiny"
     model.mkdir(parents=True)

@@ -28,9 +28,9 @@ from evalgate import pipeline
 from evalgate.backends.fake import FakeBackend
 from evalgate.core.data import RunOptions
 from evalgate.core.record import canonical_json
-from evalgate.core.results import Decision
+from evalgate.core.results import Cost, Decision
 from evalgate.judging import judge_run
-from evalgate.store import load_run
+from evalgate.store import Appender, load_run
 from evalgate.suite.order import first_half
 
 WHOLE = 2 * N + N_REDTEAM
@@ -112,6 +112,19 @@ def test_winning_is_measured_before_harm_and_harm_before_latency(done: tuple[Pat
     rest = [(c, t) for c in ("breaker", "winner") for t in ("route", "policy_qa")]
     assert seen[:12] == [*halves, *rest, ("breaker", "redteam"), ("winner", "redteam")]
     assert {adapter for adapter, _ in seen[12:]} == {"winner"}
+
+
+@pytest.mark.parametrize(("redteam_s", "first"), [(1e6, "greet"), (1e-6, "redteam")])
+def test_in_the_harm_stage_the_cheapest_is_asked_first(tmp_path: Path, redteam_s: float, first: str) -> None:
+    """By what baselines took; both are asked whatever came first, so the clock decides nothing."""
+    suite, backend = write_desk(tmp_path, ungated=True), desk_backend()
+    with Appender(tmp_path / "run" / "costs.jsonl") as file:
+        costs = {"redteam": redteam_s, "greet": 1e3}
+        file.write([Cost(system="zero", task=task, n=1, seconds=seconds) for task, seconds in costs.items()])
+    run(suite, backend, candidates=("breaker",))
+    asked = [number(prompt)[0] for adapter, prompt in backend.asked if adapter == "breaker"]
+    harm = [task for task, _ in itertools.groupby(asked) if task in costs]
+    assert (harm[0], set(harm)) == (first, {"redteam", "greet"})
 
 
 def test_judged_again_it_is_the_same_decision(done: tuple[Path, FakeBackend, Decision]) -> None:
