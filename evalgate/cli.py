@@ -95,6 +95,12 @@ def cli() -> None:
     "--seed", type=click.IntRange(min=0), help="The seed of shots, training and intervals. [default: the suite's]"
 )
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what was recorded before.")
+@click.option(
+    "--early-stop/--no-early-stop",
+    default=True,
+    show_default=True,
+    help="Follow the suite's `early_stop`, or measure everything.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
 @click.option("--candidates", help="Train only these recipes: a,b.")
@@ -105,6 +111,7 @@ def run_command(
     limit: int | None,
     seed: int | None,
     resume: bool,
+    early_stop: bool,
     output: Path | None,
     model: str | None,
     candidates: str | None,
@@ -124,6 +131,7 @@ def run_command(
         resume=resume,
         model=model,
         candidates=names,
+        early_stop=early_stop,
     )
     return _tell(pipeline.run(options, RichProgress()), kind)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # How often a stage speaks where lines cannot be overwritten (CI logs, pipes), in seconds.
 EVERY_S = 5.0
 _HEADLINES = {"ship": "SHIP", "keep_baseline": "KEEP THE BASELINE", "inconclusive": "CANNOT TELL YET"}
-_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT RUN": "dim"}
 
 
 class RichProgress:
@@ -138,7 +138,9 @@ def headline(decision: Decision) -> str:
 def decision_rows(decision: Decision) -> list[list[str]]:
     """The table of verdicts: a header, then a row for each gate, a column for each candidate; '-' for none."""
     candidates = list(dict.fromkeys(verdict.candidate for verdict in decision.verdicts))
-    cells = {(verdict.gate, verdict.candidate): verdict.outcome.upper() for verdict in decision.verdicts}
+    cells = {
+        (verdict.gate, verdict.candidate): verdict.outcome.replace("_", " ").upper() for verdict in decision.verdicts
+    }
     optional = {verdict.gate for verdict in decision.verdicts if not verdict.required}
     gates = list(dict.fromkeys(verdict.gate for verdict in decision.verdicts))
     rows = [["gate", *candidates]]

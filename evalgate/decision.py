@@ -55,6 +55,7 @@ def decide(
     A candidate ships if every required gate has passed for it. Of several, the one with the largest lower bound of its
     mean gain over the primary task metrics ships (`gains[candidate]`, one estimate a task against the best baseline),
     ties by name. If a required gate has failed for every candidate the baseline is kept, else the run is inconclusive.
+    A gate that was not run decides nothing: it stands beside one that has failed.
     """
     required = [gate.name for gate in gates if gate.required]
     by_candidate = {c: {v.gate: v for v in verdicts if v.candidate == c} for c in candidates}
@@ -66,7 +67,7 @@ def decide(
         outcome, ship = "ship", min(passing, key=lambda c: (-mean_gain_low((gains or {}).get(c, ())), c))
         reason = _ship_reason(ship, passing, required)
     elif all(failed.values()):
-        outcome, reason = "keep_baseline", _keep_reason(failed, best or {})
+        outcome, reason = "keep_baseline", _keep_reason(by_candidate, failed, best or {})
     else:
         outcome, reason = "inconclusive", _open_reason(by_candidate, failed, required)
     return Decision(
@@ -99,12 +100,22 @@ def _ship_reason(ship: str, passing: Sequence[str], required: Sequence[str]) -> 
     return text
 
 
-def _keep_reason(failed: Mapping[str, Sequence[str]], best: Mapping[str, str]) -> str:
+def _keep_reason(
+    by_candidate: Mapping[str, Mapping[str, Verdict]], failed: Mapping[str, Sequence[str]], best: Mapping[str, str]
+) -> str:
     if not failed:
         return "There is no candidate, so there is nothing to ship."
-    text = " ".join(f"{name} fails {_names(gates)}." for name, gates in failed.items())
+    text = " ".join(_fails(name, gates, by_candidate[name]) for name, gates in failed.items())
     names = list(dict.fromkeys(best.values()))
     return text + (f" Keep {_names(names)}." if names else " Keep what is in use today.")
+
+
+def _fails(name: str, gates: Sequence[str], verdicts: Mapping[str, Verdict]) -> str:
+    """What a candidate fails, whether that was seen at half, and what was therefore not run."""
+    half = " at half of the held-out set" if any(verdicts[gate].look == "half" for gate in gates) else ""
+    skipped = [gate for gate, verdict in verdicts.items() if verdict.outcome == "not_run"]
+    rest = f" ({_names(skipped)} not run)" if skipped else ""
+    return f"{name} fails {_names(gates)}{half}{rest}."
 
 
 def _open_reason(
@@ -115,7 +126,7 @@ def _open_reason(
     parts = []
     for name, verdicts in by_candidate.items():
         if failed[name]:
-            parts.append(f"{name} fails {_names(failed[name])}.")
+            parts.append(_fails(name, failed[name], verdicts))
             continue
         still = [_still_open(verdicts.get(gate), gate) for gate in required if _outcome(verdicts, gate) != "pass"]
         parts.append(f"{name} cannot be judged yet on {_names(still)}.")

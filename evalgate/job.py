@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,23 @@ from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, Split, SystemSpec, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, LocalBackend, Progress
-from evalgate.core.results import AdapterProbe, Prediction, Run, Score, TrainedRow
-from evalgate.judging import choose_best, metrics_of, score_table
+from evalgate.core.record import digest_of
+from evalgate.core.results import AdapterProbe, Cost, Prediction, Run, Score, TrainedRow
+from evalgate.gates.stages import Stage, winning_tasks
+from evalgate.judging import choose_best, metrics_of, score_table, still_in
 from evalgate.planning import Plan, bound, candidate_draft, task_metrics
-from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_lines, write_record
+from evalgate.store import (
+    BASE,
+    CAPABILITY,
+    Appender,
+    RunFolder,
+    load_run,
+    read_lines,
+    read_record,
+    write_lines,
+    write_record,
+)
+from evalgate.suite.order import first_half, frozen_order
 
 if TYPE_CHECKING:
     from evalgate.execution.local import Contest
@@ -62,6 +76,7 @@ class Job:
         self.plan, self.progress, self._given = plan, progress, backend
         self.folder = RunFolder(Path(plan.folder))
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
+        self._prepared: dict[tuple[str, str], list[Ask]] = {}
 
     def start(self, *, resume: bool) -> None:
         """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""
@@ -114,32 +129,47 @@ class Job:
                 where=str(self.folder.run_file),
             )
 
-    def answer(self, system: SystemSpec, *, adapter: str | None) -> None:
-        """Let one system answer the held-out examples of its tasks; score every answer as it comes."""
+    def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
+        """Let one system answer all held-out examples of its tasks."""
+        for name in system.prompts:
+            self._answer(system, name, adapter=adapter)
+
+    def _answer(self, system: SystemSpec, name: str, *, adapter: str | None, half: bool = False) -> None:
+        """Let one system answer a task's held-out examples in their frozen order; score every answer as it comes."""
         from evalgate.execution.local import predict
 
-        for name in system.prompts:
-            path = self.folder.predictions(system.name, name)
-            asks = self._asks(system, name, "heldout")
-            self.folder.forget_others(system.name, name, {ask.digest for ask in asks})
-            answers = predict(
-                asks,
-                system=system.name,
-                task=name,
-                adapter=adapter,
-                backend=self.backend,
-                path=path,
-                progress=self.progress,
-            )
+        path = self.folder.predictions(system.name, name)
+        asks = {ask.example_id: ask for ask in self._asks(system, name, "heldout")}
+        self.folder.forget_others(system.name, name, {ask.digest for ask in asks.values()})
+        choose = first_half if half else frozen_order
+        answers = predict(
+            [asks[i] for i in choose(asks, task=name, data_digest=self.plan.suite.data_digest)],
+            system=system.name,
+            task=name,
+            adapter=adapter,
+            backend=self.backend,
+            path=path,
+            progress=self.progress,
+        )
+        with self._timed(system.name, name, path):
             self._score(system.name, self.plan.suite.tasks[name], answers)
             give_back_memory()
+
+    def _timed(self, system: str, task: str, recorded: Path) -> AbstractContextManager[None]:
+        from evalgate.execution.costs import timed
+
+        return timed(self.folder.costs, system=system, task=task, recorded=recorded)
 
     def _asks(self, system: SystemSpec, task: str, split: Split) -> list[Ask]:
         from evalgate.systems.prompt import prepare
 
-        found = self.plan.suite.tasks[task]
-        examples = self.plan.heldout(task) if split == "heldout" else found.splits.get(split, ())
-        return prepare(system, found, examples, self.plan.retrievers.get(task))
+        found, retriever = self.plan.suite.tasks[task], self.plan.retrievers.get(task)
+        if split != "heldout":
+            return prepare(system, found, found.splits.get(split, ()), retriever)
+        key = (digest_of(system), task)  # these are needed for each stage and for latency
+        if key not in self._prepared:
+            self._prepared[key] = prepare(system, found, self.plan.heldout(task), retriever)
+        return self._prepared[key]
 
     def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:
         metrics, by_id = task_metrics(task), {e.id: e for e in self.plan.heldout(task.spec.name)}
@@ -154,7 +184,8 @@ class Job:
         """Ask the capability tasks of the base or of a candidate."""
         if self.harness is not None:
             path = self.folder.scores(system, CAPABILITY)
-            self.harness.measure(self.backend, adapter=adapter, system=system, path=path, progress=self.progress)
+            with self._timed(system, CAPABILITY, path):
+                self.harness.measure(self.backend, adapter=adapter, system=system, path=path, progress=self.progress)
 
     def train(self, recipe: Recipe) -> SystemSpec:
         """Train a candidate unless its adapter is there; returns the system that the adapter is part of."""
@@ -179,6 +210,9 @@ class Job:
         system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
         write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
+        for name in system.prompts:  # before anything is judged: answers of an adapter that was trained anew are stale
+            asks = self._asks(system, name, "heldout")
+            self.folder.forget_others(system.name, name, {ask.digest for ask in asks})
         return system
 
     def _remember(self, recipe: Recipe, adapter_digest: str, rows: list[TrainRow]) -> None:
@@ -201,6 +235,53 @@ class Job:
         probe = AdapterProbe(adapter_digest=adapter_digest, base=base, tuned=tuned)
         write_record(self.folder.probe(recipe.name), probe)
 
+    def measure(self, candidates: Sequence[SystemSpec]) -> None:
+        """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further.
+
+        All candidates finish a stage before any of them is judged, because Holm's method looks at all.
+        """
+        left = {system.name: system for system in candidates}
+        for stage, tasks in self._stages().items():
+            for system in left.values():
+                for task in tasks:
+                    if task == CAPABILITY:
+                        self.test_capability(system.name, adapter=system.name)
+                    else:
+                        self._answer(system, task, adapter=system.name, half=stage == "half")
+            left = self._left(left, stage)
+        self.time_candidates(list(left))
+
+    def _stages(self) -> dict[Stage, list[str]]:
+        """What is asked in each stage but the last; in the harm stage the cheapest first, by what baselines took.
+
+        Measured seconds choose the order only, never what is measured: they differ from run to run.
+        """
+        from evalgate.execution.costs import cheapest_first
+
+        suite, early = self.plan.suite, self.run.early_stop
+        winning = winning_tasks(suite.spec.gates)
+        first = [name for name in suite.tasks if name in winning]
+        rest = [name for name in suite.tasks if name not in winning]
+        sizes = {name: len(self.plan.heldout(name)) for name in rest}
+        if self.harness is not None:
+            rest, sizes = [*rest, CAPABILITY], sizes | {CAPABILITY: self.harness.n_items}
+        systems = {BASE, *self.plan.run.baselines}
+        rest = cheapest_first(rest, read_lines(self.folder.costs, Cost), systems=systems, sizes=sizes)
+        if not first:  # answers come first: they show whether an adapter was trained anew (`forget_others`)
+            rest.sort(key=lambda name: name == CAPABILITY)
+        half: dict[Stage, list[str]] = {"half": first} if early is not None and early.futility else {}
+        return {**half, "gain": first, "harm": rest}
+
+    def _left(self, systems: dict[str, SystemSpec], after: Stage) -> dict[str, SystemSpec]:
+        early = self.run.early_stop
+        if early is None or not systems or (early.after_failure == "measure" and after != "half"):
+            return systems
+        names = still_in(load_run(self.folder.folder), after)
+        for name in sorted(systems.keys() - set(names)):
+            where = "at half of the held-out set" if after == "half" else "a required gate"
+            self.progress.note(f"{name} has failed {where}: it is measured no further")
+        return {name: system for name, system in systems.items() if name in names}
+
     def _rows(self, system: SystemSpec, split: Split) -> list[TrainRow]:
         """A split as the system would be asked it, with the answers to learn; tasks without references give none."""
         from evalgate.systems.prompt import answer_of
@@ -215,12 +296,11 @@ class Job:
                     rows.append(TrainRow(id=ask.example_id, task=name, messages=messages, completion=completion))
         return rows
 
-    def time_candidates(self) -> None:
-        """Time all candidates against the best baseline of each task, in interleaved rounds."""
+    def time_candidates(self, names: list[str]) -> None:
+        """Time candidates against the best baseline of each task, in interleaved rounds."""
         from evalgate.execution.local import measure_latency
 
         spec = self.plan.suite.spec.latency
-        names = [recipe.name for recipe in self.plan.recipes]
         if spec is None or not names:
             return
         data = load_run(self.folder.folder)

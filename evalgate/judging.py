@@ -6,13 +6,15 @@ import msgspec
 
 from evalgate import plugins
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
+from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore
 from evalgate.decision import best_baselines, decide
 from evalgate.gates.columns import GateData
-from evalgate.gates.judge import gain_over, judge
+from evalgate.gates.judge import gain_over
+from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
+from evalgate.suite.order import first_half
 from evalgate.validity import doubtful, examine
 
 CAPABILITY_SPEC = MetricSpec(name="accuracy", unit="fraction", better="higher", signature="lm-eval|v1")
@@ -26,28 +28,52 @@ def judge_run(data: RunData) -> Decision:
     metrics = metrics_of(data)
     scores = score_table(data, metrics)
     best = choose_best(data, scores)
-    gate_data = GateData(
-        scores=data.scores,
-        latency=data.latency,
-        metrics=metrics,
-        base=BASE,
-        examples={task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY},
-        seed=data.run.seed,
-    )
+    gate_data = _gate_data(data, metrics)
     run = data.run
-    verdicts: list[Verdict] = []
-    for gate in run.gates if run.candidates else ():  # baselines alone are measured, not judged
-        verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
-    gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
+    verdicts = judge_in_stages(
+        run.gates if run.candidates else (),  # baselines alone are measured, not judged
+        candidates=run.candidates,
+        baselines=run.baselines,
+        data=gate_data,
+        early_stop=run.early_stop,
+    )
+    out = failed(verdicts)  # ships never, and may have been measured in part only
+    gains = {name: _gains(name, best, data, gate_data) for name in run.candidates if name not in out}
+    gates = in_order(run.gates)
     findings = examine(data)
     doubted = doubtful(findings, run.candidates)
     trusted = [candidate for candidate in run.candidates if candidate not in doubted]
-    decision = decide(verdicts, candidates=trusted, gates=run.gates, gains=gains, best=best, scores=scores)
+    decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
     decision = msgspec.structs.replace(decision, findings=findings)
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
     return msgspec.structs.replace(decision, outcome="inconclusive", reason=reason)
+
+
+def still_in(data: RunData, after: Stage) -> list[str]:
+    """The candidates that have failed no required gate of the stages up to `after`, under the run's early stop."""
+    run = data.run
+    verdicts = judge_in_stages(
+        run.gates, candidates=run.candidates, baselines=run.baselines, data=_gate_data(data, metrics_of(data)),
+        early_stop=run.early_stop, until=after,
+    )  # fmt: skip
+    out = failed(verdicts)
+    return [name for name in run.candidates if name not in out]
+
+
+def _gate_data(data: RunData, metrics: dict[str, Metric]) -> GateData:
+    ids = {task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY}
+    digest = data.run.data_digest
+    return GateData(
+        scores=data.scores,
+        latency=data.latency,
+        metrics=metrics,
+        base=BASE,
+        examples=ids,
+        halves={task: first_half(names, task=task, data_digest=digest) for task, names in ids.items()},
+        seed=data.run.seed,
+    )
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:

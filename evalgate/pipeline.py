@@ -27,13 +27,9 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     with job.folder.locked():
         job.start(resume=options.resume)
         for system in plan.baselines:
-            job.answer(system, adapter=None)
+            job.answer(system)
         job.test_capability(BASE, adapter=None)
-        for recipe in plan.recipes:
-            candidate = job.train(recipe)
-            job.answer(candidate, adapter=recipe.name)
-            job.test_capability(recipe.name, adapter=recipe.name)
-        job.time_candidates()
+        job.measure([job.train(recipe) for recipe in plan.recipes])
         return finish(job.folder.folder)
 
 

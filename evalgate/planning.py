@@ -102,7 +102,7 @@ def make_plan(options: RunOptions) -> Plan:
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
-    run = _run(project, binding, baselines, options.limit)
+    run = _run(project, binding, baselines, options.limit, early_stop=options.early_stop)
     return Plan(
         binding=binding,
         recipes=project.recipes,
@@ -203,7 +203,9 @@ def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
     return msgspec.structs.replace(project, recipes=tuple(r for r in project.recipes if r.name in names))
 
 
-def _run(project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None) -> Run:
+def _run(
+    project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
+) -> Run:
     suite, files, model = binding.suite, binding.files, binding.model
     candidates = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
     base = SystemSpec(
@@ -217,7 +219,7 @@ def _run(project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], 
     )
     systems = {s.name: s for s in (base, *baselines, *candidates)}
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
-    # The gates are left out: another policy judges the same recording.
+    # The gates and the early stop are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
     return Run(
@@ -238,6 +240,7 @@ def _run(project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], 
         versions=_versions(),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
+        early_stop=suite.spec.early_stop if early_stop else None,
     )
 
 

@@ -19,6 +19,7 @@ from evalgate.core.record import Record, from_json, to_json_line
 from evalgate.core.results import (
     AdapterCard,
     AdapterProbe,
+    Cost,
     Decision,
     LatencyPair,
     Prediction,
@@ -110,6 +111,11 @@ def read_lines(path: Path, kind: type[R]) -> list[R]:
         ) from None
 
 
+def count_lines(path: Path) -> int:
+    """How many whole lines an append-only file has; 0 if there is no file."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 class Appender:
     """Appends records to one JSONL file; each call is on disk (not fsynced) when it returns."""
 
@@ -180,6 +186,11 @@ class RunFolder:
         return self.folder / "examples" / f"{task}.jsonl"
 
     @property
+    def costs(self) -> Path:
+        """Where it stands how long each system took for each task."""
+        return self.folder / "costs.jsonl"
+
+    @property
     def run_file(self) -> Path:
         """The run's identity."""
         return self.folder / "run.json"
@@ -243,6 +254,7 @@ class RunData(Record, frozen=True, kw_only=True):
     trained: dict[str, list[TrainedRow]] = {}
     probes: dict[str, AdapterProbe] = {}
     decision: Decision | None = None
+    costs: list[Cost] = []
 
 
 def load_run(folder: Path) -> RunData:
@@ -265,4 +277,5 @@ def load_run(folder: Path) -> RunData:
         trained={c: read_lines(paths.trained(c), TrainedRow) for c in run.candidates},
         probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
+        costs=read_lines(paths.costs, Cost),
     )

@@ -12,6 +12,7 @@ from evalgate.config.document import Document, Problems, did_you_mean
 from evalgate.config.prompts import Prompts
 from evalgate.core.data import (
     CapabilitySpec,
+    EarlyStop,
     GateSpec,
     LatencySpec,
     MetricUse,
@@ -136,6 +137,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         if capability
         else None,
         latency=LatencySpec(**parsed.latency.model_dump()) if parsed.latency else None,
+        early_stop=EarlyStop(**parsed.early_stop.model_dump()) if parsed.early_stop else None,
         baselines=parsed.baselines,
         description=parsed.description,
         seed=parsed.seed,

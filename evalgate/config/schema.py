@@ -79,6 +79,13 @@ class LatencyYaml(Strict):
     n_warmup: int = Field(default=5, ge=0)
 
 
+class EarlyStopYaml(Strict):
+    """When a candidate that cannot ship is measured no further."""
+
+    futility: bool = True
+    after_failure: Literal["skip", "measure"] = "skip"
+
+
 class GateYaml(Strict):
     """One condition for shipping."""
 
@@ -108,6 +115,7 @@ class SuiteYaml(Strict):
     seed: int = Field(default=0, ge=0)
     capability: CapabilityYaml | None = None
     latency: LatencyYaml | None = None
+    early_stop: EarlyStopYaml | None = None
 
 
 class PromptYaml(Strict):

@@ -89,6 +89,17 @@ class LatencySpec(Record, frozen=True, kw_only=True):
     n_warmup: int = 5
 
 
+class EarlyStop(Record, frozen=True, kw_only=True):
+    """When a candidate that cannot ship is measured no further; nothing ever passes early.
+
+    `futility`: one look at half of the held-out set, which may fail a candidate that does not win. `after_failure`:
+    whether the later stages of a candidate that has failed a required gate are skipped or measured all the same.
+    """
+
+    futility: bool = True
+    after_failure: Literal["skip", "measure"] = "skip"
+
+
 class GateSpec(Record, frozen=True, kw_only=True):
     """One condition for shipping. `metric` is `task.metric`.
 
@@ -139,6 +150,7 @@ class SuiteSpec(Record, frozen=True, kw_only=True):
     gates: tuple[GateSpec, ...]
     capability: CapabilitySpec | None = None
     latency: LatencySpec | None = None
+    early_stop: EarlyStop | None = None
     baselines: str = ""
     description: str = ""
     seed: int = 0
@@ -262,3 +274,4 @@ class RunOptions(Record, frozen=True, kw_only=True):
     resume: bool = True
     model: str | None = None
     candidates: tuple[str, ...] | None = None
+    early_stop: bool = True

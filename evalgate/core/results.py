@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evalgate.core.data import GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
 
-Outcome = Literal["pass", "fail", "inconclusive"]
+# `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
+Outcome = Literal["pass", "fail", "inconclusive", "not_run"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
 
 
@@ -92,6 +93,15 @@ class LatencyPair(Record, frozen=True, kw_only=True):
     cached: bool = False
 
 
+class Cost(Record, frozen=True, kw_only=True):
+    """How long one system took for `n` questions of a task (or of capability), in seconds of a steady clock."""
+
+    system: str
+    task: str
+    n: int
+    seconds: float
+
+
 class Estimate(Record, frozen=True, kw_only=True):
     """An aggregate with its interval; `level` is the two-sided confidence level."""
 
@@ -106,7 +116,10 @@ class Estimate(Record, frozen=True, kw_only=True):
 
 
 class Verdict(Record, frozen=True, kw_only=True):
-    """What one gate says of one candidate. `estimate` is of the difference, ratio or rate that the gate judges."""
+    """What one gate says of one candidate. `estimate` is of the difference, ratio or rate that the gate judges.
+
+    `look` is `half` for a fail at the one look at half of the held-out set.
+    """
 
     gate: str
     outcome: Outcome
@@ -122,6 +135,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     guard_decided: bool = False
     needed_n: int | None = None
     required: bool = True
+    look: Literal["half", "full"] = "full"
 
 
 class SystemScore(Record, frozen=True, kw_only=True):
@@ -213,7 +227,8 @@ class AdapterProbe(Record, frozen=True, kw_only=True):
 class Run(Record, frozen=True, kw_only=True):
     """Digests of everything that a run's numbers depend on, and where and when it ran.
 
-    `serving` is the backend's identity: device, precision, quantisation, library versions.
+    `serving` is the backend's identity: device, precision, quantisation, library versions. `early_stop` is the policy
+    in force, None where everything is measured.
     """
 
     id: str
@@ -234,3 +249,4 @@ class Run(Record, frozen=True, kw_only=True):
     hardware: str = ""
     serving: dict[str, str] = {}
     command: str = ""
+    early_stop: EarlyStop | None = None

@@ -19,7 +19,8 @@ class GateData:
     """What gates judge: `scores[system][task]` rows of all metrics, `latency[candidate]` pairs.
 
     `metrics` maps `task.metric` to its metric (absent: higher is better, a mean). `base` is the system that stands
-    for the untuned model; `examples[task]` are the ids that should have been scored, where known.
+    for the untuned model; `examples[task]` are the ids that should have been scored, where known, and `halves[task]`
+    those of the early look.
     """
 
     scores: Mapping[str, Mapping[str, Sequence[Score]]]
@@ -27,6 +28,7 @@ class GateData:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     base: str | None = None
     examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    halves: Mapping[str, Sequence[str]] = field(default_factory=dict)
     seed: int = 0
 
 

@@ -143,10 +143,12 @@ def judge_pairs(
     clusters: Clusters | None = None,
     correct: bool = True,
     notes: Mapping[str, str] | None = None,
+    n_absent: int = 0,
 ) -> dict[str, Verdict]:
     """The engine of `compare`, `compare_many` and the paired gates; `correct` turns Holm over candidates on.
 
-    `notes` are sentences to add for a candidate.
+    `notes` are sentences to add for a candidate. `n_absent` candidates were stopped before: they stay in Holm's family
+    with p = 1, so that stopping one never makes it easier for another.
     """
     if not candidates or not baselines:
         raise UsageError(
@@ -156,10 +158,11 @@ def judge_pairs(
         )
     table = {c: [_test(s, n, b, question, clusters) for n, b in baselines.items()] for c, s in candidates.items()}
     p_pass = [max(pair.p_pass for pair in pairs) for pairs in table.values()]
-    adjusted, levels = holm(p_pass, question.alpha) if correct else (p_pass, [question.alpha] * len(table))
+    family = [*p_pass, *[1.0] * n_absent]
+    adjusted, levels = holm(family, question.alpha) if correct else (family, [question.alpha] * len(family))
     return {
-        name: _verdict(name, pairs, question, p, level, len(table), (notes or {}).get(name, ""))
-        for (name, pairs), p, level in zip(table.items(), adjusted, levels, strict=True)
+        name: _verdict(name, pairs, question, adjusted[i], levels[i], len(family), (notes or {}).get(name, ""))
+        for i, (name, pairs) in enumerate(table.items())
     }
 
 

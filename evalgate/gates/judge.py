@@ -23,9 +23,17 @@ MIN_SUBJECT = 5
 
 
 def judge(
-    gate: GateSpec, *, candidates: Sequence[str], baselines: Sequence[str], data: GateData, alpha: float | None = None
+    gate: GateSpec,
+    *,
+    candidates: Sequence[str],
+    baselines: Sequence[str],
+    data: GateData,
+    alpha: float | None = None,
+    n_absent: int = 0,
 ) -> dict[str, Verdict]:
     """Judge one gate for every candidate; `alpha` overrides the gate's own (the ledger's level of one look).
+
+    `n_absent` candidates of the run are judged no more, but still count for Holm.
 
     `better_than_baselines`: against every baseline scored on the task, Holm over the candidates.
     `not_worse_than_baseline`: against `data.base` where it was scored on the task, else every baseline.
@@ -42,7 +50,7 @@ def judge(
     elif gate.rule in ("at_least", "at_most"):
         found = {c: _threshold(gate, c, data, level) for c in candidates}
     else:
-        found = _paired(gate, candidates, baselines, data, level)
+        found = _paired(gate, candidates, baselines, data, level, n_absent)
     return {
         name: msgspec.structs.replace(verdict, gate=gate.name, candidate=name, required=gate.required)
         for name, verdict in found.items()
@@ -64,7 +72,7 @@ def _references(gate: GateSpec, baselines: Sequence[str], data: GateData) -> lis
 
 
 def _paired(
-    gate: GateSpec, candidates: Sequence[str], baselines: Sequence[str], data: GateData, alpha: float
+    gate: GateSpec, candidates: Sequence[str], baselines: Sequence[str], data: GateData, alpha: float, n_absent: int
 ) -> dict[str, Verdict]:
     better = gate.rule == "better_than_baselines"
     references = {name: column(gate, name, data) for name in _references(gate, baselines, data)}
@@ -82,6 +90,7 @@ def _paired(
         clusters=clusters_of(gate, [*candidates, *references], data),
         correct=better,
         notes=notes,
+        n_absent=n_absent,
     )
     return {
         name: _too_many_unscored(gate, verdict, {name: columns[name], **references})

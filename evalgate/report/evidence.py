@@ -43,17 +43,19 @@ def deltas(index: Index, task: str, candidate: str) -> list[tuple[float, Example
 
 
 def change_counts(index: Index, task: str, candidate: str) -> View:
-    """How many examples got better, stayed, got worse, and could not be paired."""
+    """How many examples got better, stayed, got worse, could not be paired, and were never asked (an early stop)."""
     rows = deltas(index, task, candidate)
     better = sum(delta > EPSILON for delta, _ in rows)
     worse = sum(delta < -EPSILON for delta, _ in rows)
     total = len(index.examples(task))
+    not_asked = sum(not index.was_asked(candidate, task, e.id) for e in index.examples(task))
     share = {k: 100 * v / max(total, 1) for k, v in (("better", better), ("worse", worse))}
     return {
         "better": better,
         "worse": worse,
         "same": len(rows) - better - worse,
-        "unpaired": total - len(rows),
+        "unpaired": total - len(rows) - not_asked,
+        "not_asked": not_asked,
         "better_share": share["better"],
         "worse_share": share["worse"],
     }

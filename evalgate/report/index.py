@@ -59,6 +59,11 @@ class Index:
         """One answer, or None where it was never recorded."""
         return self._predictions.get((system, task), {}).get(example_id)
 
+    def was_asked(self, system: str, task: str, example_id: str) -> bool:
+        """Whether anything is recorded of a system's answer to an example."""
+        scores = self._scores.get((system, task), {}).values()
+        return self.prediction(system, task, example_id) is not None or any(example_id in rows for rows in scores)
+
     def score(self, system: str, task: str, metric: str, example_id: str) -> Score | None:
         """One score, or None where it was never recorded."""
         return self._scores.get((system, task), {}).get(metric, {}).get(example_id)

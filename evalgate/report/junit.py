@@ -10,7 +10,8 @@ from evalgate.store import RunData
 
 
 def render_junit(data: RunData) -> str:
-    """JUnit XML; a required gate that is inconclusive is a failure of type `inconclusive`, an advisory one is skipped.
+    """JUnit XML; a required gate that is inconclusive is a failure of type `inconclusive`, an advisory one is skipped,
+    and so is one that was not run.
 
     A run without a decision has one test case, an error: "could not measure" must not look like a pass.
     """
@@ -45,6 +46,8 @@ def _case(suite: ET.Element, candidate: str, row: View, cell: View) -> None:
     message = clean(cell["reason"])
     if cell["state"] == "none":
         ET.SubElement(case, "error", type="not-judged", message="this gate has no verdict")
+    elif cell["state"] == "not_run":
+        ET.SubElement(case, "skipped", message=message)
     elif cell["state"] != "pass" and not row["required"]:
         ET.SubElement(case, "skipped", message=f"advisory: {cell['state']}: {message}")
     elif cell["state"] != "pass":

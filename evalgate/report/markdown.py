@@ -11,7 +11,13 @@ from evalgate.store import RunData
 # A bot that updates its own comment finds it by this line.
 MARKER = "<!-- evalgate-report -->"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#@!])")
-SIGNS = {"pass": "✔ PASS", "fail": "✘ FAIL", "inconclusive": "? INCONCLUSIVE", "none": "not judged"}
+SIGNS = {
+    "pass": "✔ PASS",
+    "fail": "✘ FAIL",
+    "inconclusive": "? INCONCLUSIVE",
+    "not_run": "– NOT RUN",
+    "none": "not judged",
+}
 
 
 def text(value: str) -> str:
@@ -58,5 +64,6 @@ def _scores(data: RunData) -> list[str]:
     for row in scores["rows"]:
         cells = [f"**{c['value']}**" if c["best"] else c["value"] for c in row["cells"]]
         spans = [f"{v} ({c['interval']})" if c["interval"] else v for v, c in zip(cells, row["cells"], strict=True)]
+        spans = [f"{v}, {c['part']}" if c["part"] else v for v, c in zip(spans, row["cells"], strict=True)]
         lines.append(f"| {text(row['task'] + '.' + row['metric'])} | {' | '.join(spans)} |")
     return [*lines, "", "</details>"]

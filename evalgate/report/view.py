@@ -11,11 +11,13 @@ from evalgate.core.results import AdapterCard, Verdict
 from evalgate.report import charts, words
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
+from evalgate.report.savings import part_asked, policy_words, savings
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
 HEADLINES = {"ship": "Ship", "keep_baseline": "Keep the baseline", "inconclusive": "Cannot tell yet"}
 STATES = {"ship": "pass", "keep_baseline": "keep", "inconclusive": "inconclusive"}
+COUNTED = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "not_run": "not run"}
 # Changed examples that are laid out without the browser, a task, candidate and direction; the browser has all.
 CARDS = 3
 
@@ -70,14 +72,14 @@ def _facts(data: RunData) -> list[str]:
         count: Counter[str] = Counter(
             v.outcome for v in data.decision.verdicts if v.candidate in (candidate, "") and v.required
         )
-        parts = [f"{count[o]} {word}" for o, word in (("pass", "passed"), ("fail", "failed")) if count[o]]
-        parts += [f"{count['inconclusive']} inconclusive"] if count["inconclusive"] else []
+        parts = [f"{count[outcome]} {word}" for outcome, word in COUNTED.items() if count[outcome]]
         facts.append(f"{candidate}: {', '.join(parts) or 'no verdicts'} of {sum(count.values())} required gates")
     facts += [
         f"{v.gate} for {v.candidate}: about {v.needed_n:,} {_items(v.gate, data)} in all would settle it; {v.n:,} now"
         for v in data.decision.verdicts
         if v.outcome == "inconclusive" and v.required and v.needed_n and data.decision.outcome == "inconclusive"
     ]
+    facts += savings(data)
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
     return facts
@@ -140,7 +142,7 @@ def verdict_cell(candidate: str, verdict: Verdict | None, scale: words.Scale) ->
     return {
         "candidate": candidate,
         "state": verdict.outcome,
-        "word": verdict.outcome.upper(),
+        "word": verdict.outcome.upper().replace("_", " "),
         "value": words.show(estimate.value, scale) if estimate else "",
         "interval": words.interval(estimate, scale) if estimate else "",
         "text": text,
@@ -175,6 +177,7 @@ def scores_view(data: RunData) -> View:
                     "tip": words.counted(e) if e else "not measured",
                     "best": best is not None and values.get(name) == best and len(values) > 1,
                     "unscored": e.n_unscored if e else 0,
+                    "part": part_asked(e, len(data.examples.get(task, ()))) if e else "",
                 }
             )
         rows.append({"task": task, "metric": metric, "better": better, "cells": cells})
@@ -216,6 +219,7 @@ def trust_view(index: Index) -> View:
         ("Model digest", run.model_digest),
         ("Precision", f"{model.dtype}, quantisation {model.quantization}"),
         ("Seed", str(run.seed)),
+        ("Early stop", policy_words(run.early_stop)),
         ("Example limit", "none" if run.limit is None else f"{run.limit:,}"),
         ("Code commit", run.code_commit or "unknown"),
         ("Hardware", run.hardware or "unknown"),

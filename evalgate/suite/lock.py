@@ -65,6 +65,7 @@ def lock_policy(spec: SuiteSpec) -> dict[str, str]:
         **policy,
         "the `capability` section": spec.capability,
         "the `latency` section": spec.latency,
+        "the `early_stop` section": spec.early_stop,
     }
     parts |= {f"task '{task.name}'": task for task in spec.tasks}
     return {name: short(digest_of(part)) for name, part in parts.items() if part is not None}

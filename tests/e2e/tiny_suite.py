@@ -41,6 +41,7 @@ def copy_suite(root: Path, *, subjects: tuple[str, ...] = ("animals", "calendar"
     text = (suite / "suite.yaml").read_text()
     text = re.sub(r"n_pairs: \d+", "n_pairs: 6", text)
     text = re.sub(r"n_warmup: \d+", "n_warmup: 1", text)
+    text = re.sub(r"early_stop:\n(  .*\n)+", "", text)  # so few rows fail for reasons of their own
     names = ", ".join(f"support_facts_{name}" for name in subjects)
     text = re.sub(r"tasks: \[support_facts\]", f"tasks: [{names}]", text)
     (suite / "suite.yaml").write_text(text)

@@ -158,6 +158,9 @@ def test_options_in_both_spellings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fake.options == RunOptions(
         suite="s", output="out", limit=5, seed=3, resume=False, model=None, candidates=("a", "b")
     )
+    assert fake.options.early_stop
+    assert run_cli(["run", "s", "--no-early-stop"]) == 0
+    assert fake.options == RunOptions(suite="s", early_stop=False)
     assert run_cli(["run", "s", "--no-resume"]) == 0
 
 

@@ -6,7 +6,7 @@ import pytest
 from small_suite import write_suite
 
 from evalgate.config import load_project, load_recipes, load_suite_spec, load_systems
-from evalgate.core.data import MetricUse
+from evalgate.core.data import EarlyStop, MetricUse
 from evalgate.core.errors import EvalgateError, ExitCode, UsageError
 
 METRICS = ["rouge_l", "rouge_1", "accuracy", "macro_f1", "field_f1", "json_valid", "exact_match", "refusal_rate"]
@@ -64,6 +64,19 @@ def test_unknown_key_whole_text(suite: Path) -> None:
     assert error_of(suite, ("seed: 7", "sede: 7")) == (
         "error[bad-config]: sede: unknown key; did you mean 'seed'?\n"
         "  at: suites/desk/suite.yaml:6\n"
+        "\n"
+        "hint: correct this, then check with `evalgate validate SUITE`"
+    )
+
+
+def test_the_early_stop_is_read_and_its_words_are_checked(suite: Path) -> None:
+    assert load_suite_spec(suite, METRICS).early_stop is None
+    edit(suite / "suite.yaml", "latency: {n_pairs: 20}", "latency: {n_pairs: 20}\nearly_stop: {}")
+    assert load_suite_spec(suite, METRICS).early_stop == EarlyStop(futility=True, after_failure="skip")
+    assert error_of(suite, ("early_stop: {}", "early_stop: {futile: true, after_failure: skipp}")) == (
+        "error[bad-config]: 2 problems in the configuration:\n"
+        "  suites/desk/suite.yaml:15: early_stop.after_failure: 'skipp' is not allowed; did you mean 'skip'?\n"
+        "  suites/desk/suite.yaml:15: early_stop.futile: unknown key; did you mean 'futility'?\n"
         "\n"
         "hint: correct this, then check with `evalgate validate SUITE`"
     )
