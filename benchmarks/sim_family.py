@@ -1,6 +1,6 @@
 """How often a candidate ships that breaks a required gate, when several candidates are judged at once.
 
-Run: `python benchmarks/sim_family.py [REPLICATES]`. Prints the tables of docs/decisions/0020-one-family-of-candidates.md.
+Run: `python benchmarks/sim_family.py [REPLICATES]`. Prints the tables of docs/decisions/0020.
 Each candidate lies just at the limit of one gate, which it breaks, and well beyond the limits of the others.
 Gate 1 asks for a gain over the baseline, the others rule out a drop. Shapes: `r` replicates, `c` candidates, `g` gates.
 """
@@ -38,33 +38,44 @@ def p_values(broken: NDArray[np.int64], g: int, shared: float, strength: float, 
     return ndtr(-(centre + common + generator.normal(size=(r, c, g)) * (1 - shared) ** 0.5))
 
 
+RULES = ("alpha at each gate", "Holm at gate 1 only", "Holm at each gate", "Holm over the largest p")
+
+
+def shipped(p: Array) -> list[NDArray[np.bool_]]:
+    """Which candidates ship, [r, c], by each of the rules."""
+    every = np.stack([holm(p[:, :, i]) for i in range(p.shape[2])], axis=2).all(axis=2)
+    gain = holm(p[:, :, 0]) & (p[:, :, 1:] <= ALPHA).all(axis=2)
+    return [(p <= ALPHA).all(axis=2), gain, every, holm(p.max(axis=2))]
+
+
+def row(*cells: object) -> None:
+    """One line of a Markdown table."""
+    print("| " + " | ".join(f"{c:.3f}".lstrip("0") if isinstance(c, float) else str(c) for c in cells) + " |")
+
+
 def main() -> None:
     """All tables."""
     r = int(sys.argv[1]) if len(sys.argv) > 1 else 40_000
-    print("| candidates | what they break | shared noise | alpha at each gate | Holm at gate 1 only | Holm at each gate "
-          "| Holm over the largest p |\n|---|---|---|---|---|---|---|")  # fmt: skip
+    print("### Any candidate that breaks a gate ships\n")
+    row("candidates", "what they break", "shared noise", *RULES)
+    print("|" + "---|" * 7)
     for c in (1, 2, 3, 5, 10):
-        for name, broken in (("a different gate each", np.arange(c) % 5), ("the gain", np.zeros(c, int)),
-                             ("one not-worse gate", np.ones(c, int))):  # fmt: skip
+        faults = {
+            "a different gate each": np.arange(c) % 5,
+            "the gain": np.zeros(c, int),
+            "one not-worse gate": np.ones(c, int),
+        }
+        for name, broken in faults.items():
             for shared in (0.0, 0.5):
                 p = p_values(broken, 5, shared, 5.0, r, 1)
-                each = (p <= ALPHA).all(axis=2)
-                gain = holm(p[:, :, 0]) & (p[:, :, 1:] <= ALPHA).all(axis=2)
-                every = np.stack([holm(p[:, :, i]) for i in range(5)], axis=2).all(axis=2)
-                rules = (each, gain, every, holm(p.max(axis=2)))
-                cells = " | ".join(f"{rule.any(axis=1).mean():.3f}".lstrip("0") for rule in rules)
-                print(f"| {c} | {name} | {shared:g} | {cells} |")
-    print("\nPower: one sound candidate (each z around 3.5) among others that break a gate\n\n| candidates | alpha at each gate "
-          "| Holm at gate 1 only | Holm at each gate | Holm over the largest p |\n|---|---|---|---|---|")  # fmt: skip
+                row(c, name, f"{shared:g}", *(float(ship.any(axis=1).mean()) for ship in shipped(p)))
+    print("\n### Power: one sound candidate (each z around 3.5) among others that break a gate\n")
+    row("candidates", *RULES)
+    print("|" + "---|" * 5)
     for c in (1, 2, 3, 5, 10):
         p = p_values(np.arange(c) % 5, 5, 0.5, 3.5, r, 2)
-        generator = np.random.default_rng(c)
-        p[:, 0] = ndtr(-(3.5 + generator.normal(size=(r, 5))))
-        each = (p <= ALPHA).all(axis=2)
-        gain = holm(p[:, :, 0]) & (p[:, :, 1:] <= ALPHA).all(axis=2)
-        every = np.stack([holm(p[:, :, i]) for i in range(5)], axis=2).all(axis=2)
-        cells = " | ".join(f"{rule[:, 0].mean():.3f}".lstrip("0") for rule in (each, gain, every, holm(p.max(axis=2))))
-        print(f"| {c} | {cells} |")
+        p[:, 0] = ndtr(-(3.5 + np.random.default_rng(c).normal(size=(r, 5))))
+        row(c, *(float(ship[:, 0].mean()) for ship in shipped(p)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How often a clustered rate just below a floor passes it, by the way in which clusters are allowed for.
 
 Run: `python benchmarks/sim_floors.py [REPLICATES]`. Prints the tables of docs/decisions/0019-clustered-floors.md.
-Shapes: `r` replicates, `g` clusters. Rates are beta-distributed over clusters with the stated intra-cluster correlation.
+Shapes: `r` replicates, `g` clusters. Rates are beta-distributed over clusters, with the stated correlation inside.
 """
 
 from __future__ import annotations

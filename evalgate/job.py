@@ -14,7 +14,7 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, LocalBackend, Progress
 from evalgate.core.results import Prediction, Run, Score
 from evalgate.judging import choose_best, metrics_of, score_table
-from evalgate.planning import Plan, bound, candidate_draft, task_metrics
+from evalgate.planning import Plan, bound, candidate_draft, refuse_impossible, task_metrics
 from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_record
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ class Job:
             spec = msgspec.structs.replace(spec, limit=self.plan.limit)
         self.harness = Harness(spec, Path(self.plan.suite.folder)) if spec else None
         if self.harness is not None:
-            self.folder.write_examples(CAPABILITY, self.harness.examples())
+            examples = self.harness.examples()
+            if self.plan.limit is None:
+                n_candidates = len(self.plan.run.candidates)
+                refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
+            self.folder.write_examples(CAPABILITY, examples)
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""
@@ -180,7 +184,7 @@ class Job:
         from evalgate.execution.local import measure_latency
 
         spec = self.plan.suite.spec.latency
-        names = [recipe.name for recipe in self.plan.recipes]
+        names = list(self.plan.run.candidates)  # of several seeds the one that may ship
         if spec is None or not names:
             return
         data = load_run(self.folder.folder)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from evalgate import plugins
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
-from evalgate.decision import best_baselines, decide
+from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
 from evalgate.metrics.scoring import MeanMetric
-from evalgate.stats.interval import estimate_scores
+from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
 
 CAPABILITY_SPEC = MetricSpec(name="accuracy", unit="fraction", better="higher", signature="lm-eval|v1")
@@ -27,13 +29,34 @@ def judge_run(data: RunData) -> Decision:
         base=BASE,
         examples={task: [e.id for e in rows] for task, rows in data.examples.items() if task != CAPABILITY},
         seed=data.run.seed,
+        seeds=data.run.seeds,
     )
     run = data.run
-    verdicts: list[Verdict] = []
-    for gate in run.gates if run.candidates else ():  # baselines alone are measured, not judged
-        verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
+    verdicts = _verdicts(data, gate_data)
     gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
     return decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)
+
+
+def _verdicts(data: RunData, gate_data: GateData) -> list[Verdict]:
+    """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
+    run = data.run
+
+    def judged(shares: Mapping[str, float]) -> list[Verdict]:
+        return [
+            verdict
+            for gate in run.gates
+            for name, share in shares.items()
+            for verdict in judge(
+                gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=gate.alpha * share
+            ).values()
+        ]
+
+    found = judged(dict.fromkeys(run.candidates, 1.0))
+    if len(run.candidates) < 2:
+        return found
+    shares = shares_of_alpha(found, candidates=run.candidates, gates=run.gates)
+    # A fail keeps the gate's own level: it ships nothing.
+    return [first if first.outcome == "fail" else v for first, v in zip(found, judged(shares), strict=True)]
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:
@@ -76,4 +99,23 @@ def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
                         better=metric.spec.better,
                     )
                 )
+    for candidate, systems in data.run.seeds.items():
+        if len(systems) > 1:
+            table += recipe_rows(candidate.partition("@")[0], systems, data, metrics)
+    return table
+
+
+def recipe_rows(recipe: str, systems: Sequence[str], data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
+    """A recipe's mean over its training seeds, with an interval that allows for their spread; means only."""
+    table = []
+    for name, metric in metrics.items():
+        task = name.partition(".")[0]
+        rows = {s: [r for r in data.scores[s].get(task, ()) if r.metric == metric.spec.name] for s in systems}
+        if all(rows.values()) and metric.is_mean and metric.spec.unit == "fraction":
+            estimate = estimate_recipe(list(rows.values()))
+            table.append(
+                SystemScore(
+                    system=recipe, task=task, metric=metric.spec.name, estimate=estimate, better=metric.spec.better
+                )
+            )
     return table

@@ -228,7 +228,7 @@ def load_run(folder: Path) -> RunData:
     run = read_record(paths.run_file, Run, fix=hint)
     tasks = [task.name for task in run.suite.tasks]
     names = [*tasks, CAPABILITY]
-    cards = {c: paths.adapter(c) / "card.json" for c in run.candidates}
+    cards = {c: paths.adapter(c) / "card.json" for c in run.systems}
     return RunData(
         run=run,
         folder=str(folder),

@@ -177,7 +177,8 @@ class AdapterCard(Record, frozen=True, kw_only=True):
 class Run(Record, frozen=True, kw_only=True):
     """Digests of everything that a run's numbers depend on, and where and when it ran.
 
-    `serving` is the backend's identity: device, precision, quantisation, library versions.
+    `serving` is the backend's identity: device, precision, quantisation, library versions. `seeds` names for each
+    candidate the systems of its recipe, one a training seed; the candidate itself, the first one, is what may ship.
     """
 
     id: str
@@ -198,3 +199,4 @@ class Run(Record, frozen=True, kw_only=True):
     hardware: str = ""
     serving: dict[str, str] = {}
     command: str = ""
+    seeds: dict[str, tuple[str, ...]] = {}

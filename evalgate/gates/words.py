@@ -244,6 +244,16 @@ def floor(
     return text + f" {count(more[0])} more without a failure, or {count(more[1])} more with one."
 
 
+def clustered_floor(text: str, n_clusters: int, least: int) -> str:
+    """A floor's sentence with what clusters did to it; no sentence: there are too few of them."""
+    if not text:
+        return (
+            f"Only {n_clusters} clusters of examples: fewer than {least} decide nothing, however many examples each "
+            "one has. Add examples from other clusters."
+        )
+    return f"{text} The examples come from {n_clusters} clusters and count as if each cluster came out all alike."
+
+
 def mean_floor(
     outcome: Outcome, *, n: int, value: float, low: float, high: float, limit: float, alpha: float, guarded: bool
 ) -> str:

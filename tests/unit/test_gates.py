@@ -287,4 +287,4 @@ def test_possible_gates_say_nothing():
     assert impossible(GateSpec(name="g", margin=0.01, **NI), 200, binary=False) == []
     assert impossible(LATENCY, 100) == []
     assert impossible(BETTER, 50) == []
-    assert "5 clusters" in impossible(GateSpec(name="g", margin=0.05, **NI), 400, n_clusters=5)[0]
+    assert "5 clusters" in impossible(GateSpec(name="g", margin=0.05, **NI), 400, cluster_sizes=[80] * 5)[0]
