@@ -49,7 +49,7 @@ def bounds(d: Array, alpha: float) -> dict[str, Array]:
     v_seeds = d.mean(axis=2).var(axis=-1, ddof=1) / s
     total = np.maximum(v_examples + v_seeds, 1e-300)
     t_n, t_s = student.isf(alpha, n - 1), student.isf(alpha, s - 1)
-    df = total**2 / (v_examples**2 / (n - 1) + v_seeds**2 / (s - 1))
+    df = total**2 / np.maximum(v_examples**2 / (n - 1) + v_seeds**2 / (s - 1), 1e-300)
     first = d[:, 0]
     return {
         "examples only": mean - t_n * np.sqrt(v_examples),
@@ -122,7 +122,7 @@ def main() -> None:
     table("Power: the recipe gains 5 points", 0.05, [*rules, *joint], replicates, worst=False)
     bad = ["Cochran-Cox", "Cochran-Cox + shipped", "bad adapter, Cochran-Cox", "bad adapter, with shipped"]
     table("The recipe gains 3 points; bad: the adapter that ships is no better than the baseline", 0.03, bad,
-          replicates, spreads=(1, 3, 5))  # fmt: skip
+          replicates, worst=False, spreads=(1, 3, 5))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -43,11 +43,11 @@ class SeedTest:
 
     def _half(self, alpha: float) -> float:
         """How far a one-sided bound at confidence `1 - alpha` lies from the mean."""
+        both = math.hypot(self.examples.se, self.seeds.se)
+        if both == 0 or math.isinf(both):
+            return both
         sides = [side for side in (self.examples, self.seeds) if side.se > 0]
-        total = sum(side.se**2 for side in sides)
-        if not sides or math.isinf(total):
-            return total
-        return sum(side.se**2 * -float(stdtrit(side.df, alpha)) for side in sides) / math.sqrt(total)
+        return both * sum((side.se / both) ** 2 * -float(stdtrit(side.df, alpha)) for side in sides)
 
     def _p(self, distance: float) -> float:
         """The alpha at which a bound lies just `distance` away from the mean, by bisection of its logarithm."""
