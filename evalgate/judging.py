@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evalgate import plugins
+from evalgate.core.data import GateSpec
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
 from evalgate.decision import best_baselines, decide, shares_of_alpha
@@ -41,22 +42,20 @@ def _verdicts(data: RunData, gate_data: GateData) -> list[Verdict]:
     """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
     run = data.run
 
-    def judged(shares: Mapping[str, float]) -> list[Verdict]:
-        return [
-            verdict
-            for gate in run.gates
-            for name, share in shares.items()
-            for verdict in judge(
-                gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=gate.alpha * share
-            ).values()
-        ]
+    def judged(gate: GateSpec, name: str, share: float) -> Verdict:
+        alpha = gate.alpha * share
+        return judge(gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=alpha)[name]
 
-    found = judged(dict.fromkeys(run.candidates, 1.0))
-    if len(run.candidates) < 2:
-        return found
+    found = [judged(gate, name, 1.0) for gate in run.gates for name in run.candidates]
     shares = shares_of_alpha(found, candidates=run.candidates, gates=run.gates)
+    gates = {gate.name: gate for gate in run.gates}
     # A fail keeps the gate's own level: it ships nothing.
-    return [first if first.outcome == "fail" else v for first, v in zip(found, judged(shares), strict=True)]
+    return [
+        v
+        if v.outcome == "fail" or shares[v.candidate] == 1
+        else judged(gates[v.gate], v.candidate, shares[v.candidate])
+        for v in found
+    ]
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:

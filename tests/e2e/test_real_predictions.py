@@ -82,7 +82,8 @@ def checkpoints() -> dict[str, np.ndarray]:
     """Right or wrong by checkpoint over all items."""
     items = read(MMLU)
     return {
-        name: np.array([float(r["predictions"][name] == r["answer"]) for r in items]) for name in items[0]["predictions"]
+        name: np.array([float(r["predictions"][name] == r["answer"]) for r in items])
+        for name in items[0]["predictions"]
     }
 
 
