@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import evalgate
+from evalgate.core.data import Example, MetricUse, Task, TaskSpec
 from evalgate.metrics.rouge import Rouge
 
 pytestmark = pytest.mark.slow
@@ -29,23 +30,22 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().strip().split("\n")]
 
 
+def _rouge(metric: Rouge, task: Any, row: int, reference: str, output: str) -> float:
+    return metric.value(Example(id=str(row), inputs={}, references=(reference,)), output, task)[0]
+
+
 @cache
 def summaries() -> tuple[dict[str, np.ndarray], np.ndarray]:
     """ROUGE-L by system over the rows that all have answered, and each row's conversation as a code."""
-    from evalgate.core.data import Example, MetricUse, Task, TaskSpec
-
     found = [r for r in read(SUMMARIES) if all(r["predictions"].values())]
     names = set.intersection(*(set(r["predictions"]) for r in found))
     metric = Rouge("rouge_l", {})
     spec = TaskSpec(name="t", kind="summarization", data="t", metrics=(MetricUse(name="rouge_l"),))
     task = Task(spec=spec, splits={})
     scores = {
-        name: np.array([
-            metric.value(Example(id=str(r["id"]), inputs={}, references=(r["reference"],)), r["predictions"][name], task)[0]
-            for r in found
-        ])
+        name: np.array([_rouge(metric, task, r["id"], r["reference"], r["predictions"][name]) for r in found])
         for name in sorted(names)
-    }  # fmt: skip
+    }
     return scores, np.unique([r["conversation_id"] for r in found], return_inverse=True)[1]
 
 

@@ -10,7 +10,6 @@ from evalgate.core.results import Decision
 from evalgate.judging import judge_run
 from evalgate.store import RunData
 
-
 pytestmark = pytest.mark.slow
 
 
