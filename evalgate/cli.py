@@ -189,13 +189,15 @@ def doctor_command(run: Path, inject: bool, kind: str) -> int:
 @_suite
 @_debug_option
 def validate_command(suite: Path) -> int:
-    """Check SUITE: its YAML, data, lock, baselines, templates and recipes."""
+    """Check SUITE: its YAML, data, lock, baselines, templates and recipes, and that its gates can be passed."""
     from evalgate.config import load_project
+    from evalgate.planning import refuse_hopeless
     from evalgate.plugins import metric_names
     from evalgate.suite.frozen import read_lock
 
     frozen = read_lock(suite) is not None
     project = load_project(suite, metric_names(), verify=frozen)
+    refuse_hopeless(project)
     for name, task in project.suite.tasks.items():
         counts = ", ".join(f"{split} {len(examples)}" for split, examples in task.splits.items())
         click.echo(f"{name} ({task.spec.kind}): {counts}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from evalgate.core.data import GateSpec
 from evalgate.core.results import Decision, DecisionOutcome, Estimate, SystemScore, Verdict
+from evalgate.stats.multiple import holm
 from evalgate.stats.plan import z_of
 
 # One-sided error rate of the lower bound that ranks candidates which all pass.
@@ -39,6 +40,32 @@ def mean_gain_low(gains: Sequence[Estimate]) -> float:
     spreads = [(gain.high - gain.low) / (2 * z_of((1 - gain.level) / 2)) for gain in gains]
     mean = sum(gain.value for gain in gains) / len(gains)
     return mean - z_of(RANK_ALPHA) * math.hypot(*spreads) / len(gains)
+
+
+def shares_of_alpha(
+    verdicts: Sequence[Verdict], *, candidates: Sequence[str], gates: Sequence[GateSpec]
+) -> dict[str, float]:
+    """The share of each gate's alpha at which a candidate is judged: Holm over the largest p of its required gates.
+
+    A candidate that may not ship breaks at least one gate, and ships only if that gate's p is small as well. So its
+    largest p is one p-value of "it may not ship", and Holm's method over candidates bounds the chance that any of
+    them ships wrongly, whichever gates they break. Without it two candidates with different faults have twice alpha.
+    """
+    alpha = {gate.name: gate.alpha for gate in gates if gate.required}
+    largest = []
+    for name in candidates:
+        mine = {v.gate: v for v in verdicts if v.candidate == name}
+        # In units of its gate's alpha, so that gates with several alphas can be compared.
+        found = [_doubt(mine.get(gate)) / level for gate, level in alpha.items()]
+        largest.append(min(1.0, RANK_ALPHA * max(found, default=1 / RANK_ALPHA)))
+    return {name: level / RANK_ALPHA for name, level in zip(candidates, holm(largest, RANK_ALPHA)[1], strict=True)}
+
+
+def _doubt(verdict: Verdict | None) -> float:
+    """A verdict's p-value of "it breaks this gate"; 1 where it cannot pass."""
+    if verdict is None or verdict.p_pass is None or verdict.outcome == "fail":
+        return 1.0
+    return verdict.p_pass
 
 
 def decide(

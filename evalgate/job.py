@@ -20,7 +20,7 @@ from evalgate.core.record import digest_of
 from evalgate.core.results import AdapterProbe, Cost, Prediction, Run, Score, TrainedRow
 from evalgate.gates.stages import Stage, winning_tasks
 from evalgate.judging import choose_best, metrics_of, score_table, still_in
-from evalgate.planning import Plan, bound, candidate_draft, task_metrics
+from evalgate.planning import Plan, bound, candidate_draft, refuse_impossible, task_metrics
 from evalgate.store import (
     BASE,
     CAPABILITY,
@@ -98,7 +98,11 @@ class Job:
             spec = msgspec.structs.replace(spec, limit=self.plan.limit)
         self.harness = Harness(spec, Path(self.plan.suite.folder)) if spec else None
         if self.harness is not None:
-            self.folder.write_examples(CAPABILITY, self.harness.examples())
+            examples = self.harness.examples()
+            if self.plan.limit is None:
+                n_candidates = len(self.plan.run.candidates)
+                refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
+            self.folder.write_examples(CAPABILITY, examples)
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""
@@ -236,10 +240,7 @@ class Job:
         write_record(self.folder.probe(recipe.name), probe)
 
     def measure(self, candidates: Sequence[SystemSpec]) -> None:
-        """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further.
-
-        All candidates finish a stage before any of them is judged, because Holm's method looks at all.
-        """
+        """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further."""
         left = {system.name: system for system in candidates}
         for stage, tasks in self._stages().items():
             for system in left.values():
@@ -249,7 +250,7 @@ class Job:
                     else:
                         self._answer(system, task, adapter=system.name, half=stage == "half")
             left = self._left(left, stage)
-        self.time_candidates(list(left))
+        self.time_candidates([name for name in self.run.candidates if name in left])  # of seeds the one that may ship
 
     def _stages(self) -> dict[Stage, list[str]]:
         """What is asked in each stage but the last; in the harm stage the cheapest first, by what baselines took.
@@ -276,8 +277,9 @@ class Job:
         early = self.run.early_stop
         if early is None or not systems or (early.after_failure == "measure" and after != "half"):
             return systems
-        names = still_in(load_run(self.folder.folder), after)
-        for name in sorted(systems.keys() - set(names)):
+        candidates, seeds = still_in(load_run(self.folder.folder), after), self.run.seeds
+        names = {seed for name in candidates for seed in seeds.get(name, (name,))}
+        for name in sorted(systems.keys() - names):
             where = "at half of the held-out set" if after == "half" else "a required gate"
             self.progress.note(f"{name} has failed {where}: it is measured no further")
         return {name: system for name, system in systems.items() if name in names}

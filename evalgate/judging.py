@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from evalgate import plugins
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore
-from evalgate.decision import best_baselines, decide
+from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
+from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
-from evalgate.gates.judge import gain_over
+from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
 from evalgate.metrics.scoring import MeanMetric
-from evalgate.stats.interval import estimate_scores
+from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
 from evalgate.suite.order import first_half
 from evalgate.validity import doubtful, examine
@@ -25,30 +27,45 @@ def judge_run(data: RunData) -> Decision:
 
     A candidate whose recording has a hard finding can neither ship nor be refused: what was measured is something else.
     """
-    metrics = metrics_of(data)
+    run, metrics = data.run, metrics_of(data)
     scores = score_table(data, metrics)
     best = choose_best(data, scores)
     gate_data = _gate_data(data, metrics)
-    run = data.run
-    verdicts = judge_in_stages(
-        run.gates if run.candidates else (),  # baselines alone are measured, not judged
-        candidates=run.candidates,
-        baselines=run.baselines,
-        data=gate_data,
-        early_stop=run.early_stop,
-    )
+    verdicts = _verdicts(run, gate_data)
     out = failed(verdicts)  # ships never, and may have been measured in part only
     gains = {name: _gains(name, best, data, gate_data) for name in run.candidates if name not in out}
-    gates = in_order(run.gates)
-    findings = examine(data)
-    doubted = doubtful(findings, run.candidates)
+    findings = examine(data, in_part=out if run.early_stop else ())
+    doubted = doubtful(findings, run)
     trusted = [candidate for candidate in run.candidates if candidate not in doubted]
+    gates = in_order(run.gates)
     decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
     decision = msgspec.structs.replace(decision, findings=findings)
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
     return msgspec.structs.replace(decision, outcome="inconclusive", reason=reason)
+
+
+def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
+    """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
+    found = judge_in_stages(
+        run.gates if run.candidates else (),  # baselines alone are measured, not judged
+        candidates=run.candidates,
+        baselines=run.baselines,
+        data=gate_data,
+        early_stop=run.early_stop,
+    )
+    shares = shares_of_alpha(found, candidates=run.candidates, gates=run.gates)
+    gates = {gate.name: gate for gate in run.gates}
+
+    def shared(verdict: Verdict) -> Verdict:
+        gate, name = gates[verdict.gate], verdict.candidate
+        if verdict.outcome in ("fail", "not_run") or shares[name] == 1:  # a fail ships nothing: it keeps its level
+            return verdict
+        alpha = gate.alpha * shares[name]
+        return judge(gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=alpha)[name]
+
+    return [shared(verdict) for verdict in found]
 
 
 def still_in(data: RunData, after: Stage) -> list[str]:
@@ -73,6 +90,7 @@ def _gate_data(data: RunData, metrics: dict[str, Metric]) -> GateData:
         examples=ids,
         halves={task: first_half(names, task=task, data_digest=digest) for task, names in ids.items()},
         seed=data.run.seed,
+        seeds=data.run.seeds,
     )
 
 
@@ -116,4 +134,23 @@ def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
                         better=metric.spec.better,
                     )
                 )
+    for candidate, systems in data.run.seeds.items():
+        if len(systems) > 1:
+            table += recipe_rows(candidate.partition("@")[0], systems, data, metrics)
+    return table
+
+
+def recipe_rows(recipe: str, systems: Sequence[str], data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
+    """A recipe's mean over its training seeds, with an interval that allows for their spread; means only."""
+    table = []
+    for name, metric in metrics.items():
+        task = name.partition(".")[0]
+        rows = {s: [r for r in data.scores[s].get(task, ()) if r.metric == metric.spec.name] for s in systems}
+        if all(rows.values()) and metric.is_mean and metric.spec.unit == "fraction":
+            estimate = estimate_recipe(list(rows.values()))
+            table.append(
+                SystemScore(
+                    system=recipe, task=task, metric=metric.spec.name, estimate=estimate, better=metric.spec.better
+                )
+            )
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -89,9 +90,7 @@ def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
     project = _chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
     spec = project.suite.spec
-    refuse_unfit_metrics(project.suite)
-    if options.limit is None:
-        refuse_impossible(project.suite)
+    refuse_hopeless(project, sizes=options.limit is None)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     retrievers = open_retrievers(project)
     binding = Binding(
@@ -151,6 +150,13 @@ def task_metrics(task: Task) -> list[Metric]:
     return [plugins.metric(use) for use in task.spec.metrics]
 
 
+def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
+    """Raise for gates that cannot be judged (`cannot-gate`) or, where `sizes` count, passed (`impossible-gate`)."""
+    refuse_unfit_metrics(project.suite)
+    if sizes:
+        refuse_impossible(project.suite, len(seeds_of(project.recipes)))
+
+
 def refuse_unfit_metrics(suite: Suite) -> None:
     """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
     metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
@@ -158,13 +164,18 @@ def refuse_unfit_metrics(suite: Suite) -> None:
         refuse_unfit(gate, metrics, where=_yaml(suite))
 
 
-def refuse_impossible(suite: Suite) -> None:
-    """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do."""
+def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | None = None) -> None:
+    """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do.
+
+    Of several candidates the first to pass must do so at its share of alpha (Holm). How many items capability has is
+    known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
+    """
     problems: list[str] = []
     for gate in suite.spec.gates:
-        n, clusters = _size(gate, suite)
+        n, sizes = (n_capability, None) if gate.task == CAPABILITY else _size(gate, suite)
         if n is not None:
-            problems += impossible(gate, n, n_clusters=clusters, binary=gate.metric_name in ZERO_OR_ONE)
+            alpha, binary = gate.alpha / max(1, n_candidates), gate.metric_name in ZERO_OR_ONE
+            problems += impossible(gate, n, alpha=alpha, cluster_sizes=sizes, binary=binary)
     if problems:
         raise UsageError(
             f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "
@@ -179,20 +190,21 @@ def _yaml(suite: Suite) -> str:
     return str(Path(suite.folder) / "suite.yaml")
 
 
-def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, int | None]:
+def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
+    """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
     if gate.task == LATENCY:
         return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
-    if gate.task == CAPABILITY or gate.task not in suite.tasks:
-        return None, None  # known once lm-eval has loaded its tasks
+    if gate.task not in suite.tasks:
+        return None, None
     examples = suite.tasks[gate.task].splits["heldout"]
-    clusters = {e.cluster for e in examples if e.cluster is not None}
-    return len(examples), len(clusters) or None
+    sizes = list(Counter(("", e.id) if e.cluster is None else ("c", e.cluster) for e in examples).values())
+    return len(examples), sizes if len(sizes) < len(examples) else None
 
 
 def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
     if names is None:
         return project
-    known = {recipe.name for recipe in project.recipes}
+    known = {recipe.written for recipe in project.recipes}
     if unknown := sorted(set(names) - known):
         raise UsageError(
             f"there is no candidate '{unknown[0]}'",
@@ -200,14 +212,23 @@ def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
             fix=f"choose from: {', '.join(sorted(known)) or '(none)'}",
             where=str(Path(project.suite.folder) / "candidates"),
         )
-    return msgspec.structs.replace(project, recipes=tuple(r for r in project.recipes if r.name in names))
+    return msgspec.structs.replace(project, recipes=tuple(r for r in project.recipes if r.written in names))
+
+
+def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
+    """Candidate -> the systems of its recipe, one a training seed. The candidate is the first: what may ship."""
+    groups: dict[str, list[str]] = {}
+    for recipe in recipes:
+        groups.setdefault(recipe.written, []).append(recipe.name)
+    return {names[0]: tuple(names) for names in groups.values()}
 
 
 def _run(
     project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
 ) -> Run:
     suite, files, model = binding.suite, binding.files, binding.model
-    candidates = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
+    trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
+    seeds = seeds_of(project.recipes)
     base = SystemSpec(
         name=BASE,
         kind="prompt",
@@ -217,7 +238,7 @@ def _run(
         model_digest=files.digest,
         description="The untuned model, for capability",
     )
-    systems = {s.name: s for s in (base, *baselines, *candidates)}
+    systems = {s.name: s for s in (base, *baselines, *trained)}
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
     # The gates and the early stop are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
@@ -231,7 +252,8 @@ def _run(
         model_digest=files.digest,
         systems=systems,
         baselines=tuple(s.name for s in baselines),
-        candidates=tuple(s.name for s in candidates),
+        candidates=tuple(seeds),
+        seeds=seeds,
         gates=suite.spec.gates,
         seed=binding.seed,
         limit=limit,

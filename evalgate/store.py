@@ -264,8 +264,8 @@ def load_run(folder: Path) -> RunData:
     run = read_record(paths.run_file, Run, fix=hint)
     tasks = [task.name for task in run.suite.tasks]
     names = [*tasks, CAPABILITY]
-    cards = {c: paths.adapter(c) / "card.json" for c in run.candidates}
-    probes = {c: paths.probe(c) for c in run.candidates}
+    cards = {c: paths.adapter(c) / "card.json" for c in run.systems}
+    probes = {c: paths.probe(c) for c in run.systems}
     return RunData(
         run=run,
         folder=str(folder),
@@ -274,7 +274,7 @@ def load_run(folder: Path) -> RunData:
         scores={s: {t: read_lines(paths.scores(s, t), Score) for t in names} for s in run.systems},
         latency={c: read_lines(paths.latency(c), LatencyPair) for c in run.candidates},
         cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
-        trained={c: read_lines(paths.trained(c), TrainedRow) for c in run.candidates},
+        trained={c: read_lines(paths.trained(c), TrainedRow) for c in run.systems},
         probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
         costs=read_lines(paths.costs, Cost),

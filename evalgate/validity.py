@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.record import digest_of
-from evalgate.core.results import Finding
+from evalgate.core.results import Finding, Run
 from evalgate.store import BASE, CAPABILITY, RunData, RunFolder
 
 # Where a finding lies, seen from the run's folder.
@@ -21,27 +21,29 @@ LEAK_SHARE = 0.01
 MIN_EQUAL, MIN_EITHER = 100, 10
 
 
-def examine(data: RunData) -> tuple[Finding, ...]:
-    """Every finding, hard ones first."""
-    checks = (unanswered, untrained, inactive, double_bos, leaked, unscored, twins, cached)
-    found = [finding for check in checks for finding in check(data)]
+def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Every finding, hard ones first. Of candidates stopped early, `in_part`, nobody expects all answers."""
+    checks = (untrained, inactive, double_bos, leaked, unscored, twins, cached)
+    found = [*unanswered(data, in_part), *(finding for check in checks for finding in check(data))]
     return tuple(sorted(found, key=lambda finding: not finding.hard))
 
 
-def doubtful(findings: Sequence[Finding], candidates: Sequence[str]) -> dict[str, str]:
+def doubtful(findings: Sequence[Finding], run: Run) -> dict[str, str]:
     """Candidate -> why it cannot be trusted; a hard finding on what all are compared with concerns them all."""
+    owners = {name: candidate for candidate in run.candidates for name in run.seeds.get(candidate, (candidate,))}
     doubts: dict[str, list[str]] = {}
     for finding in findings:
         if finding.hard:
-            for name in [finding.system] if finding.system in candidates else candidates:
+            for name in [owners[finding.system]] if finding.system in owners else run.candidates:
                 doubts.setdefault(name, []).append(finding.what)
     return {name: f"{name} cannot be trusted: {'; '.join(texts)}." for name, texts in doubts.items()}
 
 
-def unanswered(data: RunData) -> Iterator[Finding]:
+def unanswered(data: RunData, in_part: Collection[str] = ()) -> Iterator[Finding]:
     """Held-out examples that a system was never asked: the run is not finished, or lines are lost."""
+    partial = {seed for name in in_part for seed in data.run.seeds.get(name, (name,))}
     for name, system in data.run.systems.items():
-        for task in system.prompts:
+        for task in system.prompts if name not in partial else ():
             answered = {p.example_id for p in data.predictions[name].get(task, ())}
             missing = [e.id for e in data.examples.get(task, ()) if e.id not in answered]
             if missing:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from evalgate.config.checks import check_suite
 from evalgate.config.document import Document, Problems, did_you_mean
 from evalgate.config.prompts import Prompts
@@ -98,6 +100,8 @@ def load_recipes(
 ) -> list[Recipe]:
     """Read all training recipes of a folder, in order of their file names; no folder means no candidates.
 
+    A recipe with several seeds gives one training for each, in the order in which they stand.
+
     `taken` are names that candidates may not have: the baselines'. Raises `bad-config` with all problems of all files.
     """
     from evalgate.config.schema import RecipeYaml, parse
@@ -113,7 +117,7 @@ def load_recipes(
             continue
         recipe = _recipe(parsed, document, suite, fields)
         _once(names, recipe.name, document)
-        recipes.append(recipe)
+        recipes += _per_seed(recipe, parsed.seeds)
     problems.raise_if_any(_FIX)
     return recipes
 
@@ -184,8 +188,15 @@ def _recipe(
         replay = Replay(path=str(rows), share=parsed.replay.share)
         if not rows.is_file():
             document.problem(("replay", "path"), f"there is no file '{rows}'")
-    values = parsed.model_dump(exclude={"name", "prompts", "prompts_from", "replay"})
+    values = parsed.model_dump(exclude={"name", "prompts", "prompts_from", "replay", "seeds"})
     return Recipe(name=parsed.name or file.stem, prompts=drafts, replay=replay, path=str(file), **values)
+
+
+def _per_seed(recipe: Recipe, seeds: list[int] | None) -> list[Recipe]:
+    """One training for each seed, such as `qlora@1`; a recipe with one seed is itself."""
+    if seeds is None:
+        return [recipe]
+    return [msgspec.structs.replace(recipe, name=f"{recipe.name}@{seed}", seed=seed, of=recipe.name) for seed in seeds]
 
 
 def _yaml_files(folder: Path, what: str, problems: Problems) -> list[Path]:

@@ -178,8 +178,22 @@ class RecipeYaml(Strict):
     max_length: Count = 512
     max_rows: Count | None = None
     seed: int = Field(default=0, ge=0)
+    seeds: list[Annotated[int, Field(ge=0)]] | None = None
     replay: ReplayYaml | None = None
     overrides: dict[str, bool | int | float | str | None] = {}
+
+    @field_validator("seeds")
+    @classmethod
+    def _several(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and (len(value) < 2 or len(set(value)) < len(value)):
+            raise ValueError("must be two or more different seeds; for one write `seed`")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RecipeYaml:
+        if self.seeds is not None and "seed" in self.model_fields_set:
+            raise ValueError("give `seed` or `seeds`, not both")
+        return self
 
 
 M = TypeVar("M", bound=Strict)

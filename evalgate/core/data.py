@@ -212,7 +212,10 @@ class Replay(Record, frozen=True, kw_only=True):
 
 
 class Recipe(Record, frozen=True, kw_only=True):
-    """How one candidate is trained, and the prompts it is trained and asked with."""
+    """How one candidate is trained, and the prompts it is trained and asked with.
+
+    `of` is the recipe as written, if it is trained with several seeds and this is one of them.
+    """
 
     name: str
     prompts: dict[str, PromptDraft]
@@ -230,6 +233,12 @@ class Recipe(Record, frozen=True, kw_only=True):
     replay: Replay | None = None
     overrides: dict[str, str | int | float | bool | None] = {}
     path: str = ""
+    of: str = ""
+
+    @property
+    def written(self) -> str:
+        """The name of the recipe as its author wrote it."""
+        return self.of or self.name
 
 
 class Task(Record, frozen=True, kw_only=True):

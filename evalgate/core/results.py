@@ -228,7 +228,8 @@ class Run(Record, frozen=True, kw_only=True):
     """Digests of everything that a run's numbers depend on, and where and when it ran.
 
     `serving` is the backend's identity: device, precision, quantisation, library versions. `early_stop` is the policy
-    in force, None where everything is measured.
+    in force, None where everything is measured. `seeds` names for each candidate the systems of its recipe, one a
+    training seed; the candidate itself, the first one, is what may ship.
     """
 
     id: str
@@ -250,3 +251,4 @@ class Run(Record, frozen=True, kw_only=True):
     serving: dict[str, str] = {}
     command: str = ""
     early_stop: EarlyStop | None = None
+    seeds: dict[str, tuple[str, ...]] = {}

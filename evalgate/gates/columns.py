@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import LatencyPair, Score
-from evalgate.gates.pairs import Entry
+from evalgate.gates.pairs import Entry, cluster_codes
 from evalgate.store import CAPABILITY
 
 
@@ -20,7 +22,7 @@ class GateData:
 
     `metrics` maps `task.metric` to its metric (absent: higher is better, a mean). `base` is the system that stands
     for the untuned model; `examples[task]` are the ids that should have been scored, where known, and `halves[task]`
-    those of the early look.
+    those of the early look. `seeds[candidate]` names the systems of its recipe, one a training seed, itself the first.
     """
 
     scores: Mapping[str, Mapping[str, Sequence[Score]]]
@@ -30,6 +32,7 @@ class GateData:
     examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
     halves: Mapping[str, Sequence[str]] = field(default_factory=dict)
     seed: int = 0
+    seeds: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,12 @@ def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[
             if row.metric == gate.metric_name and row.cluster is not None:
                 found[row.example_id] = row.cluster
     return found or None
+
+
+def cluster_sizes(entries: Mapping[str, Entry], clusters: Mapping[str, str | None] | None) -> list[int] | None:
+    """How many examples each cluster has; None where every example stands alone."""
+    codes = cluster_codes(clusters, list(entries), len(entries))
+    return None if codes is None else [int(size) for size in np.bincount(codes)]
 
 
 def needed_limit(gate: GateSpec) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from evalgate.core.errors import UsageError
 from evalgate.core.results import Estimate, Outcome, Verdict
 from evalgate.gates import words
-from evalgate.gates.pairs import Clusters, Scores, align
+from evalgate.gates.pairs import Clusters, Pairs, Scores, SeedScores, align, align_seeds, seeds_of
 from evalgate.stats.multiple import holm, simes
-from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS, PairedTest, paired_test
+from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS, MeanTest, PairedTest, paired_test
 from evalgate.stats.plan import no_flip_n, paired_n, superiority_n
+from evalgate.stats.seeds import seed_test
 
 PairRule = Literal["better", "not_worse"]
 Kind = Literal["auto", "binary", "bounded"]
@@ -67,8 +70,9 @@ def _setting(what: str, fix: str) -> UsageError:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """One candidate against one baseline, tested."""
+    """One candidate against one baseline, tested; `claim`: what is compared, in words."""
 
+    claim: str
     baseline: str
     test: PairedTest
     n_unscored: int
@@ -77,7 +81,7 @@ class _Pair:
 
 
 def compare(
-    candidate: Scores,
+    candidate: Scores | SeedScores,
     baseline: Scores,
     *,
     rule: PairRule = "better",
@@ -92,6 +96,8 @@ def compare(
 
     Scores are fractions (0 worst, 1 best): mappings example id -> score, or sequences in one order. None, NaN and ids
     that only one system has count worst-case for the candidate; a list as a score holds repeats, averaged first.
+    A recipe trained with several seeds is a mapping from seed to such a mapping, the seed that would ship first. A pass
+    must then hold for the recipe, over seeds like these, and for that first seed by itself; the weaker one is reported.
     `better` passes if a gain above `margin` is shown and fails if a gain of `min_gain` is ruled out (without
     `min_gain`: any gain above `margin`); `not_worse` passes if a drop of `margin` is ruled out, and fails if
     it is shown.
@@ -110,7 +116,7 @@ def compare(
 
 
 def compare_many(
-    candidates: Mapping[str, Scores],
+    candidates: Mapping[str, Scores | SeedScores],
     baselines: Mapping[str, Scores],
     *,
     rule: PairRule = "better",
@@ -136,19 +142,17 @@ def compare_many(
 
 
 def judge_pairs(
-    candidates: Mapping[str, Scores],
+    candidates: Mapping[str, Scores | SeedScores],
     baselines: Mapping[str, Scores],
     question: Question,
     *,
     clusters: Clusters | None = None,
     correct: bool = True,
     notes: Mapping[str, str] | None = None,
-    n_absent: int = 0,
 ) -> dict[str, Verdict]:
     """The engine of `compare`, `compare_many` and the paired gates; `correct` turns Holm over candidates on.
 
-    `notes` are sentences to add for a candidate. `n_absent` candidates were stopped before: they stay in Holm's family
-    with p = 1, so that stopping one never makes it easier for another.
+    `notes` are sentences to add for a candidate.
     """
     if not candidates or not baselines:
         raise UsageError(
@@ -156,39 +160,67 @@ def judge_pairs(
             code="nothing-to-compare",
             fix="give both; a baseline is what you would ship today",
         )
-    table = {c: [_test(s, n, b, question, clusters) for n, b in baselines.items()] for c, s in candidates.items()}
+    table = {
+        c: [pair for name, b in baselines.items() for pair in _tests(c, s, name, b, question, clusters)]
+        for c, s in candidates.items()
+    }
+    n_seeds = {c: None if (seeds := seeds_of(s)) is None else len(seeds) for c, s in candidates.items()}
     p_pass = [max(pair.p_pass for pair in pairs) for pairs in table.values()]
-    family = [*p_pass, *[1.0] * n_absent]
-    adjusted, levels = holm(family, question.alpha) if correct else (family, [question.alpha] * len(family))
+    adjusted, levels = holm(p_pass, question.alpha) if correct else (p_pass, [question.alpha] * len(table))
     return {
-        name: _verdict(name, pairs, question, adjusted[i], levels[i], len(family), (notes or {}).get(name, ""))
-        for i, (name, pairs) in enumerate(table.items())
+        name: _verdict(name, pairs, question, p, level, len(table), n_seeds[name], (notes or {}).get(name, ""))
+        for (name, pairs), p, level in zip(table.items(), adjusted, levels, strict=True)
     }
 
 
-def _test(candidate: Scores, name: str, baseline: Scores, question: Question, clusters: Clusters | None) -> _Pair:
-    pairs = align(candidate, baseline, clusters)
-    binary = pairs.binary if question.kind != "bounded" else False
+def _tests(
+    name: str, scores: Scores | SeedScores, baseline_name: str, baseline: Scores, question: Question,
+    clusters: Clusters | None,
+) -> list[_Pair]:  # fmt: skip
+    """The claims that a candidate makes against one baseline: the adapter's, and with several seeds the recipe's."""
+    seeds = seeds_of(scores)
+    sides = [align(scores, baseline, clusters)] if seeds is None else align_seeds(seeds, baseline, clusters)  # type: ignore[arg-type]
+    first, several = sides[0], len(sides) > 1
+    binary = _binary(sides, question)
+    codes, guard = first.codes, question.collapse_guard
+    test = paired_test(first.candidate, first.baseline, codes=codes, binary=binary, guard=guard)
+    claim = f"{name} (the seed that ships)" if several else name
+    found = [_pair(claim, baseline_name, test, first.n_unscored, question)]
+    if several:
+        every = np.stack([side.candidate for side in sides])
+        test = seed_test(every, first.baseline, codes=codes, binary=binary, guard=guard)
+        claim = f"{name.partition('@')[0]} (mean of {len(sides)} seeds)"
+        found.append(_pair(claim, baseline_name, test, max(side.n_unscored for side in sides), question))
+    return found
+
+
+def _binary(sides: Sequence[Pairs], question: Question) -> bool:
+    binary = question.kind != "bounded" and all(side.binary for side in sides)
     if question.kind == "binary" and not binary:
         raise UsageError(
             "these scores are said to be binary, but some are neither 0 nor 1",
             code="scores-not-binary",
             fix="use `kind='bounded'` for graded scores and for averages over repeats",
         )
-    test = paired_test(pairs.candidate, pairs.baseline, codes=pairs.codes, binary=binary, guard=question.collapse_guard)
+    return binary
+
+
+def _pair(claim: str, baseline: str, test: PairedTest, n_unscored: int, question: Question) -> _Pair:
     few = test.too_few
     return _Pair(
-        baseline=name,
+        claim=claim,
+        baseline=baseline,
         test=test,
-        n_unscored=pairs.n_unscored,
+        n_unscored=n_unscored,
         p_pass=1.0 if few else test.p_above(question.pass_limit),
         p_fail=1.0 if few else test.p_below(question.fail_limit),
     )
 
 
 def _verdict(
-    name: str, pairs: list[_Pair], question: Question, p_pass: float, level: float, n_candidates: int, note: str
-) -> Verdict:
+    name: str, pairs: list[_Pair], question: Question, p_pass: float, level: float, n_candidates: int,
+    n_seeds: int | None, note: str,
+) -> Verdict:  # fmt: skip
     p_fail = simes([pair.p_fail for pair in pairs])
     outcome: Outcome = "pass" if p_pass <= question.alpha else "fail" if p_fail <= question.alpha else "inconclusive"
     binding = max(pairs, key=lambda pair: (pair.p_pass, -pair.test.value))
@@ -202,11 +234,12 @@ def _verdict(
     )
     needed, if_measured = _needed(test, question, level) if outcome == "inconclusive" else (None, None)
     facts = words.Facts(
-        candidate=name, baselines=tuple(pair.baseline for pair in pairs), subject=question.subject, n=test.n,
+        candidate=binding.claim, baselines=tuple(dict.fromkeys(pair.baseline for pair in pairs)), n=test.n,
+        subject=question.subject if binding.claim == name else f"{question.subject} of {binding.claim}",
         n_clusters=test.n_clusters, n_unscored=binding.n_unscored, value=test.value, low=test.low(level),
         high=test.high(question.alpha), margin=question.margin, min_gain=question.min_gain, alpha_low=level,
         alpha=question.alpha, guarded=test.guard is not None, guard_decided=guard_decided, needed_n=needed,
-        needed_if_measured=if_measured, n_candidates=n_candidates,
+        needed_if_measured=if_measured, n_candidates=n_candidates, n_seeds=n_seeds,
     )  # fmt: skip
     return Verdict(
         gate=question.gate or question.rule, outcome=outcome, reason=_sentence(outcome, facts, question, test, note),
@@ -236,21 +269,23 @@ def _needed(test: PairedTest, question: Question, level: float) -> tuple[int | N
 
     Never fewer than a tenth more than there are: this many have just failed to decide.
     """
-    margin = question.margin
+    margin, seeds = question.margin, 0.0
+    if test.seeds is not None:  # what lies between seeds stays, however many examples there are
+        seeds = MeanTest(0.0, test.seeds.se, test.seeds.df).high(level)
     least = max(MIN_PAIRS, test.n + (test.n + 9) // 10) if not test.too_few else MIN_PAIRS
     if question.rule == "better":
         if question.min_gain is None:
             return None, None
         collapse = 0.0 if test.guard is None else test.base_mean + question.min_gain
         n = superiority_n(
-            test.sd, question.min_gain - margin, alpha=level, alpha_fail=question.alpha, collapse=collapse
+            test.sd, question.min_gain - margin - 2 * seeds, alpha=level, alpha_fail=question.alpha, collapse=collapse
         )
         return (None if n is None else max(n, least)), None
     collapse = 0.0 if test.guard is None else test.base_mean
     floor = no_flip_n(margin, level) if test.binary and margin > 0 else 0
     for power in (0.8, 0.95, 0.99):
-        n = paired_n(test.sd, margin, alpha=level, power=power, collapse=collapse)
+        n = paired_n(test.sd, margin - seeds, alpha=level, power=power, collapse=collapse)
         if n is None or max(n, floor) > test.n:
             break
-    measured = paired_n(test.sd, margin + min(test.value, 0.0), alpha=level, power=0.8, collapse=collapse)
+    measured = paired_n(test.sd, margin - seeds + min(test.value, 0.0), alpha=level, power=0.8, collapse=collapse)
     return (None if n is None else max(n, floor, least)), None if measured is None else max(measured, floor, least)

@@ -24,18 +24,16 @@ def is_futile(verdict: Verdict, margin: float) -> bool:
     return verdict.outcome == "fail" and verdict.estimate is not None and verdict.estimate.value <= margin
 
 
-def look(
-    gate: GateSpec, *, candidate: str, baselines: Sequence[str], data: GateData, alpha: float | None = None
-) -> Verdict | None:
+def look(gate: GateSpec, *, candidate: str, baselines: Sequence[str], data: GateData) -> Verdict | None:
     """The fail of a candidate at half of the held-out set (`data.halves`); None if it goes on.
 
     The test is that of a fail at the end (Simes over the baselines, missing scores worst-case, none below 20 pairs), at
-    what O'Brien-Fleming spending allows by then. `alpha` overrides the gate's own. Raises what `judge` raises.
+    what O'Brien-Fleming spending allows by then. Raises what `judge` raises.
     """
     half = data.halves.get(gate.task, ())
     if not half or gate.rule != "better_than_baselines":
         return None
-    level = futility_alpha(gate.alpha if alpha is None else alpha)
+    level = futility_alpha(gate.alpha)
     found = judge(gate, candidates=[candidate], baselines=baselines, data=_only(half, gate, data), alpha=level)
     verdict = found[candidate]
     if not is_futile(verdict, gate.margin):
@@ -56,5 +54,6 @@ def _only(half: Sequence[str], gate: GateSpec, data: GateData) -> GateData:
         for system, tasks in data.scores.items()
     }
     return GateData(
-        scores=scores, metrics=data.metrics, base=data.base, examples={gate.task: list(half)}, seed=data.seed
-    )
+        scores=scores, metrics=data.metrics, base=data.base, examples={gate.task: list(half)}, seed=data.seed,
+        seeds=data.seeds,
+    )  # fmt: skip

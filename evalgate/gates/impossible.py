@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.gates.columns import quantile_of
@@ -9,7 +12,7 @@ from evalgate.gates.judge import LATENCY
 from evalgate.gates.words import count, percent, points
 from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS
 from evalgate.stats.plan import no_flip_n, paired_n
-from evalgate.stats.proportion import floor_n
+from evalgate.stats.proportion import effective_n, floor_n
 from evalgate.stats.quantile import advised_pairs, min_pairs
 
 # Share of answers that differ between two similar systems: for the realistic n in a message.
@@ -21,32 +24,36 @@ def impossible(
     n: int,
     *,
     alpha: float | None = None,
-    n_clusters: int | None = None,
+    cluster_sizes: Sequence[int] | None = None,
     binary: bool = True,
     lower_is_better: bool = False,
 ) -> list[str]:
     """Why `gate` cannot pass with `n` examples (latency: pairs), each as a sentence with the n that would do.
 
     Empty where a pass is possible. `alpha` overrides the gate's; `binary` says that its metric's scores are 0 or 1;
-    `n_clusters` is the number of clusters where examples have them.
+    `cluster_sizes` are the numbers of examples in each cluster, where examples are not independent.
     """
     level = gate.alpha if alpha is None else alpha
     name = f"gate '{gate.name}'"
     if gate.task == LATENCY:
         return _latency(gate, name, n)
     if gate.rule in ("at_least", "at_most"):
-        return _floor(gate, name, n, level, binary=binary, lower=lower_is_better)
-    found = []
+        return _floor(gate, name, n, level, cluster_sizes, binary=binary, lower=lower_is_better)
+    found = _clusters(name, cluster_sizes)
     if n < MIN_PAIRS:
         found.append(f"{name} cannot be judged on {n} examples: {MIN_PAIRS} are the least")
-    if n_clusters is not None and n_clusters < MIN_CLUSTERS:
-        found.append(
-            f"{name} cannot be judged on examples from {n_clusters} clusters, however many they are: "
-            f"{MIN_CLUSTERS} clusters are the least"
-        )
     if gate.rule == "better_than_baselines":
         return found + _superiority(gate, name)
     return found + _non_inferiority(gate, name, n, level, binary=binary)
+
+
+def _clusters(name: str, sizes: Sequence[int] | None) -> list[str]:
+    if sizes is None or len(sizes) >= MIN_CLUSTERS:
+        return []
+    return [
+        f"{name} cannot be judged on examples from {len(sizes)} clusters, however many they are: "
+        f"{MIN_CLUSTERS} clusters are the least"
+    ]
 
 
 def _latency(gate: GateSpec, name: str, n: int) -> list[str]:
@@ -65,7 +72,9 @@ def _latency(gate: GateSpec, name: str, n: int) -> list[str]:
     ]
 
 
-def _floor(gate: GateSpec, name: str, n: int, alpha: float, *, binary: bool, lower: bool) -> list[str]:
+def _floor(
+    gate: GateSpec, name: str, n: int, alpha: float, sizes: Sequence[int] | None, *, binary: bool, lower: bool
+) -> list[str]:
     if gate.limit is None:
         return [f"{name} has no `limit`"]
     right = "at_most" if lower else "at_least"
@@ -79,13 +88,18 @@ def _floor(gate: GateSpec, name: str, n: int, alpha: float, *, binary: bool, low
             f"{name} cannot pass: no number of examples proves 100%; "
             "set a limit below it (299 examples without a failure prove 99%) and `zero_tolerance: true`"
         ]
+    if found := _clusters(name, sizes):
+        return found
     if not binary:
         return [f"{name} cannot be judged on {n} examples: {MIN_PAIRS} are the least"] if n < MIN_PAIRS else []
-    least = floor_n(0, floor, alpha)
-    if least is not None and n >= least:
+    least, effective = floor_n(0, floor, alpha), effective_n(n, sizes)
+    if least is not None and effective >= least:
         return []
+    what = f"{count(n)} examples"
+    if sizes is not None:
+        what += f" from {len(sizes)} clusters (which may tell no more than {math.floor(effective)} independent ones)"
     return [
-        f"{name} cannot pass: {count(n)} examples without a single failure do not prove {percent(floor)} "
+        f"{name} cannot pass: {what} without a single failure do not prove {percent(floor)} "
         f"({percent(1 - alpha)} confidence); " + ("no n does" if least is None else f"{count(least)} do")
     ]
 

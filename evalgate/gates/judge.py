@@ -10,9 +10,19 @@ import numpy as np
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import Estimate, Verdict
-from evalgate.gates.columns import Column, GateData, clusters_of, column, needed_limit, quantile_of, scored
+from evalgate.gates.columns import (
+    Column,
+    GateData,
+    cluster_sizes,
+    clusters_of,
+    column,
+    needed_limit,
+    quantile_of,
+    scored,
+)
 from evalgate.gates.compare import Question, judge_pairs
 from evalgate.gates.latency import compare_latency
+from evalgate.gates.pairs import Scores, SeedScores
 from evalgate.gates.threshold import floor_verdict, mean_floor
 from evalgate.gates.words import PASSED, VALID, percent, points
 from evalgate.store import CAPABILITY
@@ -23,18 +33,11 @@ MIN_SUBJECT = 5
 
 
 def judge(
-    gate: GateSpec,
-    *,
-    candidates: Sequence[str],
-    baselines: Sequence[str],
-    data: GateData,
-    alpha: float | None = None,
-    n_absent: int = 0,
+    gate: GateSpec, *, candidates: Sequence[str], baselines: Sequence[str], data: GateData, alpha: float | None = None
 ) -> dict[str, Verdict]:
     """Judge one gate for every candidate; `alpha` overrides the gate's own (the ledger's level of one look).
 
-    `n_absent` candidates of the run are judged no more, but still count for Holm.
-
+    A candidate of several seeds (`data.seeds`) is compared as a recipe and by itself; floors and latency judge only it.
     `better_than_baselines`: against every baseline scored on the task, Holm over the candidates.
     `not_worse_than_baseline`: against `data.base` where it was scored on the task, else every baseline.
     Missing scores count worst-case for the candidate; with more than `gate.max_unscored` of them on either side
@@ -50,7 +53,7 @@ def judge(
     elif gate.rule in ("at_least", "at_most"):
         found = {c: _threshold(gate, c, data, level) for c in candidates}
     else:
-        found = _paired(gate, candidates, baselines, data, level, n_absent)
+        found = _paired(gate, candidates, baselines, data, level)
     return {
         name: msgspec.structs.replace(verdict, gate=gate.name, candidate=name, required=gate.required)
         for name, verdict in found.items()
@@ -72,11 +75,12 @@ def _references(gate: GateSpec, baselines: Sequence[str], data: GateData) -> lis
 
 
 def _paired(
-    gate: GateSpec, candidates: Sequence[str], baselines: Sequence[str], data: GateData, alpha: float, n_absent: int
+    gate: GateSpec, candidates: Sequence[str], baselines: Sequence[str], data: GateData, alpha: float
 ) -> dict[str, Verdict]:
     better = gate.rule == "better_than_baselines"
     references = {name: column(gate, name, data) for name in _references(gate, baselines, data)}
-    columns = {name: column(gate, name, data) for name in candidates}
+    seeds = {name: data.seeds.get(name, (name,)) for name in candidates}
+    columns = {name: column(gate, name, data) for names in seeds.values() for name in names}
     question = Question(
         rule="better" if better else "not_worse", margin=gate.margin, min_gain=gate.min_gain if better else None,
         alpha=alpha, collapse_guard=gate.collapse_guard, subject=_subject(gate),
@@ -84,18 +88,25 @@ def _paired(
     reference = next(iter(references))
     notes = {} if better else {name: _worst_subject(gate, name, reference, data) for name in candidates}
     verdicts = judge_pairs(
-        {name: c.entries for name, c in columns.items()},
+        {name: _scores_of(name, columns, data) for name in candidates},
         {name: c.entries for name, c in references.items()},
         question,
-        clusters=clusters_of(gate, [*candidates, *references], data),
+        clusters=clusters_of(gate, [*columns, *references], data),
         correct=better,
         notes=notes,
-        n_absent=n_absent,
     )
     return {
-        name: _too_many_unscored(gate, verdict, {name: columns[name], **references})
+        name: _too_many_unscored(gate, verdict, {**{seed: columns[seed] for seed in seeds[name]}, **references})
         for name, verdict in verdicts.items()
     }
+
+
+def _scores_of(candidate: str, columns: Mapping[str, Column], data: GateData) -> Scores | SeedScores:
+    """A candidate's scores, by training seed where these are known."""
+    if candidate not in data.seeds:
+        return columns[candidate].entries
+    by_seed: SeedScores = {name: columns[name].entries for name in data.seeds[candidate]}
+    return by_seed
 
 
 def _too_many_unscored(gate: GateSpec, verdict: Verdict, columns: Mapping[str, Column]) -> Verdict:
@@ -156,15 +167,18 @@ def _threshold(gate: GateSpec, candidate: str, data: GateData, alpha: float) -> 
             fix=f"use `{'at_most' if lower else 'at_least'}`",
         )
     floor = 1 - limit if lower else limit
+    clusters = clusters_of(gate, [candidate], data)
     values = [min((v or 0.0) for v in (e if isinstance(e, Sequence) else [e])) for e in mine.entries.values()]
     if all(v in (0.0, 1.0) for e in mine.entries.values() for v in (e if isinstance(e, Sequence) else [e]) if v):
         verdict = floor_verdict(
             sum(v == 1.0 for v in values), len(values), floor=floor, alpha=alpha, zero_tolerance=gate.zero_tolerance,
-            speech=VALID if "valid" in gate.metric_name else PASSED,
+            speech=VALID if "valid" in gate.metric_name else PASSED, sizes=cluster_sizes(mine.entries, clusters),
         )  # fmt: skip
         verdict = _name_first_failure(gate, verdict, mine, values)
     else:
-        verdict = mean_floor(mine.entries, floor=floor, alpha=alpha, collapse_guard=gate.collapse_guard)
+        verdict = mean_floor(
+            mine.entries, floor=floor, alpha=alpha, collapse_guard=gate.collapse_guard, clusters=clusters
+        )
     if lower:
         verdict = _turned_back(gate, verdict, limit)
     if verdict.estimate is not None:

@@ -5,9 +5,9 @@ Shapes: `n` examples. A missing score counts as the worst case for the candidate
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from evalgate.stats.paired import Codes
 
 Array = NDArray[np.float64]
 Entry: TypeAlias = "float | Sequence[float | None] | None"
+SeedScores: TypeAlias = "Mapping[Hashable, Mapping[str, Entry]]"
 Scores: TypeAlias = "Mapping[str, Entry] | Sequence[Entry] | Array"
 Clusters: TypeAlias = "Mapping[str, str | None] | Sequence[str | None]"
 
@@ -78,6 +79,22 @@ def align(candidate: Scores, baseline: Scores, clusters: Clusters | None = None)
         codes=cluster_codes(clusters, ids, first.size),
         n_unscored=int(np.count_nonzero(missing_first | missing_second)),
     )
+
+
+def seeds_of(candidate: Scores | SeedScores) -> SeedScores | None:
+    """The scores of each training seed, if that is what was given: mappings as values."""
+    if isinstance(candidate, Mapping) and candidate and all(isinstance(v, Mapping) for v in candidate.values()):
+        return cast("SeedScores", candidate)
+    return None
+
+
+def align_seeds(seeds: SeedScores, baseline: Scores, clusters: Clusters | None = None) -> list[Pairs]:
+    """Pair every seed's scores with the baseline's, over the same examples in the same order.
+
+    An example that any seed or the baseline has counts for all. Raises as `align`.
+    """
+    ids = dict.fromkeys(i for scores in seeds.values() for i in scores)
+    return [align({i: scores.get(i) for i in ids}, baseline, clusters) for scores in seeds.values()]
 
 
 def column(entries: Sequence[Entry] | Array, *, worst: float) -> tuple[Array, NDArray[np.bool_]]:

@@ -47,30 +47,27 @@ def judge_in_stages(
     data: GateData,
     early_stop: EarlyStop | None = None,
     until: Stage = "latency",
-    alpha: float | None = None,
 ) -> list[Verdict]:
     """The verdicts of all gates for all candidates, by stage and name, up to the stage `until`.
 
     Under `early_stop` a candidate that fails at the half is judged no further, nor, with `after_failure: skip`, one
     that has failed a required gate of an earlier stage: its other gates are `not_run`. A pure function of its
-    arguments, and the same for every order of `gates`. `alpha` overrides every gate's own, at the half as at the end.
-    Raises what `judge` raises.
+    arguments, and the same for every order of `gates`. Every
+    candidate is judged for itself, at the gates' own alpha. Raises what `judge` raises.
     """
     known, winning = in_order(gates), winning_tasks(gates)
     table: dict[tuple[str, str], Verdict] = {}
     if early_stop is not None and early_stop.futility:
-        table = _look_at_half(known, candidates, baselines, data, alpha)
+        table = _look_at_half(known, candidates, baselines, data)
     out = _failures(table.values())
     stopped = set(out)
     for stage in STAGES[1 : STAGES.index(until) + 1]:
-        left = [name for name in candidates if name not in out]
         for gate in (gate for gate in known if stage_of(gate, winning) == stage):
-            found: dict[str, Verdict] = {}
-            if left:
-                absent = len(candidates) - len(left)
-                found = judge(gate, candidates=left, baselines=baselines, data=data, alpha=alpha, n_absent=absent)
             for name in candidates:
-                verdict = found[name] if name in found else not_run(gate, name, out[name], at_half=name in stopped)
+                if name in out:
+                    verdict = not_run(gate, name, out[name], at_half=name in stopped)
+                else:
+                    verdict = judge(gate, candidates=[name], baselines=baselines, data=data)[name]
                 table.setdefault((gate.name, name), verdict)
         if early_stop is not None and early_stop.after_failure == "skip":
             out |= {name: failed for name, failed in _failures(table.values()).items() if name not in out}
@@ -99,10 +96,9 @@ def _look_at_half(
     candidates: Sequence[str],
     baselines: Sequence[str],
     data: GateData,
-    alpha: float | None,
 ) -> dict[tuple[str, str], Verdict]:
     found = {
-        (gate.name, name): look(gate, candidate=name, baselines=baselines, data=data, alpha=alpha)
+        (gate.name, name): look(gate, candidate=name, baselines=baselines, data=data)
         for gate in gates
         if gate.required and gate.rule == "better_than_baselines" and gate.task != LATENCY
         for name in candidates

@@ -33,6 +33,7 @@ class Facts:
     needed_n: int | None
     needed_if_measured: int | None
     n_candidates: int
+    n_seeds: int | None = None
 
 
 def points(value: float, *, sign: bool = False) -> str:
@@ -76,6 +77,13 @@ def _tail(facts: Facts) -> str:
         text += f" {some} counted as the worst case for the candidate."
     if facts.n_clusters is not None:
         text += f" The examples come from {count(facts.n_clusters)} clusters, which the margin of error allows for."
+    if facts.n_seeds == 1:
+        text += " One training seed: this is about this adapter and says nothing about its recipe."
+    elif facts.n_seeds is not None:
+        text += (
+            f" Judged on {facts.n_seeds} training seeds, whose spread the margin of error allows for; the recipe and "
+            "the seed that ships must both hold, and the weaker of the two is shown."
+        )
     return text
 
 
@@ -130,6 +138,13 @@ def superiority(outcome: Outcome, facts: Facts) -> str:
     return text + _tail(facts)
 
 
+def _seeds_differ(facts: Facts) -> str:
+    """Advice where only more seeds can decide."""
+    if facts.n_seeds is None or facts.n_seeds < 2 or facts.needed_n is not None:
+        return ""
+    return f" The {facts.n_seeds} seeds differ too much for more examples to decide: train more seeds."
+
+
 def _superiority_open(facts: Facts) -> str:
     goal = "a gain worth shipping" if facts.min_gain is not None else "a gain"
     none = "no gain" if facts.margin == 0 else f"a gain of no more than {points(facts.margin)} points"
@@ -137,6 +152,8 @@ def _superiority_open(facts: Facts) -> str:
     advice = f" About {more} make a decision certain at this noise." if more else ""
     if facts.min_gain is None:
         advice = " Declare `min_gain`, the smallest gain worth shipping, to learn how many examples decide."
+    else:
+        advice = advice or _seeds_differ(facts)
     return (
         f"The data fit both '{none}' and '{goal}' (measured {points(facts.value, sign=True)}, interval "
         f"[{points(facts.low, sign=True)}, {points(facts.high, sign=True)}]). "
@@ -185,7 +202,7 @@ def _non_inferiority_n(facts: Facts) -> str:
     if facts.high < 0:
         return f" The data rule out 'no drop', too; if the true drop is what we measured, {as_measured}."
     if facts.needed_n is None:
-        return ""
+        return _seeds_differ(facts)
     zero = f"{count(facts.needed_n)} items are enough"
     return f" If the true drop is zero, {zero}; if it is what we measured, {as_measured}."
 
@@ -225,6 +242,16 @@ def floor(
     if more is None:
         return text
     return text + f" {count(more[0])} more without a failure, or {count(more[1])} more with one."
+
+
+def clustered_floor(text: str, n_clusters: int, least: int) -> str:
+    """A floor's sentence with what clusters did to it; no sentence: there are too few of them."""
+    if not text:
+        return (
+            f"Only {n_clusters} clusters of examples: fewer than {least} decide nothing, however many examples each "
+            "one has. Add examples from other clusters."
+        )
+    return f"{text} The examples come from {n_clusters} clusters and count as if each cluster came out all alike."
 
 
 def mean_floor(

@@ -65,5 +65,6 @@ def _scores(data: RunData) -> list[str]:
         cells = [f"**{c['value']}**" if c["best"] else c["value"] for c in row["cells"]]
         spans = [f"{v} ({c['interval']})" if c["interval"] else v for v, c in zip(cells, row["cells"], strict=True)]
         spans = [f"{v}, {c['part']}" if c["part"] else v for v, c in zip(spans, row["cells"], strict=True)]
+        spans = [f"{v}; {c['spread']}" if c["spread"] else v for v, c in zip(spans, row["cells"], strict=True)]
         lines.append(f"| {text(row['task'] + '.' + row['metric'])} | {' | '.join(spans)} |")
     return [*lines, "", "</details>"]

@@ -15,8 +15,9 @@ from scipy.special import stdtrit
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Estimate, Score
 from evalgate.core.seeds import rng
-from evalgate.stats.paired import Codes, cluster_test, t_test
+from evalgate.stats.paired import Codes, cluster_test, mean_test, t_test
 from evalgate.stats.proportion import wilson
+from evalgate.stats.seeds import SeedTest
 
 Array = NDArray[np.float64]
 Combine = Callable[[Array], Array]
@@ -59,6 +60,34 @@ def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.9
     return Estimate(
         value=value, low=low, high=high, level=level, n=n, method=method,
         n_clusters=n_units if n_units < n else None, n_unscored=len(rows) - len(scored),
+    )  # fmt: skip
+
+
+def estimate_recipe(seeds: Sequence[Sequence[Score]], *, level: float = 0.95) -> Estimate | None:
+    """The mean fraction of a recipe over its seeds' rows (two seeds or more), with an interval for seeds like these.
+
+    Over the examples that every seed has scored; the others are counted in `n_unscored`. The method names the spread.
+    """
+    values: list[dict[str, list[float]]] = [{} for _ in seeds]
+    clusters: dict[str, str] = {}
+    for found, rows in zip(values, seeds, strict=True):
+        for row in rows:
+            clusters[row.example_id] = f"e:{row.example_id}" if row.cluster is None else f"c:{row.cluster}"
+            if row.status == "scored" and row.parts:
+                found.setdefault(row.example_id, []).append(row.parts[0])
+    ids = sorted(i for i in clusters if all(i in found for found in values))
+    if len(ids) < 2:
+        return None
+    table = np.array([[sum(found[i]) / len(found[i]) for i in ids] for found in values])
+    codes = factorize([clusters[i] for i in ids])
+    n_units = int(codes.max()) + 1
+    means = table.mean(axis=1)
+    test = SeedTest(mean_test(table.mean(axis=0), codes if n_units < len(ids) else None), t_test(means))
+    low, high = (bound((1 - level) / 2) for bound in (test.low, test.high))
+    spread = f"mean of {len(seeds)} seeds from {100 * means.min():.1f}% to {100 * means.max():.1f}%, Cochran-Cox t"
+    return Estimate(
+        value=test.value, low=max(0.0, low), high=high, level=level, n=len(ids), method=spread,
+        n_clusters=n_units if n_units < len(ids) else None, n_unscored=len(clusters) - len(ids),
     )  # fmt: skip
 
 

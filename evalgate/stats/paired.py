@@ -96,12 +96,13 @@ def cluster_test(differences: Array, codes: Codes) -> MeanTest:
 class TangoTest:
     """Tango's score test for paired 0/1 scores; at limit 0 it is McNemar's z.
 
-    `gained` examples only the candidate got right, `lost` only the baseline, of `n` in all.
+    `gained` examples only the candidate got right, `lost` only the baseline, of `n` in all; means over seeds may be
+    broken numbers.
     Source: Tango 1998, Statistics in Medicine 17:891-908.
     """
 
-    gained: int
-    lost: int
+    gained: float
+    lost: float
     n: int
 
     @property
@@ -156,7 +157,8 @@ def _crossing(holds: Callable[[float], bool]) -> float:
 class PairedTest:
     """All that one candidate against one baseline says: every test in `tests` and the guard must agree.
 
-    `sd` is the spread of one example's difference (its design effect included), `base_mean` the baseline's mean score.
+    `sd` is the spread of one example's difference (its design effect included), `base_mean` the baseline's mean score,
+    `seeds` what several training seeds add to it, which more examples cannot lessen.
     """
 
     tests: tuple[Test, ...]
@@ -167,6 +169,7 @@ class PairedTest:
     sd: float
     base_mean: float
     binary: bool
+    seeds: MeanTest | None = None
 
     @property
     def value(self) -> float:
@@ -210,7 +213,7 @@ def paired_test(candidate: Array, baseline: Array, *, codes: Codes | None, binar
     d = candidate - baseline
     n = d.size
     n_clusters = None if codes is None else int(codes.max()) + 1
-    mean = _mean(d, codes)
+    mean = mean_test(d, codes)
     tests: tuple[Test, ...] = (mean,)
     extra: Test | None = None
     sd = mean.se * math.sqrt(n)
@@ -220,16 +223,16 @@ def paired_test(candidate: Array, baseline: Array, *, codes: Codes | None, binar
         tests = (tango,) if codes is None else (mean, tango)
         sd = max(sd if codes is not None else 0.0, math.sqrt((tango.gained + tango.lost) / n))
     elif guard:
-        extra = _with_unseen(d, codes, -base_mean)
+        extra = with_unseen(d, codes, -base_mean)
         if mean.se == 0:
-            tests = (mean, extra, _with_unseen(d, codes, 1 - base_mean))
+            tests = (mean, extra, with_unseen(d, codes, 1 - base_mean))
     return PairedTest(
         tests=tests, guard=extra, method=_method(binary, codes, guard), n=n, n_clusters=n_clusters, sd=sd,
         base_mean=base_mean, binary=binary,
     )  # fmt: skip
 
 
-def _mean(d: Array, codes: Codes | None) -> MeanTest:
+def mean_test(d: Array, codes: Codes | None) -> MeanTest:
     """The t test of the differences; one cluster only tells nothing of the spread and gets an infinite error."""
     if codes is None:
         return t_test(d) if d.size > 1 else MeanTest(float(d.mean()), math.inf, 1)
@@ -238,10 +241,10 @@ def _mean(d: Array, codes: Codes | None) -> MeanTest:
     return cluster_test(d, codes)
 
 
-def _with_unseen(d: Array, codes: Codes | None, difference: float) -> MeanTest:
+def with_unseen(d: Array, codes: Codes | None, difference: float) -> MeanTest:
     """The test with one hypothetical example more, in a cluster of its own."""
     longer = None if codes is None else np.append(codes, codes.max() + 1)
-    return _mean(np.append(d, difference), longer)
+    return mean_test(np.append(d, difference), longer)
 
 
 def _method(binary: bool, codes: Codes | None, guard: bool) -> str:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from scipy.special import betainc, betaincinv, ndtri
 
 
-def clopper_pearson_low(k: int, n: int, alpha: float) -> float:
+def effective_n(n: int, cluster_sizes: Sequence[int] | None) -> float:
+    """How many independent examples `n` in clusters are worth at the least: `n^2 / sum(size^2)`; `n` without clusters.
+
+    As if every example of a cluster came out alike; the number of clusters where all have one size. Source: Kish 1965.
+    """
+    return float(n) if cluster_sizes is None else n * n / sum(size * size for size in cluster_sizes)
+
+
+def clopper_pearson_low(k: float, n: float, alpha: float) -> float:
     """The exact one-sided lower bound at confidence `1 - alpha` for `k` of `n`; 0 for k = 0."""
     return float(betaincinv(k, n - k + 1, alpha)) if k > 0 else 0.0
 
 
-def clopper_pearson_high(k: int, n: int, alpha: float) -> float:
+def clopper_pearson_high(k: float, n: float, alpha: float) -> float:
     """The exact one-sided upper bound at confidence `1 - alpha` for `k` of `n`; 1 for k = n."""
     return float(betaincinv(k + 1, n - k, 1 - alpha)) if k < n else 1.0
 
 
-def p_at_least(k: int, n: int, floor: float) -> float:
+def p_at_least(k: float, n: float, floor: float) -> float:
     """The exact p-value of "the rate is below `floor`": the chance of `k` or more of `n` at rate `floor`."""
     return float(betainc(k, n - k + 1, floor)) if k > 0 else 1.0
 
 
-def p_at_most(k: int, n: int, floor: float) -> float:
+def p_at_most(k: float, n: float, floor: float) -> float:
     """The exact p-value of "the rate is at least `floor`": the chance of `k` or fewer of `n` at rate `floor`."""
     return float(betainc(n - k, k + 1, 1 - floor)) if k < n else 1.0
 

@@ -36,7 +36,7 @@ RESERVED = {
 def recipe_digest(recipe: Recipe) -> str:
     """The identity of what a recipe does: all but its name, its description and where it lies."""
     fields = plain(recipe)
-    return digest_of({k: v for k, v in fields.items() if k not in {"name", "description", "path"}})
+    return digest_of({k: v for k, v in fields.items() if k not in {"name", "description", "path", "of"}})
 
 
 def quantization_arguments(recipe: Recipe, dtype: Dtype) -> dict[str, Any] | None:

@@ -72,13 +72,13 @@ def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def write_suite(root: Path) -> Path:
-    """Write `suites/desk` with baselines and a recipe below `root`; gives the suite's folder."""
+def write_suite(root: Path, n: int = 4) -> Path:
+    """Write `suites/desk` with baselines and a recipe below `root`, `n` rows a split; gives the suite's folder."""
     suite, baselines = root / "suites" / "desk", root / "baselines" / "desk"
     for task in ANSWERS:
         for split in ("train", "dev", "heldout"):
             if (task, split) != ("redteam", "train"):
-                write_rows(suite / task / f"{split}.jsonl", rows_of(task, split))
+                write_rows(suite / task / f"{split}.jsonl", rows_of(task, split, n))
     (suite / "suite.yaml").write_text(SUITE)
     (suite / "extract" / "schema.json").write_text(json.dumps(SCHEMA))
     write_rows(suite / "corpus" / "passages.jsonl", [{"id": "p1", "title": "Returns", "text": "30 days"}])

@@ -224,14 +224,46 @@ def test_a_reader_that_goes_away_does_not_change_the_exit_code(tmp_path: Path) -
         assert process.wait(timeout=60) == 2
 
 
-def test_validate_and_freeze(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_refuses_gates_that_cannot_pass(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = suite / "suite.yaml"
+    text = file.read_text()
+    clusters = "cannot be judged on examples from 2 clusters, however many they are: 8 clusters are the least"
+    file.write_text(text.replace("limit: 0.9}", "limit: 0.99}"))
+    assert run_cli(["validate", str(suite)]) == 64
+    assert capsys.readouterr().err == (
+        "error[impossible-gate]: 7 gates cannot pass, whatever is measured:\n"
+        f"  gate 'summaries' {clusters}\n"
+        "  gate 'summaries' cannot be judged on 4 examples: 20 are the least\n"
+        f"  gate 'json' {clusters}\n"
+        "  gate 'latency' cannot pass: p95 from 20 pairs is always inconclusive; 100 pairs are the least, "
+        "500 are advised\n"
+        f"  gate 'refusal' {clusters}\n"
+        "  gate 'refusal' cannot be judged on 4 examples: 20 are the least\n"
+        "  gate 'refusal' cannot pass: 4 examples cannot rule out a drop of 5.0 points, even if not one answer "
+        "changes; that takes 52, and about 248 if 10% of the answers change\n"
+        f"  at: {file}\n\n"
+        "hint: change the gate, or freeze more held-out examples; nothing was run\n"
+    )
+    macro = "{name: routing, metric: route.macro_f1, rule: not_worse_than_baseline, margin: 0.05}"
+    file.write_text(text + f"  - {macro}\n")
+    assert run_cli(["validate", str(suite)]) == 64
+    assert "error[cannot-gate]: gate 'routing' judges route.macro_f1" in capsys.readouterr().err
+
+
+def test_validate_and_freeze(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_suite(tmp_path, 60)
+    monkeypatch.chdir(tmp_path)
+    suite = Path("suites/desk")
+    (suite / "suite.yaml").write_text((suite / "suite.yaml").read_text().replace("n_pairs: 20", "n_pairs: 100"))
     assert run_cli(["validate", str(suite)]) == 0
     assert "not frozen: run `evalgate freeze suites/desk`" in capsys.readouterr().out
     assert run_cli(["freeze", str(suite)]) == 0
-    assert "version 1 is frozen: 56 rows" in capsys.readouterr().out
+    assert "version 1 is frozen: 840 rows" in capsys.readouterr().out
     assert run_cli(["validate", str(suite)]) == 0
     out = capsys.readouterr().out
-    assert "route (classification): train 4, dev 4, heldout 4\n" in out
+    assert "route (classification): train 60, dev 60, heldout 60\n" in out
     assert "baselines: rag, zero_shot\ncandidates: qlora\n" in out
     assert "is sound; frozen" in out
     heldout = suite / "route" / "heldout.jsonl"

@@ -6,7 +6,7 @@ import pytest
 
 from evalgate.core.data import GateSpec
 from evalgate.core.results import Estimate, SystemScore, Verdict
-from evalgate.decision import best_baselines, decide, mean_gain_low
+from evalgate.decision import best_baselines, decide, mean_gain_low, shares_of_alpha
 
 GATES = [
     GateSpec(name="quality", metric="t.m", rule="better_than_baselines", min_gain=0.05),
@@ -68,6 +68,35 @@ def test_otherwise_it_cannot_tell_yet():
 def test_a_gate_that_was_not_run_never_ships():
     decision = run(verdicts(a="pass"))
     assert (decision.outcome, decision.reason) == ("inconclusive", "a cannot be judged yet on json (not run).")
+
+
+def judged(**p_values):
+    return [
+        Verdict(gate=gate, candidate=c, outcome="pass" if p <= 0.05 else "inconclusive", reason="", p_pass=p)
+        for c, ps in p_values.items()
+        for gate, p in zip(("quality", "json", "nice"), ps, strict=False)
+    ]
+
+
+def test_several_candidates_share_one_error_rate_by_their_largest_p():
+    found = judged(a=(0.001, 0.02, 0.9), b=(0.03, 0.001, 0.001), c=(0.5, 0.001, 0.001))
+    shares = shares_of_alpha(found, candidates=["a", "b", "c"], gates=GATES)
+    assert shares == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})  # 0.02 > 0.05 / 3: all stop there
+    found = judged(a=(0.001, 0.015), b=(0.024, 0.001), c=(0.5, 0.001))
+    shares = shares_of_alpha(found, candidates=["a", "b", "c"], gates=GATES)
+    assert shares == pytest.approx({"a": 1 / 3, "b": 1 / 2, "c": 1})
+    assert shares_of_alpha(judged(a=(0.9, 0.9)), candidates=["a"], gates=GATES) == {"a": 1}
+
+
+def test_a_gate_that_cannot_pass_is_full_doubt_and_alphas_are_compared_in_their_own_unit():
+    found = judged(a=(0.0001, 0.0001), b=(0.0001, 0.0001))
+    found[0] = Verdict(gate="quality", candidate="a", outcome="fail", reason="", p_pass=0.0001)
+    found[2] = Verdict(gate="quality", candidate="b", outcome="inconclusive", reason="")
+    shares = shares_of_alpha(found, candidates=["a", "b"], gates=GATES)
+    assert shares == pytest.approx({"a": 0.5, "b": 0.5})
+    strict = [GateSpec(name="quality", metric="t.m", rule="better_than_baselines", min_gain=0.05, alpha=0.005)]
+    found = judged(a=(0.002, 0.0), b=(0.004, 0.0))
+    assert shares_of_alpha(found, candidates=["a", "b"], gates=strict) == pytest.approx({"a": 0.5, "b": 1})
 
 
 def test_without_candidates_or_required_gates_nothing_ships():

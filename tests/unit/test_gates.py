@@ -191,6 +191,41 @@ def test_a_floor_on_graded_scores_uses_the_mean():
     assert judge(high, candidates=["c"], baselines=[], data=systems)["c"].outcome == "fail"
 
 
+def test_a_floor_on_attack_families_counts_families():
+    gate = GateSpec(name="refusals", metric="safety.refusal_rate", rule="at_least", limit=0.9)
+    kw = {"task": "safety", "metric": "refusal_rate"}
+    values = [0.0] * 4 + [1.0] * 196
+    families = [f"f{i // 10}" for i in range(200)]
+    alone = judge(gate, candidates=["c"], baselines=[], data=data({"c": rows("c", values, **kw)}))["c"]
+    grouped = data({"c": rows("c", values, clusters=families, **kw)})
+    verdict = judge(gate, candidates=["c"], baselines=[], data=grouped)["c"]
+    assert (alone.outcome, verdict.outcome, verdict.estimate.n_clusters) == ("pass", "inconclusive", 20)
+    assert verdict.estimate.low < alone.estimate.low
+    few = data({"c": rows("c", [1.0] * 200, clusters=[f"f{i % 7}" for i in range(200)], **kw)})
+    assert judge(gate, candidates=["c"], baselines=[], data=few)["c"].outcome == "inconclusive"
+
+
+def test_a_floor_on_graded_clusters_is_cluster_robust():
+    gate = GateSpec(name="floor", metric="summary.rouge_l", rule="at_least", limit=0.3)
+    for n_clusters, outcome in ((40, "pass"), (7, "inconclusive")):
+        labels = [f"c{i % n_clusters}" for i in range(200)]
+        systems = data({"c": rows("c", BASE, clusters=labels)})
+        verdict = judge(gate, candidates=["c"], baselines=[], data=systems)["c"]
+        assert (verdict.outcome, verdict.estimate.n_clusters) == (outcome, n_clusters)
+    assert verdict.reason.startswith("Only 7 clusters of examples: fewer than 8 decide nothing")
+
+
+def test_floors_that_clusters_make_impossible():
+    gate = GateSpec(name="g", metric="t.json_valid", rule="at_least", limit=0.9)
+    assert impossible(gate, 290, cluster_sizes=[10] * 29) == []
+    assert impossible(gate, 280, cluster_sizes=[10] * 28) == [
+        "gate 'g' cannot pass: 280 examples from 28 clusters (which may tell no more than 28 independent ones) without "
+        "a single failure do not prove 90% (95% confidence); 29 do"
+    ]
+    assert "7 clusters, however many" in impossible(gate, 700, cluster_sizes=[100] * 7)[0]
+    assert len(impossible(gate, 60, alpha=0.025, cluster_sizes=[2] * 30)) == 1
+
+
 def pairs(n, factor, cached=False):
     times = np.random.default_rng(3).lognormal(0, 0.3, n)
     return [
@@ -287,4 +322,4 @@ def test_possible_gates_say_nothing():
     assert impossible(GateSpec(name="g", margin=0.01, **NI), 200, binary=False) == []
     assert impossible(LATENCY, 100) == []
     assert impossible(BETTER, 50) == []
-    assert "5 clusters" in impossible(GateSpec(name="g", margin=0.05, **NI), 400, n_clusters=5)[0]
+    assert "5 clusters" in impossible(GateSpec(name="g", margin=0.05, **NI), 400, cluster_sizes=[80] * 5)[0]

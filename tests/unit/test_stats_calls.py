@@ -160,6 +160,33 @@ def test_floor_sentences_are_the_templates():
     assert evalgate.check_floor(999, 1000, floor=1.0).outcome == "fail"
 
 
+def test_a_floor_counts_clusters_as_if_each_came_out_alike():
+    alone = evalgate.check_floor(295, 300, floor=0.95)
+    pairs = evalgate.check_floor(295, 300, floor=0.95, cluster_sizes=[5] * 60)
+    assert (alone.outcome, pairs.outcome, pairs.estimate.n_clusters) == ("pass", "inconclusive", 60)
+    assert pairs.reason == (
+        "295/300 valid proves only ≥92.3% (95%); the floor is 95%. 165 more without a failure, or 320 more with one. "
+        "The examples come from 60 clusters and count as if each cluster came out all alike."
+    )
+    assert evalgate.check_floor(465 - 5, 465, floor=0.95, cluster_sizes=[5] * 93).outcome == "pass"
+    assert pairs.needed_n == 465
+    uneven = evalgate.check_floor(300, 300, floor=0.95, cluster_sizes=[121, *[1] * 179])
+    assert uneven.outcome == "inconclusive"
+    assert evalgate.check_floor(200, 300, floor=0.95, cluster_sizes=[5] * 60).outcome == "fail"
+
+
+def test_a_floor_on_few_clusters_decides_nothing_but_zero_tolerance():
+    few = evalgate.check_floor(700, 700, floor=0.9, cluster_sizes=[100] * 7)
+    assert (few.outcome, few.needed_n, few.p_pass) == ("inconclusive", None, 1.0)
+    assert few.reason == (
+        "Only 7 clusters of examples: fewer than 8 decide nothing, however many examples each one has. "
+        "Add examples from other clusters."
+    )
+    assert evalgate.check_floor(1, 700, floor=0.9, cluster_sizes=[100] * 7).outcome == "inconclusive"
+    strict = evalgate.check_floor(699, 700, floor=0.9, cluster_sizes=[100] * 7, zero_tolerance=True)
+    assert (strict.outcome, strict.reason) == ("fail", "1 invalid of 700; the requirement is none.")
+
+
 @pytest.mark.parametrize(
     ("n", "factor", "outcome"),
     [(60, 1.0, "inconclusive"), (500, 1.0, "pass"), (500, 1.3, "fail"), (120, 1.1, "inconclusive")],
@@ -193,6 +220,8 @@ def test_latency_outcomes(n: int, factor: float, outcome: str):
         (lambda: evalgate.compare_many({}, {"b": [0]}), "nothing-to-compare"),
         (lambda: evalgate.check_floor(5, 4, floor=0.9), "bad-counts"),
         (lambda: evalgate.check_floor(5, 5, floor=99), "bad-setting"),
+        (lambda: evalgate.check_floor(5, 5, floor=0.9, cluster_sizes=[2, 2]), "bad-counts"),
+        (lambda: evalgate.check_floor(5, 5, floor=0.9, cluster_sizes=[5, 0]), "bad-counts"),
         (lambda: evalgate.compare_latency([1.0], [0.0], quantile=0.95, limit=1.1), "bad-latency"),
         (lambda: evalgate.compare_latency([1.0], [1.0, 2.0], quantile=0.95, limit=1.1), "pairs-length"),
         (lambda: evalgate.compare_latency([], [], quantile=0.95, limit=1.1), "no-pairs"),
