@@ -161,7 +161,7 @@ def validate_command(suite: Path) -> int:
     """Check SUITE: its YAML, data, lock, baselines, templates and recipes."""
     from evalgate.config import load_project
     from evalgate.plugins import metric_names
-    from evalgate.suite.frozen import read_lock
+    from evalgate.suite.lock import read_lock
 
     frozen = read_lock(suite) is not None
     project = load_project(suite, metric_names(), verify=frozen)
@@ -192,6 +192,24 @@ def freeze_command(suite: Path, bump: bool) -> int:
     lock = freeze(suite, load_suite_spec(suite, metric_names()), bump=bump)
     n_rows = sum(split.n for split in lock.files.values())
     click.echo(f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}")
+    if lock.ledger is not None:
+        from evalgate.console import ledger_text
+
+        click.echo(f"ledger: {ledger_text(suite, 'text').splitlines()[-1]}; commit ledger.jsonl beside suite.lock")
+    return 0
+
+
+@cli.command("ledger", short_help="Show how often a held-out set has decided.")
+@_suite
+@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_debug_option
+def ledger_command(suite: Path, kind: str) -> int:
+    """Show the looks at SUITE's held-out set: each one taken, and how many are left."""
+    from evalgate.config import load_suite_spec
+    from evalgate.console import ledger_text
+
+    load_suite_spec(suite)  # a folder that is no suite is an error, not an empty ledger
+    click.echo(ledger_text(suite, kind), nl=False)
     return 0
 
 

@@ -14,12 +14,13 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, LocalBackend, Progress
 from evalgate.core.results import Prediction, Run, Score
 from evalgate.judging import choose_best, metrics_of, score_table
+from evalgate.looks import training_rows
 from evalgate.planning import Plan, bound, candidate_draft, task_metrics
 from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_record
+from evalgate.suite.ledger import lost_look, open_ledger, take
 
 if TYPE_CHECKING:
     from evalgate.execution.local import Contest
-    from evalgate.training.data import TrainRow
 
 
 # Read by libraries when they are first imported. A short spin keeps OpenMP's threads from fighting where cores are
@@ -59,6 +60,7 @@ class Job:
         self.run = msgspec.structs.replace(self.plan.run, serving=self.backend.identity)
         if recorded is not None:
             self._refuse_other_serving(recorded)
+            self._keep_look(recorded)
         write_record(self.folder.run_file, self.run)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
@@ -97,6 +99,14 @@ class Job:
                 fix=OTHER_FIX,
                 where=str(self.folder.run_file),
             )
+
+    def _keep_look(self, recorded: Run) -> None:
+        """The look that this folder has taken; a ledger that lacks it has lost its end."""
+        if self.plan.claim is not None and recorded.look is not None:
+            ledger = open_ledger(Path(self.plan.suite.folder))
+            if recorded.look.entry not in ledger.entries:
+                raise lost_look(Path(self.plan.suite.folder), recorded.look.number)
+            self.run = msgspec.structs.replace(self.run, look=ledger.taken.get(self.plan.claim.key))
 
     def answer(self, system: SystemSpec, *, adapter: str | None) -> None:
         """Let one system answer the held-out examples of its tasks; score every answer as it comes."""
@@ -147,8 +157,8 @@ class Job:
         untrained = plan.run.systems[recipe.name]
         card = train(
             recipe,
-            self._rows(untrained, "train"),
-            self._rows(untrained, "dev"),
+            training_rows(untrained, plan.suite, "train", plan.retrievers),
+            training_rows(untrained, plan.suite, "dev", plan.retrievers),
             model_path=plan.files.path,
             revision=plan.files.revision,
             base_digest=plan.files.digest,
@@ -161,19 +171,13 @@ class Job:
         write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
         return system
 
-    def _rows(self, system: SystemSpec, split: Split) -> list[TrainRow]:
-        """A split as the system would be asked it, with the answers to learn; tasks without references give none."""
-        from evalgate.systems.prompt import answer_of
-        from evalgate.training.data import TrainRow
-
-        rows = []
-        for name in system.prompts:
-            examples = {e.id: e for e in self.plan.suite.tasks[name].splits.get(split, ())}
-            for ask in self._asks(system, name, split):
-                if completion := answer_of(examples[ask.example_id]):
-                    messages = ask.request.messages
-                    rows.append(TrainRow(id=ask.example_id, task=name, messages=messages, completion=completion))
-        return rows
+    def take_look(self) -> None:
+        """Count this look in the suite's ledger before a candidate sees the held-out set; the same one counts once."""
+        if self.plan.claim is not None:
+            self.run = msgspec.structs.replace(self.run, look=take(Path(self.plan.suite.folder), self.plan.claim))
+            write_record(
+                self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems)
+            )
 
     def time_candidates(self) -> None:
         """Time all candidates against the best baseline of each task, in interleaved rounds."""

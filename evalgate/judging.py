@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from evalgate import plugins
+from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, SystemScore, Verdict
 from evalgate.decision import best_baselines, decide
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
+from evalgate.looks import bound_in_words, gate_alpha, note_look, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
@@ -31,9 +35,35 @@ def judge_run(data: RunData) -> Decision:
     run = data.run
     verdicts: list[Verdict] = []
     for gate in run.gates if run.candidates else ():  # baselines alone are measured, not judged
-        verdicts += judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data).values()
+        level = gate_alpha(gate, run.suite.looks)
+        found = judge(gate, candidates=run.candidates, baselines=run.baselines, data=gate_data, alpha=level)
+        verdicts += [with_looks_left(verdict, run) for verdict in found.values()]
     gains = {candidate: _gains(candidate, best, data, gate_data) for candidate in run.candidates}
-    return decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)
+    decision = decide(verdicts, candidates=run.candidates, gates=run.gates, gains=gains, best=best, scores=scores)
+    return msgspec.structs.replace(decision, bound=bound_in_words(run))
+
+
+def judge_look(data: RunData) -> Decision:
+    """Judge a run and note the decision in its suite's ledger, before anybody is told.
+
+    Raises `no-look` where a ledger is declared but the candidates were never asked the held-out set.
+    """
+    run = data.run
+    if run.suite.looks is not None and run.candidates and run.look is None:
+        raise EvalgateError(
+            "this run has not taken its look at the held-out set: it was stopped before a candidate was asked",
+            code="no-look",
+            fix=f"go on with `evalgate run {run.suite_folder} -o {data.folder}`",
+            where=data.folder,
+        )
+    decision = judge_run(data)
+    first = note_look(run, decision)
+    if first is None or first.outcome == said_of(run, decision)[0]:
+        return decision
+    text = (
+        f" The ledger holds what look {first.number} said first: {first.outcome}. Only that is under its error bound."
+    )
+    return msgspec.structs.replace(decision, reason=decision.reason + text)
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:

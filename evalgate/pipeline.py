@@ -14,7 +14,7 @@ from evalgate.core.data import RunOptions
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
 from evalgate.job import Job, settle_environment
-from evalgate.judging import judge_run
+from evalgate.judging import judge_look, judge_run
 from evalgate.planning import make_plan
 from evalgate.store import BASE, load_run, write_atomic, write_record
 
@@ -29,10 +29,11 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
         for system in plan.baselines:
             job.answer(system, adapter=None)
         job.test_capability(BASE, adapter=None)
-        for recipe in plan.recipes:
-            candidate = job.train(recipe)
-            job.answer(candidate, adapter=recipe.name)
-            job.test_capability(recipe.name, adapter=recipe.name)
+        candidates = [job.train(recipe) for recipe in plan.recipes]
+        job.take_look()
+        for candidate in candidates:
+            job.answer(candidate, adapter=candidate.name)
+            job.test_capability(candidate.name, adapter=candidate.name)
         job.time_candidates()
         return finish(job.folder.folder)
 
@@ -57,7 +58,8 @@ def report(folder: Path) -> Path:
 
 
 def finish(folder: Path) -> Decision:
-    """Judge what a folder holds, record the decision, write the reports."""
-    decision = judge_run(load_run(folder))
+    """Judge what a folder holds, note it in the ledger, record the decision, write the reports."""
+    data = load_run(folder)
+    decision = judge_look(data)
     write_record(folder / "decision.json", decision)
     return msgspec.structs.replace(decision, report=str(report(folder)))

@@ -34,7 +34,9 @@ from evalgate.core.seeds import now
 from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
 from evalgate.gates.judge import LATENCY
+from evalgate.looks import claim_of, gate_alpha
 from evalgate.store import BASE, CAPABILITY
+from evalgate.suite.ledger import Claim, open_ledger
 from evalgate.systems.prompt import bind
 
 REPORTS = Path("reports")
@@ -64,6 +66,7 @@ class Plan:
     limit: int | None
     folder: Path
     run: Run
+    claim: Claim | None = None
 
     @property
     def suite(self) -> Suite:
@@ -103,6 +106,10 @@ def make_plan(options: RunOptions) -> Plan:
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
     run = _run(project, binding, baselines, options.limit)
+    heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
+    claim = claim_of(project, run, model, retrievers, heldout)
+    if claim is not None:
+        open_ledger(Path(project.suite.folder)).refuse_spent(claim)
     return Plan(
         binding=binding,
         recipes=project.recipes,
@@ -111,6 +118,7 @@ def make_plan(options: RunOptions) -> Plan:
         limit=options.limit,
         folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
         run=run,
+        claim=claim,
     )
 
 
@@ -164,7 +172,8 @@ def refuse_impossible(suite: Suite) -> None:
     for gate in suite.spec.gates:
         n, clusters = _size(gate, suite)
         if n is not None:
-            problems += impossible(gate, n, n_clusters=clusters, binary=gate.metric_name in ZERO_OR_ONE)
+            level = gate_alpha(gate, suite.spec.looks)
+            problems += impossible(gate, n, alpha=level, n_clusters=clusters, binary=gate.metric_name in ZERO_OR_ONE)
     if problems:
         raise UsageError(
             f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "

@@ -132,7 +132,8 @@ class SystemScore(Record, frozen=True, kw_only=True):
 class Decision(Record, frozen=True, kw_only=True):
     """The answer: ship a named candidate, keep the baseline, or cannot tell yet.
 
-    `report` is where the HTML lies, for the terminal; it is empty in the recorded file.
+    `report` is where the HTML lies, for the terminal; it is empty in the recorded file. `bound` says which error rate
+    holds over all decisions on the held-out set.
     """
 
     outcome: DecisionOutcome
@@ -142,6 +143,7 @@ class Decision(Record, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
     report: str = ""
+    bound: str = ""
 
 
 class CurvePoint(Record, frozen=True, kw_only=True):
@@ -174,10 +176,30 @@ class AdapterCard(Record, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
 
 
+class Look(Record, frozen=True, kw_only=True):
+    """The look at the held-out set that a run decides with, as its ledger has it.
+
+    `alpha` is the error rate of this one look, `bound` that of all `looks` together; `entry` is the digest of the
+    ledger's line.
+    """
+
+    number: int
+    looks: int
+    alpha: float
+    bound: float
+    entry: str
+
+    @property
+    def left(self) -> int:
+        """How many looks were left after this one."""
+        return self.looks - self.number
+
+
 class Run(Record, frozen=True, kw_only=True):
     """Digests of everything that a run's numbers depend on, and where and when it ran.
 
-    `serving` is the backend's identity: device, precision, quantisation, library versions.
+    `serving` is the backend's identity: device, precision, quantisation, library versions. `look` is there once the
+    candidates have been asked the held-out set of a suite that keeps a ledger.
     """
 
     id: str
@@ -198,3 +220,4 @@ class Run(Record, frozen=True, kw_only=True):
     hardware: str = ""
     serving: dict[str, str] = {}
     command: str = ""
+    look: Look | None = None
