@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from evalgate.core.protocols import Ticker
     from evalgate.core.results import Decision
+    from evalgate.suite.lock import Lock
 
 # How often a stage speaks where lines cannot be overwritten (CI logs, pipes), in seconds.
 EVERY_S = 5.0
 _HEADLINES = {"ship": "SHIP", "keep_baseline": "KEEP THE BASELINE", "inconclusive": "CANNOT TELL YET"}
-_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT PASS": "yellow"}
 
 
 class RichProgress:
@@ -138,7 +139,9 @@ def headline(decision: Decision) -> str:
 def decision_rows(decision: Decision) -> list[list[str]]:
     """The table of verdicts: a header, then a row for each gate, a column for each candidate; '-' for none."""
     candidates = list(dict.fromkeys(verdict.candidate for verdict in decision.verdicts))
-    cells = {(verdict.gate, verdict.candidate): verdict.outcome.upper() for verdict in decision.verdicts}
+    cells = {
+        (verdict.gate, verdict.candidate): verdict.outcome.upper().replace("_", " ") for verdict in decision.verdicts
+    }
     optional = {verdict.gate for verdict in decision.verdicts if not verdict.required}
     gates = list(dict.fromkeys(verdict.gate for verdict in decision.verdicts))
     rows = [["gate", *candidates]]
@@ -192,6 +195,15 @@ def run_lines(reports: Path) -> list[str]:
             started, state = "?", "unreadable"
         lines.append(f"{started:<25}  {state:<13}  {file.parent}")
     return sorted(lines)
+
+
+def frozen_text(folder: Path, lock: Lock) -> str:
+    """What freezing says: the suite, its size, and how many looks are left."""
+    n_rows = sum(split.n for split in lock.files.values())
+    text = f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}\n"
+    if lock.ledger is None:
+        return text
+    return f"{text}ledger: {ledger_text(folder, 'text').splitlines()[-1]}; commit ledger.jsonl beside suite.lock\n"
 
 
 def ledger_rows(folder: Path) -> list[list[str]]:

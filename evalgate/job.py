@@ -16,7 +16,8 @@ from evalgate.core.results import Prediction, Run, Score
 from evalgate.judging import choose_best, metrics_of, score_table
 from evalgate.looks import training_rows
 from evalgate.planning import Plan, bound, candidate_draft, task_metrics
-from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_lines, read_record, write_record
+from evalgate.sealing import IDENTITY_FILE
+from evalgate.store import CAPABILITY, Appender, RunFolder, load_run, read_keys, read_record, write_record
 from evalgate.suite.ledger import lost_look, open_ledger, take
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Job:
 
     def __init__(self, plan: Plan, progress: Progress, backend: LocalBackend | None = None) -> None:
         self.plan, self.progress, self._given = plan, progress, backend
-        self.folder = RunFolder(Path(plan.folder))
+        self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
 
     def start(self, *, resume: bool) -> None:
@@ -61,6 +62,7 @@ class Job:
         if recorded is not None:
             self._refuse_other_serving(recorded)
             self._keep_look(recorded)
+            self._warn_of_seal()
         write_record(self.folder.run_file, self.run)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
@@ -108,6 +110,14 @@ class Job:
                 raise lost_look(Path(self.plan.suite.folder), recorded.look.number)
             self.run = msgspec.structs.replace(self.run, look=ledger.taken.get(self.plan.claim.key))
 
+    def _warn_of_seal(self) -> None:
+        """Say before anything is asked that the end of a resumed run needs the owner's key."""
+        if self.plan.seal is not None and not self.plan.seal.opens and (self.folder.folder / "scores").exists():
+            self.progress.note(
+                "this run was begun by another process, and what that scored is sealed: answers are completed now, but "
+                f"timing and judging will ask for the owner's key ({IDENTITY_FILE})"
+            )
+
     def answer(self, system: SystemSpec, *, adapter: str | None) -> None:
         """Let one system answer the held-out examples of its tasks; score every answer as it comes."""
         from evalgate.execution.local import predict
@@ -116,6 +126,8 @@ class Job:
             path = self.folder.predictions(system.name, name)
             asks = self._asks(system, name, "heldout")
             self.folder.forget_others(system.name, name, {ask.digest for ask in asks})
+            metrics = {metric.spec.name for metric in task_metrics(self.plan.suite.tasks[name])}
+            self.folder.forget_unscored(system.name, name, metrics)
             answers = predict(
                 asks,
                 system=system.name,
@@ -124,6 +136,7 @@ class Job:
                 backend=self.backend,
                 path=path,
                 progress=self.progress,
+                seal=self.plan.seal,
             )
             self._score(system.name, self.plan.suite.tasks[name], answers)
 
@@ -137,8 +150,8 @@ class Job:
     def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:
         metrics, by_id = task_metrics(task), {e.id: e for e in self.plan.heldout(task.spec.name)}
         path = self.folder.scores(system, task.spec.name)
-        done = {(s.example_id, s.metric) for s in read_lines(path, Score)}
-        with Appender(path) as file:
+        done = {(s.example_id, s.metric) for s in read_keys(path, Score, self.plan.seal)}
+        with Appender(path, self.plan.seal) as file:
             for prediction in predictions:
                 missing = [m for m in metrics if (prediction.example_id, m.spec.name) not in done]
                 file.write([m.score(by_id[prediction.example_id], prediction, task) for m in missing])
@@ -147,7 +160,9 @@ class Job:
         """Ask the capability tasks of the base or of a candidate."""
         if self.harness is not None:
             path = self.folder.scores(system, CAPABILITY)
-            self.harness.measure(self.backend, adapter=adapter, system=system, path=path, progress=self.progress)
+            self.harness.measure(
+                self.backend, adapter=adapter, system=system, path=path, progress=self.progress, seal=self.plan.seal
+            )
 
     def train(self, recipe: Recipe) -> SystemSpec:
         """Train a candidate unless its adapter is there; returns the system that the adapter is part of."""
@@ -187,7 +202,7 @@ class Job:
         names = [recipe.name for recipe in self.plan.recipes]
         if spec is None or not names:
             return
-        data = load_run(self.folder.folder)
+        data = load_run(self.folder.folder, self.plan.seal)
         best = choose_best(data, score_table(data, metrics_of(data)))
         measure_latency(
             [contest for task, baseline in best.items() for contest in self._contests(task, baseline, names)],
@@ -197,6 +212,7 @@ class Job:
             backend=self.backend,
             paths={name: self.folder.latency(name) for name in names},
             progress=self.progress,
+            seal=self.plan.seal,
         )
 
     def _contests(self, task: str, baseline: str, names: list[str]) -> list[Contest]:

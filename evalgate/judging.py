@@ -63,7 +63,7 @@ def judge_look(data: RunData) -> Decision:
     text = (
         f" The ledger holds what look {first.number} said first: {first.outcome}. Only that is under its error bound."
     )
-    return msgspec.structs.replace(decision, reason=decision.reason + text)
+    return msgspec.structs.replace(decision, bound=decision.bound + text)
 
 
 def _gains(candidate: str, best: dict[str, str], data: RunData, gate_data: GateData) -> list[Estimate]:

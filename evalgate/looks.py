@@ -16,6 +16,9 @@ from evalgate.systems.prompt import answer_of, prepare
 from evalgate.training.data import TrainRow, rows_digest
 from evalgate.training.recipe import recipe_digest
 
+# The one line of a sealed run's table.
+ALL_GATES = "all required gates"
+
 
 def training_rows(
     system: SystemSpec, suite: Suite, split: Split, retrievers: Mapping[str, Retriever]
@@ -97,6 +100,32 @@ def note_look(run: Run, decision: Decision) -> Decided | None:
     if run.look is None:
         return None
     return note_decision(Path(run.suite_folder), run.look, run.id, *said_of(run, decision))
+
+
+def disclosed(run: Run, decision: Decision) -> Decision:
+    """What developers learn of a sealed run: for each candidate whether it passed everything, and the bound.
+
+    Not which gate it missed, nor by how much: only then is the order of tries fixed before the first one that passes.
+    """
+    _, said = said_of(run, decision)
+    alpha = run.look.alpha if run.look else look_alpha(run.gates, 1)
+    verdicts = tuple(
+        Verdict(
+            gate=ALL_GATES, outcome="pass" if word == "pass" else "not_pass", reason="", candidate=name, alpha=alpha
+        )
+        for name, word in said.items()
+    )
+    if decision.outcome == "ship":
+        reason = f"{decision.ship} passes all required gates."
+    else:
+        reason = "No candidate passes all required gates." if said else decision.reason
+    return Decision(
+        outcome="ship" if decision.outcome == "ship" else "keep_baseline",
+        ship=decision.ship,
+        reason=f"{reason} Scores and answers are sealed for the release owner.",
+        verdicts=verdicts,
+        bound=decision.bound,
+    )
 
 
 def bound_in_words(run: Run) -> str:

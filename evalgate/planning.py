@@ -35,6 +35,7 @@ from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
 from evalgate.gates.judge import LATENCY
 from evalgate.looks import claim_of, gate_alpha
+from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
 from evalgate.suite.ledger import Claim, open_ledger
 from evalgate.systems.prompt import bind
@@ -67,6 +68,7 @@ class Plan:
     folder: Path
     run: Run
     claim: Claim | None = None
+    seal: Seal | None = None
 
     @property
     def suite(self) -> Suite:
@@ -92,6 +94,7 @@ def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
     project = _chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
     spec = project.suite.spec
+    seal = seal_of(spec)
     refuse_unfit_metrics(project.suite)
     if options.limit is None:
         refuse_impossible(project.suite)
@@ -119,6 +122,7 @@ def make_plan(options: RunOptions) -> Plan:
         folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
         run=run,
         claim=claim,
+        seal=seal,
     )
 
 
@@ -229,6 +233,8 @@ def _run(project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], 
     # The gates are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
+    if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
+        identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(
         id=short(digest_of(identity)),
         suite=suite.spec,

@@ -7,7 +7,8 @@ from typing import Literal
 from evalgate.core.data import GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
 
-Outcome = Literal["pass", "fail", "inconclusive"]
+# `not_pass` is all that a sealed run tells of the last two.
+Outcome = Literal["pass", "fail", "inconclusive", "not_pass"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
 
 

@@ -373,19 +373,19 @@ def test_a_kill_while_a_candidate_answers_has_taken_the_look_once(suite: Path) -
 
 def test_a_rerun_that_says_something_else_names_what_was_said_first(suite: Path) -> None:
     run(suite)
-    assert "said first" not in run(suite, out="again").reason
+    assert "said first" not in run(suite, out="again").bound
     third = run(suite, out="third", backend=FakeBackend(base, adapters={"good": right}))
     assert third.outcome == "ship"
-    assert third.reason.endswith(
+    assert third.bound.endswith(
         " The ledger holds what look 1 said first: keep_baseline. Only that is under its error bound."
     )
 
 
 FULL = (
     "Look 1 of 2, alpha 0.025 per look: the chance that any of the 2 decisions ships a candidate that is no better "
-    "than the baselines is at most 5%, if no candidate was chosen by the scores of earlier looks. The scores are disclosed "
-    "here, and the bound does not hold against tuning on them: simulated, such a team shipped wrongly in 6% of 10-look "
-    "ledgers."
+    "than the baselines is at most 5%, if no candidate was chosen by the scores of earlier looks. The scores are "
+    "disclosed here, and the bound does not hold against tuning on them: simulated, such a team shipped wrongly in 6% "
+    "of 10-look ledgers."
 )
 NONE = (
     "No ledger is kept (`looks` in suite.yaml): each gate has its own error rate, and nothing bounds the error of "
