@@ -23,7 +23,7 @@ from evalgate.console import decision_text
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import Decision, Failure, Prediction, Score
 from evalgate.sealing import BOX_BYTES, IDENTITY_FILE, Seal, make_identity
-from evalgate.store import Appender, RunFolder, load_run, read_keys, read_lines, read_record
+from evalgate.store import Appender, RunFolder, load_run, read_keys, read_lines
 
 pytest.importorskip("pyrage", reason="sealing needs the extra `seal`")
 
@@ -73,10 +73,9 @@ def test_sealed_lines_come_back_whole_with_the_key_and_only_with_it(
 
 def test_a_box_does_not_tell_how_long_its_content_is(tmp_path: Path, key: tuple[str, str]) -> None:
     seal = Seal([key[0]])
-    # The format adds a stanza of random length; what is left must not depend on the answer.
-    shortest = {min(len(seal.box(b"x" * n)) for _ in range(60)) for n in (1, 200, BOX_BYTES)}
-    assert max(shortest) - min(shortest) <= 4
-    assert min(len(seal.box(b"x" * (BOX_BYTES + 1))) for _ in range(60)) > max(shortest)
+    # The header's length is random by design of the format; what follows it must not depend on the answer.
+    after = {n: len(seal.box(b"x" * n).partition(b"\n--- ")[2].partition(b"\n")[2]) for n in (1, 200, 512, 513)}
+    assert after[1] == after[200] == after[BOX_BYTES] < after[BOX_BYTES + 1]
 
 
 def test_what_the_standard_tools_make_and_open(key: tuple[str, str]) -> None:
@@ -386,7 +385,8 @@ def test_without_the_library_the_fix_is_named(key: tuple[str, str], monkeypatch:
     [
         (
             "disclosure: verdict\n",
-            "`disclosure: verdict` needs `sealed_for`, the release owner's public key; `evalgate keygen FILE` makes one",
+            "`disclosure: verdict` needs `sealed_for`, the release owner's public key; "
+            "`evalgate keygen FILE` makes one",
         ),
         (f"sealed_for: age1{'q' * 58}\n", "nothing is sealed without `disclosure: verdict`"),
         ("disclosure: verdict\nsealed_for: [me]\n", "'me' is no public key of age: those are 'age1' and 58 characters"),
@@ -407,4 +407,4 @@ def test_a_failure_stays_sealed_too(tmp_path: Path, key: tuple[str, str]) -> Non
     with Appender(path, Seal([key[0]])) as file:
         file.write([row])
     assert b"prompt-too-long" not in path.read_bytes()
-    assert read_record(tmp_path / "rows.jsonl", type(read_keys(path, Prediction, Seal([key[0]]))[0]), fix="")
+    assert [line.example_id for line in read_keys(path, Prediction, Seal([key[0]]))] == ["e1"]
