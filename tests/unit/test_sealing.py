@@ -143,7 +143,7 @@ def test_nothing_of_a_sealed_run_lies_open(tmp_path: Path, key: tuple[str, str])
     shown = {
         text for text in hidden for data in everything(tmp_path / "open" / "run").values() if text.encode() in data
     }
-    assert len(shown) > 40, "the search finds what lies open"
+    assert len(shown) > 30, "the search finds what lies open"
     for name, data in files.items():
         assert [text for text in hidden if text.encode() in data] == [], name
         if name.startswith(("predictions", "scores", "latency")):
