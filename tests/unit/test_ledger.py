@@ -14,7 +14,9 @@ from evalgate import pipeline
 from evalgate.backends.fake import FakeBackend
 from evalgate.cli import run_cli
 from evalgate.config import load_suite_spec
+from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.looks import look_alpha
 from evalgate.planning import make_plan
 from evalgate.store import load_run
 from evalgate.suite.frozen import freeze
@@ -402,6 +404,29 @@ def test_the_reports_say_which_bound_holds(tmp_path: Path, head: str, text: str)
     for name in ("report.html", "report.md"):
         assert start in (tmp_path / "run" / name).read_text()
     assert {v.gate: v.alpha for v in decision.verdicts}["routing"] == (0.025 if head else 0.05)
+
+
+def test_the_level_of_a_look_is_that_of_the_gates_a_worthless_candidate_must_pass() -> None:
+    gain = GateSpec(name="a", metric="t.m", rule="better_than_baselines", alpha=0.05)
+    floor = GateSpec(name="b", metric="t.m", rule="at_least", limit=0.5, alpha=0.2)
+    extra = GateSpec(name="c", metric="t.n", rule="better_than_baselines", alpha=0.4, required=False)
+    assert look_alpha([gain, floor, extra], 10) == pytest.approx(0.005)
+    assert look_alpha([floor, extra], 10) == pytest.approx(0.02)
+    assert look_alpha([extra], 10) == pytest.approx(0.04)
+
+
+def test_a_gate_that_could_pass_only_at_its_own_alpha_is_refused(tmp_path: Path) -> None:
+    # 40 right answers prove 90% at .02 but not at .002.
+    for looks, refused in ((1, False), (10, True)):
+        suite = write_ledger_suite(tmp_path / str(looks), f"looks: {looks}\n")
+        path = suite / "suite.yaml"
+        path.write_text(path.read_text().replace("limit: 0.5", "limit: 0.9"))
+        bump(suite)
+        if refused:
+            with pytest.raises(UsageError, match="gate 'json' cannot pass: 40 examples"):
+                make_plan(options(suite))
+        else:
+            assert make_plan(options(suite)).claim is not None
 
 
 def test_more_examples_are_said_to_cost_a_look(tmp_path: Path) -> None:
