@@ -153,12 +153,27 @@ def gate_command(run: Path, kind: str) -> int:
 
 @cli.command("report", short_help="Write a run's HTML report again.")
 @_run
+@click.option("--unseal", is_flag=True, help="Write the whole report of a sealed run; needs its owner's key.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where --unseal writes.")
 @_debug_option
-def report_command(run: Path) -> int:
+def report_command(run: Path, unseal: bool, output: Path | None) -> int:
     """Write the HTML report of RUN again and print where it lies."""
     from evalgate import pipeline
 
-    click.echo(pipeline.report(run))
+    if unseal != (output is not None):
+        raise click.UsageError("--unseal and -o FILE go together")
+    click.echo(pipeline.unseal(run, output) if output else pipeline.report(run))
+    return 0
+
+
+@cli.command("keygen", short_help="Make a release owner's key pair.")
+@click.argument("file", type=click.Path(path_type=Path))
+@_debug_option
+def keygen_command(file: Path) -> int:
+    """Write a private key to FILE, for its owner alone, and print the public key for `sealed_for` in suite.yaml."""
+    from evalgate.sealing import make_identity
+
+    click.echo(make_identity(file))
     return 0
 
 
@@ -193,7 +208,7 @@ def validate_command(suite: Path) -> int:
     from evalgate.config import load_project
     from evalgate.planning import refuse_hopeless
     from evalgate.plugins import metric_names
-    from evalgate.suite.frozen import read_lock
+    from evalgate.suite.lock import read_lock
 
     frozen = read_lock(suite) is not None
     project = load_project(suite, metric_names(), verify=frozen)
@@ -219,12 +234,26 @@ def validate_command(suite: Path) -> int:
 def freeze_command(suite: Path, bump: bool) -> int:
     """Write the digests of SUITE's data and gates to suite.lock; later changes are then refused."""
     from evalgate.config import load_suite_spec
+    from evalgate.console import frozen_text
     from evalgate.plugins import metric_names
     from evalgate.suite.frozen import freeze
 
     lock = freeze(suite, load_suite_spec(suite, metric_names()), bump=bump)
-    n_rows = sum(split.n for split in lock.files.values())
-    click.echo(f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}")
+    click.echo(frozen_text(suite, lock), nl=False)
+    return 0
+
+
+@cli.command("ledger", short_help="Show how often a held-out set has decided.")
+@_suite
+@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_debug_option
+def ledger_command(suite: Path, kind: str) -> int:
+    """Show the looks at SUITE's held-out set: each one taken, and how many are left."""
+    from evalgate.config import load_suite_spec
+    from evalgate.console import ledger_text
+
+    load_suite_spec(suite)  # a folder that is no suite is an error
+    click.echo(ledger_text(suite, kind), nl=False)
     return 0
 
 

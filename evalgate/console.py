@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from evalgate.core.protocols import Ticker
     from evalgate.core.results import Decision
+    from evalgate.suite.lock import Lock
 
 # How often a stage speaks where lines cannot be overwritten (CI logs, pipes), in seconds.
 EVERY_S = 5.0
 _HEADLINES = {"ship": "SHIP", "keep_baseline": "KEEP THE BASELINE", "inconclusive": "CANNOT TELL YET"}
-_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT RUN": "dim"}
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT PASS": "yellow", "NOT RUN": "dim"}
 
 
 class RichProgress:
@@ -157,7 +158,8 @@ def decision_text(decision: Decision, kind: str) -> str:
 
         return msgspec.json.format(msgspec.json.encode(decision), indent=2).decode() + "\n"
     rows = decision_rows(decision) if decision.verdicts else []
-    report = f"report: {decision.report}\n" if decision.report else ""
+    report = f"bound: {decision.bound}\n" if decision.bound else ""
+    report += f"report: {decision.report}\n" if decision.report else ""
     if kind == "md":
         return _markdown(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
     return _aligned(rows) + f"decision: {headline(decision)}\n{report}"
@@ -195,6 +197,48 @@ def run_lines(reports: Path) -> list[str]:
     return sorted(lines)
 
 
+def frozen_text(folder: Path, lock: Lock) -> str:
+    """What freezing says: the suite, its size, and how many looks are left."""
+    n_rows = sum(split.n for split in lock.files.values())
+    text = f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}\n"
+    if lock.ledger is None:
+        return text
+    return f"{text}ledger: {ledger_text(folder, 'text').splitlines()[-1]}; commit ledger.jsonl beside suite.lock\n"
+
+
+def ledger_rows(folder: Path) -> list[list[str]]:
+    """The looks of a suite's ledger: a header, then a row for each; only the header where none was taken."""
+    from evalgate.suite.ledger import read_ledger
+
+    ledger = read_ledger(folder)
+    rows = [["look", "date", "candidates", "examples", "alpha", "decision", "run"]]
+    for taken in ledger.history if ledger else ():
+        said, claim = ledger.decided.get(taken.number) if ledger else None, taken.claim
+        outcome = said.outcome if said else "not judged"
+        names, n_rows = ", ".join(claim.candidates), str(claim.n_heldout)
+        rows.append([str(taken.number), taken.date, names, n_rows, f"{claim.alpha:.3g}", outcome, claim.run])
+    return rows
+
+
+def ledger_text(folder: Path, kind: str) -> str:
+    """A suite's ledger as `text` or `json`: how many looks are used and left, and each one."""
+    import json
+
+    from evalgate.suite.ledger import read_ledger
+
+    ledger = read_ledger(folder)
+    rows = ledger_rows(folder)
+    if kind == "json":
+        looks, used = (ledger.looks, ledger.used) if ledger else (None, 0)
+        table = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        left = None if looks is None else looks - used
+        return json.dumps({"looks": looks, "used": used, "left": left, "taken": table}, indent=2) + "\n"
+    if ledger is None:
+        return "no ledger: declare `looks: 10` in suite.yaml and freeze; until then nothing bounds repeated decisions\n"
+    table_text = _aligned(rows) if ledger.used else ""
+    return f"{table_text}{ledger.used} of {ledger.looks} looks used, {ledger.looks - ledger.used} left\n"
+
+
 def _show_table(decision: Decision) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -207,6 +251,8 @@ def _show_table(decision: Decision) -> None:
     console = Console()
     console.print(table)
     console.print(f"decision: {headline(decision)}", style="bold", markup=False, highlight=False, soft_wrap=True)
+    if decision.bound:
+        console.print(f"bound: {decision.bound}", markup=False, highlight=False, soft_wrap=True)
     if decision.report:
         console.print(f"report: {decision.report}", markup=False, highlight=False, soft_wrap=True)
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import msgspec
 
 from evalgate import plugins
+from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
 from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
+from evalgate.looks import at_look, bound_in_words, note_look, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
@@ -39,7 +41,7 @@ def judge_run(data: RunData) -> Decision:
     trusted = [candidate for candidate in run.candidates if candidate not in doubted]
     gates = in_order(run.gates)
     decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
-    decision = msgspec.structs.replace(decision, findings=findings)
+    decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run))
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
@@ -48,15 +50,16 @@ def judge_run(data: RunData) -> Decision:
 
 def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
     """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
+    policy = [at_look(gate, run.suite.looks) for gate in run.gates]
     found = judge_in_stages(
-        run.gates if run.candidates else (),  # baselines alone are measured, not judged
+        policy if run.candidates else (),  # baselines alone are measured, not judged
         candidates=run.candidates,
         baselines=run.baselines,
         data=gate_data,
         early_stop=run.early_stop,
     )
-    shares = shares_of_alpha(found, candidates=run.candidates, gates=run.gates)
-    gates = {gate.name: gate for gate in run.gates}
+    shares = shares_of_alpha(found, candidates=run.candidates, gates=policy)
+    gates = {gate.name: gate for gate in policy}
 
     def shared(verdict: Verdict) -> Verdict:
         gate, name = gates[verdict.gate], verdict.candidate
@@ -65,16 +68,43 @@ def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
         alpha = gate.alpha * shares[name]
         return judge(gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=alpha)[name]
 
-    return [shared(verdict) for verdict in found]
+    return [with_looks_left(shared(verdict), run) for verdict in found]
+
+
+def judge_look(data: RunData) -> Decision:
+    """Judge a run and note the decision in its suite's ledger, before anybody is told.
+
+    Raises `no-look` where a ledger is declared but the candidates were never asked the held-out set.
+    """
+    run = data.run
+    if run.suite.looks is not None and run.candidates and run.look is None:
+        raise EvalgateError(
+            "this run has not taken its look at the held-out set: it was stopped before a candidate was asked",
+            code="no-look",
+            fix=f"go on with `evalgate run {run.suite_folder} -o {data.folder}`",
+            where=data.folder,
+        )
+    decision = judge_run(data)
+    first = note_look(run, decision)
+    if first is None or first.outcome == said_of(run, decision)[0]:
+        return decision
+    text = (
+        f" The ledger holds what look {first.number} said first: {first.outcome}. Only that is under its error bound."
+    )
+    return msgspec.structs.replace(decision, bound=decision.bound + text)
 
 
 def still_in(data: RunData, after: Stage) -> list[str]:
     """The candidates that have failed no required gate of the stages up to `after`, under the run's early stop."""
     run = data.run
     verdicts = judge_in_stages(
-        run.gates, candidates=run.candidates, baselines=run.baselines, data=_gate_data(data, metrics_of(data)),
-        early_stop=run.early_stop, until=after,
-    )  # fmt: skip
+        [at_look(gate, run.suite.looks) for gate in run.gates],
+        candidates=run.candidates,
+        baselines=run.baselines,
+        data=_gate_data(data, metrics_of(data)),
+        early_stop=run.early_stop,
+        until=after,
+    )
     out = failed(verdicts)
     return [name for name in run.candidates if name not in out]
 

@@ -11,12 +11,19 @@ from pathlib import Path
 import msgspec
 
 from evalgate.core.data import RunOptions
+from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
-from evalgate.job import Job, settle_environment
-from evalgate.judging import judge_run
+from evalgate.execution.process import settle_environment
+from evalgate.job import Job
+from evalgate.judging import judge_look, judge_run
+from evalgate.looks import disclosed
 from evalgate.planning import make_plan
-from evalgate.store import BASE, load_run, write_atomic, write_record
+from evalgate.sealing import Seal, seal_of
+from evalgate.store import BASE, RunFolder, load_identity, load_run, read_record, write_atomic, write_record
+
+# A sealed decision's length says little.
+DECISION_BYTES = 1 << 14
 
 
 def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> Decision:
@@ -27,10 +34,12 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     with job.folder.locked():
         job.start(resume=options.resume)
         for system in plan.baselines:
-            job.answer(system)
-        job.test_capability(BASE, adapter=None)
-        job.measure([job.train(recipe) for recipe in plan.recipes])
-        return finish(job.folder.folder)
+            job.asking.answer(system)
+        job.asking.test_capability(BASE, adapter=None)
+        candidates = [job.train(recipe) for recipe in plan.recipes]
+        job.take_look()
+        job.asking.measure(candidates)
+        return finish(job.folder.folder, plan.seal)
 
 
 def gate(folder: Path) -> Decision:
@@ -39,21 +48,52 @@ def gate(folder: Path) -> Decision:
 
 
 def report(folder: Path) -> Path:
-    """Write the HTML, Markdown and JUnit reports of a judged run again; returns the HTML's path."""
-    from evalgate.report import render_html, render_junit, render_markdown
+    """Write the HTML, Markdown and JUnit reports of a judged run again; returns the HTML's path.
 
+    Those of a sealed run say what its `decision.json` says, and need no key.
+    """
+    from evalgate.report import render_html, render_junit, render_markdown, render_sealed
+
+    html, run = folder / "report.html", load_identity(folder)
+    if run.suite.disclosure == "verdict":
+        decision = read_record(folder / "decision.json", Decision, fix=f"judge it first: `evalgate gate {folder}`")
+        for name, text in render_sealed(run, decision, str(folder)).items():
+            write_atomic(folder / name, text.encode())
+        return html
     data = load_run(folder)
     if data.decision is None:
         data = msgspec.structs.replace(data, decision=judge_run(data))
-    html = folder / "report.html"
     write_atomic(html, render_html(data).encode())
     write_atomic(folder / "report.md", render_markdown(data).encode())
     write_atomic(folder / "junit.xml", render_junit(data).encode())
     return html
 
 
-def finish(folder: Path) -> Decision:
-    """Judge what a folder holds, record the decision, write the reports."""
-    decision = judge_run(load_run(folder))
+def unseal(folder: Path, target: Path) -> Path:
+    """Write the whole HTML report of a sealed run, numbers and answers included, where its owner wants it.
+
+    Raises `sealed` without the owner's key, `unseal-inside` for a place in the run's folder.
+    """
+    from evalgate.report import render_html
+
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            "the open report must not lie in the folder of the sealed run, which others read",
+            code="unseal-inside",
+            fix="name a file elsewhere with `-o FILE.html`",
+            where=str(target),
+        )
+    data = load_run(folder)
+    write_atomic(target, render_html(msgspec.structs.replace(data, decision=judge_run(data))).encode())
+    return target
+
+
+def finish(folder: Path, seal: Seal | None = None) -> Decision:
+    """Judge what a folder holds, note it in the ledger, record the decision, write the reports."""
+    data = load_run(folder, seal)
+    decision = judge_look(data)
+    if (seal := seal or seal_of(data.run.suite)) is not None:
+        write_atomic(RunFolder(folder).sealed_decision_file, seal.box(msgspec.json.encode(decision), DECISION_BYTES))
+        decision = disclosed(data.run, decision)
     write_record(folder / "decision.json", decision)
     return msgspec.structs.replace(decision, report=str(report(folder)))

@@ -35,7 +35,10 @@ from evalgate.core.seeds import now
 from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
 from evalgate.gates.judge import LATENCY
+from evalgate.looks import claim_of
+from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
+from evalgate.suite.ledger import Claim, open_ledger
 from evalgate.systems.prompt import bind
 
 REPORTS = Path("reports")
@@ -65,6 +68,8 @@ class Plan:
     limit: int | None
     folder: Path
     run: Run
+    claim: Claim | None = None
+    seal: Seal | None = None
 
     @property
     def suite(self) -> Suite:
@@ -90,6 +95,7 @@ def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
     project = _chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
     spec = project.suite.spec
+    seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     retrievers = open_retrievers(project)
@@ -102,6 +108,10 @@ def make_plan(options: RunOptions) -> Plan:
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
     run = _run(project, binding, baselines, options.limit, early_stop=options.early_stop)
+    heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
+    claim = claim_of(project, run, model, retrievers, heldout)
+    if claim is not None:
+        open_ledger(Path(project.suite.folder)).refuse_spent(claim)
     return Plan(
         binding=binding,
         recipes=project.recipes,
@@ -110,6 +120,8 @@ def make_plan(options: RunOptions) -> Plan:
         limit=options.limit,
         folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
         run=run,
+        claim=claim,
+        seal=seal,
     )
 
 
@@ -174,8 +186,8 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
     for gate in suite.spec.gates:
         n, sizes = (n_capability, None) if gate.task == CAPABILITY else _size(gate, suite)
         if n is not None:
-            alpha, binary = gate.alpha / max(1, n_candidates), gate.metric_name in ZERO_OR_ONE
-            problems += impossible(gate, n, alpha=alpha, cluster_sizes=sizes, binary=binary)
+            alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
+            problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
     if problems:
         raise UsageError(
             f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "
@@ -243,6 +255,8 @@ def _run(
     # The gates and the early stop are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
+    if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
+        identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(
         id=short(digest_of(identity)),
         suite=suite.spec,

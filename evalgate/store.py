@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -27,6 +27,7 @@ from evalgate.core.results import (
     Score,
     TrainedRow,
 )
+from evalgate.sealing import Seal, SealedLine, seal_of
 
 R = TypeVar("R", bound=Record)
 # Names in a recording beside those of a suite: lm-eval's items, and the untuned model that is asked them.
@@ -94,14 +95,30 @@ def read_record(path: Path, kind: type[R], *, fix: str) -> R:
         ) from None
 
 
-def read_lines(path: Path, kind: type[R]) -> list[R]:
-    """All whole lines of an append-only file; a last line torn by a crash is left out. Empty if there is no file."""
-    if not path.exists():
-        return []
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
+def read_lines(path: Path, kind: type[R], seal: Seal | None = None) -> list[R]:
+    """All whole lines of an append-only file; a last line torn by a crash is left out. Empty if there is no file.
+
+    With a seal the lines are opened; raises `sealed` where that cannot be.
+    """
+    if seal is None:
+        return _decode_lines(path, _whole(path), kind)
+    opened = [seal.open(line.sealed, str(path)) + b"\n" for line in _decode_lines(path, _whole(path), SealedLine)]
+    return _decode_lines(path, b"".join(opened), kind)
+
+
+def read_keys(path: Path, kind: type[R], seal: Seal | None = None) -> Sequence[R | SealedLine]:
+    """What has been recorded, never opened: the records themselves, or with a seal their ids."""
+    return _decode_lines(path, _whole(path), SealedLine) if seal else read_lines(path, kind)
+
+
+def _whole(path: Path) -> bytes:
+    data = path.read_bytes() if path.exists() else b""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _decode_lines(path: Path, data: bytes, kind: type[R]) -> list[R]:
     try:
-        return msgspec.json.Decoder(kind).decode_lines(whole)
+        return msgspec.json.Decoder(kind).decode_lines(data)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise EvalgateError(
             f"a recorded line cannot be read: {error}",
@@ -117,10 +134,13 @@ def count_lines(path: Path) -> int:
 
 
 class Appender:
-    """Appends records to one JSONL file; each call is on disk (not fsynced) when it returns."""
+    """Appends records to one JSONL file; each call is on disk (not fsynced) when it returns.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    With a seal every line is closed before it is written, but for the ids that tell what was done.
+    """
+
+    def __init__(self, path: Path, seal: Seal | None = None) -> None:
+        self.path, self._seal = path, seal
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _heal(path)
@@ -128,11 +148,17 @@ class Appender:
 
     def write(self, records: Iterable[Record]) -> None:
         """Append records in one system call."""
-        data = b"".join(map(to_json_line, records))
+        data = b"".join(to_json_line(self._closed(record)) for record in records)
         with disk_errors(self.path):
             written = self._file.write(data)
             while written < len(data):  # a raw file may take less than all of it when the disk is nearly full
                 written += self._file.write(data[written:])
+
+    def _closed(self, record: Record) -> Record:
+        if self._seal is None:
+            return record
+        ids = {name: getattr(record, name, "") for name in ("example_id", "metric", "request_digest")}
+        return SealedLine(sealed=self._seal.seal(to_json_line(record).strip()), **ids)
 
     def __enter__(self) -> Appender:
         return self
@@ -152,10 +178,10 @@ def _heal(path: Path) -> None:
 
 
 class RunFolder:
-    """The files of one run. See the layout in the README."""
+    """The files of one run, and what seals them. See the layout in the README."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, seal: Seal | None = None) -> None:
+        self.folder, self.seal = folder, seal
 
     def predictions(self, system: str, task: str) -> Path:
         """Where a system's predictions for a task lie."""
@@ -197,8 +223,13 @@ class RunFolder:
 
     @property
     def decision_file(self) -> Path:
-        """The run's decision."""
+        """The run's decision, as far as it is disclosed."""
         return self.folder / "decision.json"
+
+    @property
+    def sealed_decision_file(self) -> Path:
+        """The whole decision of a sealed run, an age file."""
+        return self.folder / "decision.json.age"
 
     def clear(self) -> None:
         """Delete what an earlier run left here."""
@@ -218,9 +249,25 @@ class RunFolder:
         The answers go last, so that a crash in between leaves the sign that the rest is stale.
         """
         path = self.predictions(system, task)
-        if any(p.request_digest not in digests for p in read_lines(path, Prediction)):
+        if any(p.request_digest not in digests for p in read_keys(path, Prediction, self.seal)):
             for stale in (self.scores(system, task), self.scores(system, CAPABILITY), self.latency(system), path):
                 stale.unlink(missing_ok=True)
+
+    def forget_unscored(self, system: str, task: str, metrics: set[str]) -> None:
+        """Drop sealed answers that a crash left without all their scores: without the key they cannot be scored now."""
+        if self.seal is None:
+            return
+        answers, scores = self.predictions(system, task), self.scores(system, task)
+        found: dict[str, set[str]] = {}
+        for score in read_keys(scores, Score, self.seal):
+            found.setdefault(score.example_id, set()).add(score.metric)
+        whole = {example_id for example_id, names in found.items() if names >= metrics}
+        for path, lines in (
+            (scores, read_keys(scores, Score, self.seal)),
+            (answers, read_keys(answers, Prediction, self.seal)),
+        ):
+            if any(line.example_id not in whole for line in lines):
+                write_atomic(path, b"".join(to_json_line(line) for line in lines if line.example_id in whole))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -257,11 +304,20 @@ class RunData(Record, frozen=True, kw_only=True):
     costs: list[Cost] = []
 
 
-def load_run(folder: Path) -> RunData:
-    """Read a whole run folder; systems and tasks are those that its `run.json` names."""
-    paths = RunFolder(folder)
+def load_identity(folder: Path) -> Run:
+    """What a run folder is the recording of. Raises `not-a-run`."""
     hint = f"give the folder of a run, e.g. `ls {folder.parent}`; `evalgate run SUITE` makes one"
-    run = read_record(paths.run_file, Run, fix=hint)
+    return read_record(RunFolder(folder).run_file, Run, fix=hint)
+
+
+def load_run(folder: Path, seal: Seal | None = None) -> RunData:
+    """Read a whole run folder; systems and tasks are those that its `run.json` names.
+
+    A sealed one is opened by `seal`, which may know what it has sealed, else with the environment's identity.
+    """
+    run = load_identity(folder)
+    seal = seal or seal_of(run.suite)
+    paths, hint = RunFolder(folder, seal), "restore it, or run the suite again"
     tasks = [task.name for task in run.suite.tasks]
     names = [*tasks, CAPABILITY]
     cards = {c: paths.adapter(c) / "card.json" for c in run.systems}
@@ -270,9 +326,9 @@ def load_run(folder: Path) -> RunData:
         run=run,
         folder=str(folder),
         examples={t: read_lines(paths.examples(t), Example) for t in names},
-        predictions={s: {t: read_lines(paths.predictions(s, t), Prediction) for t in tasks} for s in run.systems},
-        scores={s: {t: read_lines(paths.scores(s, t), Score) for t in names} for s in run.systems},
-        latency={c: read_lines(paths.latency(c), LatencyPair) for c in run.candidates},
+        predictions={s: {t: read_lines(paths.predictions(s, t), Prediction, seal) for t in tasks} for s in run.systems},
+        scores={s: {t: read_lines(paths.scores(s, t), Score, seal) for t in names} for s in run.systems},
+        latency={c: read_lines(paths.latency(c), LatencyPair, seal) for c in run.candidates},
         cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
         trained={c: read_lines(paths.trained(c), TrainedRow) for c in run.systems},
         probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},

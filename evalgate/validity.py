@@ -30,13 +30,18 @@ def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]
 
 def doubtful(findings: Sequence[Finding], run: Run) -> dict[str, str]:
     """Candidate -> why it cannot be trusted; a hard finding on what all are compared with concerns them all."""
-    owners = {name: candidate for candidate in run.candidates for name in run.seeds.get(candidate, (candidate,))}
+    owners = _trained(run)
     doubts: dict[str, list[str]] = {}
     for finding in findings:
         if finding.hard:
             for name in [owners[finding.system]] if finding.system in owners else run.candidates:
                 doubts.setdefault(name, []).append(finding.what)
     return {name: f"{name} cannot be trusted: {'; '.join(texts)}." for name, texts in doubts.items()}
+
+
+def _trained(run: Run) -> dict[str, str]:
+    """Every trained system, one a seed, to its candidate."""
+    return {name: candidate for candidate in run.candidates for name in run.seeds.get(candidate, (candidate,))}
 
 
 def unanswered(data: RunData, in_part: Collection[str] = ()) -> Iterator[Finding]:
@@ -75,7 +80,7 @@ def unscored(data: RunData) -> Iterator[Finding]:
 
 def untrained(data: RunData) -> Iterator[Finding]:
     """Candidates that answered without the adapter that their card describes."""
-    for name in data.run.candidates:
+    for name in _trained(data.run):
         asked, card = data.run.systems[name].adapter_digest, data.cards.get(name)
         if asked is not None and (card is None or card.adapter_digest == asked):
             continue
@@ -90,7 +95,7 @@ def untrained(data: RunData) -> Iterator[Finding]:
 
 def inactive(data: RunData) -> Iterator[Finding]:
     """Adapters that change nothing: loaded under another name, into other layers, or not at all."""
-    for name in data.run.candidates:
+    for name in _trained(data.run):
         probe = data.probes.get(name)
         if probe is not None:
             same, n = probe.base == probe.tuned, len(probe.base)

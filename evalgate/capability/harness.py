@@ -12,7 +12,8 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalModel, Progress
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Score
-from evalgate.store import CAPABILITY, Appender, read_lines, write_atomic
+from evalgate.sealing import Seal, SealedLine
+from evalgate.store import CAPABILITY, Appender, read_keys, write_atomic
 
 METRIC = "accuracy"
 # The seed that lm-eval itself uses to pick few-shot examples, so that its own numbers are matched.
@@ -44,28 +45,37 @@ class Harness:
         return n if self._spec.limit is None else min(n, self._spec.limit)
 
     def measure(
-        self, model: LocalModel, *, adapter: str | None, system: str, path: Path, progress: Progress
+        self,
+        model: LocalModel,
+        *,
+        adapter: str | None,
+        system: str,
+        path: Path,
+        progress: Progress,
+        seal: Seal | None = None,
     ) -> list[Score]:
         """Score every item of every task; tasks already whole in `path` are not asked again.
 
-        Each score has one part, 1 if the answer is right; `detail` is the subject (the task's name).
+        Each score has one part, 1 if the answer is right; `detail` is the subject (the task's name). Scores that were
+        sealed before are not given again.
         """
-        kept: dict[str, list[Score]] = {}
-        for score in read_lines(path, Score):
-            kept.setdefault(score.detail or "", []).append(score)
+        kept: dict[str, list[Score | SealedLine]] = {}
+        for score in read_keys(path, Score, seal):
+            kept.setdefault(score.example_id.rpartition("/")[0], []).append(score)
         done = {name for name, task in self._tasks.items() if len(kept.get(name, ())) == self._size(task)}
         if set(kept) - done:  # a crash left half a subject: it is asked anew, so its first half must go
             write_atomic(path, b"".join(to_json_line(s) for name in sorted(done) for s in kept[name]))
         n_done = sum(len(kept[name]) for name in done)
         if n_done < self.n_items:
             stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
-            with stage as tick, Appender(path) as file, model.using(adapter) as module:
+            with stage as tick, Appender(path, seal) as file, model.using(adapter) as module:
                 lm = self._language_model(module, model.tokenizer)
                 for name in [name for name in self._tasks if name not in done]:
-                    kept[name] = self._ask(lm, name, self._tasks[name], system)
-                    file.write(kept[name])
-                    tick(len(kept[name]))
-        return [score for name in self._tasks for score in kept[name]]
+                    scores = self._ask(lm, name, self._tasks[name], system)
+                    file.write(scores)
+                    kept[name] = [*scores]
+                    tick(len(scores))
+        return [score for name in self._tasks for score in kept[name] if isinstance(score, Score)]
 
     @staticmethod
     def _language_model(module: Any, tokenizer: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 
 # Measurements that are no task's: what a gate may name, and the section of suite.yaml that asks for them.
 MEASURED = {"capability": ("accuracy",), "latency": ("p50", "p90", "p95", "p99")}
+# The private half begins with AGE-SECRET-KEY and must never stand in a suite.
+RECIPIENT = re.compile(r"age1[a-z0-9]{58}\Z")
 # The one setting that each rule cannot do without, and what it means.
 _NEEDS = {
     "at_least": ("limit", "the floor, e.g. `limit: 0.9`"),
@@ -27,6 +30,7 @@ def check_suite(document: Document, spec: SuiteSpec, folder: Path, metrics: set[
         _check_there(document, ("capability", "include_path"), folder / spec.capability.include_path)
     if spec.baselines:
         _check_there(document, ("baselines",), folder / spec.baselines)
+    _check_disclosure(document, spec)
     for name, n in Counter(gate.name for gate in spec.gates).items():
         if n > 1:
             index = [gate.name for gate in spec.gates].index(name)
@@ -55,6 +59,20 @@ def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[s
             document.problem(where, f"there is no metric '{use.name}'{did_you_mean(use.name, metrics)}")
         if use.name in [other.name for other in task.metrics[:index]]:
             document.problem(where, f"the metric '{use.name}' stands twice")
+
+
+def _check_disclosure(document: Document, spec: SuiteSpec) -> None:
+    if spec.disclosure == "verdict" and not spec.sealed_for:
+        text = (
+            "`disclosure: verdict` needs `sealed_for`, the release owner's public key; `evalgate keygen FILE` makes one"
+        )
+        document.problem(("disclosure",), text)
+    if spec.disclosure == "full" and spec.sealed_for:
+        document.problem(("sealed_for",), "nothing is sealed without `disclosure: verdict`")
+    for index, key in enumerate(spec.sealed_for):
+        if not RECIPIENT.match(key):
+            text = f"'{key[:80]}' is no public key of age: those are 'age1' and 58 characters"
+            document.problem(("sealed_for", index), text)
 
 
 def _check_there(document: Document, place: Place, path: Path) -> None:

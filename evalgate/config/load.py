@@ -145,6 +145,9 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         baselines=parsed.baselines,
         description=parsed.description,
         seed=parsed.seed,
+        looks=parsed.looks,
+        disclosure=parsed.disclosure,
+        sealed_for=tuple(parsed.sealed_for),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from evalgate.config.document import Document, Place, did_you_mean
-from evalgate.core.data import Rule, Split, TaskKind
+from evalgate.core.data import Disclosure, Rule, Split, TaskKind
 
 # Names become folder and file names, so they may not hold slashes or spaces.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -113,9 +113,17 @@ class SuiteYaml(Strict):
     description: str = ""
     baselines: str = ""
     seed: int = Field(default=0, ge=0)
+    looks: Count | None = None
+    disclosure: Disclosure = "full"
+    sealed_for: list[str] = []
     capability: CapabilityYaml | None = None
     latency: LatencyYaml | None = None
     early_stop: EarlyStopYaml | None = None
+
+    @field_validator("sealed_for", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
 
 
 class PromptYaml(Strict):

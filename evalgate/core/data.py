@@ -9,6 +9,7 @@ from evalgate.core.record import Record
 TaskKind = Literal["classification", "extraction", "summarization", "qa", "generation"]
 Split = Literal["train", "dev", "heldout"]
 SystemKind = Literal["prompt", "rag", "tuned", "api", "recorded"]
+Disclosure = Literal["full", "verdict"]
 Rule = Literal["at_least", "at_most", "better_than_baselines", "not_worse_than_baseline"]
 
 
@@ -141,7 +142,11 @@ class ModelSpec(Record, frozen=True, kw_only=True):
 
 
 class SuiteSpec(Record, frozen=True, kw_only=True):
-    """Everything that a suite's YAML says."""
+    """Everything that a suite's YAML says.
+
+    `looks` is how many decisions the held-out set may make; None keeps no ledger. With the disclosure `verdict`, scores
+    and answers are sealed for the age recipients of `sealed_for`.
+    """
 
     name: str
     version: int
@@ -154,6 +159,9 @@ class SuiteSpec(Record, frozen=True, kw_only=True):
     baselines: str = ""
     description: str = ""
     seed: int = 0
+    looks: int | None = None
+    disclosure: Disclosure = "full"
+    sealed_for: tuple[str, ...] = ()
 
 
 class PromptSpec(Record, frozen=True, kw_only=True):

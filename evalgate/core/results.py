@@ -8,7 +8,8 @@ from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
-Outcome = Literal["pass", "fail", "inconclusive", "not_run"]
+# `not_pass` is all that a sealed run tells of what has not passed.
+Outcome = Literal["pass", "fail", "inconclusive", "not_run", "not_pass"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
 
 
@@ -165,7 +166,8 @@ class Finding(Record, frozen=True, kw_only=True):
 class Decision(Record, frozen=True, kw_only=True):
     """The answer: ship a named candidate, keep the baseline, or cannot tell yet.
 
-    `report` is where the HTML lies, for the terminal; it is empty in the recorded file.
+    `report` is where the HTML lies, for the terminal; it is empty in the recorded file. `bound` says which error rate
+    holds over all decisions on the held-out set.
     """
 
     outcome: DecisionOutcome
@@ -176,6 +178,7 @@ class Decision(Record, frozen=True, kw_only=True):
     scores: tuple[SystemScore, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
+    bound: str = ""
 
 
 class CurvePoint(Record, frozen=True, kw_only=True):
@@ -224,12 +227,32 @@ class AdapterProbe(Record, frozen=True, kw_only=True):
     tuned: tuple[float, ...]
 
 
+class Look(Record, frozen=True, kw_only=True):
+    """The look at the held-out set that a run decides with, as its ledger has it.
+
+    `alpha` is the error rate of this one look, `bound` that of all `looks` together; `entry` is the digest of the
+    ledger's line.
+    """
+
+    number: int
+    looks: int
+    alpha: float
+    bound: float
+    entry: str
+
+    @property
+    def left(self) -> int:
+        """How many looks were left after this one."""
+        return self.looks - self.number
+
+
 class Run(Record, frozen=True, kw_only=True):
     """Digests of everything that a run's numbers depend on, and where and when it ran.
 
     `serving` is the backend's identity: device, precision, quantisation, library versions. `early_stop` is the policy
     in force, None where everything is measured. `seeds` names for each candidate the systems of its recipe, one a
-    training seed; the candidate itself, the first one, is what may ship.
+    training seed; the candidate itself, the first one, is what may ship. `look` is there once the candidates have been
+    asked the held-out set of a suite that keeps a ledger.
     """
 
     id: str
@@ -252,3 +275,4 @@ class Run(Record, frozen=True, kw_only=True):
     command: str = ""
     early_stop: EarlyStop | None = None
     seeds: dict[str, tuple[str, ...]] = {}
+    look: Look | None = None

@@ -10,7 +10,8 @@ from evalgate.core.protocols import Ask, Backend, Progress
 from evalgate.core.record import Record
 from evalgate.core.results import Generation, LatencyPair, Prediction
 from evalgate.core.seeds import clock, rng
-from evalgate.store import Appender, read_lines
+from evalgate.sealing import Seal
+from evalgate.store import Appender, read_keys
 
 
 def predict(
@@ -22,13 +23,17 @@ def predict(
     backend: Backend,
     path: Path,
     progress: Progress,
+    seal: Seal | None = None,
 ) -> Iterator[Prediction]:
-    """Give every answer once: those recorded in `path`, then the missing ones, each written before it is given."""
-    done = {p.example_id: p for p in read_lines(path, Prediction)}
-    yield from (done[ask.example_id] for ask in asks if ask.example_id in done)
+    """Give every answer once: those recorded in `path`, then the missing ones, each written before it is given.
+
+    Recorded answers that are sealed are not given again.
+    """
+    done = {p.example_id: p for p in read_keys(path, Prediction, seal)}
+    yield from (p for ask in asks if isinstance(p := done.get(ask.example_id), Prediction))
     missing = [ask for ask in asks if ask.example_id not in done]
     stage = progress.stage(f"{system} · {task}", len(asks), len(asks) - len(missing))
-    with stage as tick, Appender(path) as file:
+    with stage as tick, Appender(path, seal) as file:
         for i, answer in backend.generate([ask.request for ask in missing], adapter=adapter):
             prediction = _prediction(missing[i], answer, system, task)
             file.write([prediction])
@@ -72,6 +77,7 @@ def measure_latency(
     backend: Backend,
     paths: dict[str, Path],
     progress: Progress,
+    seal: Seal | None = None,
 ) -> None:
     """Time single calls in rounds: an example's baseline and all candidates once each, in random order.
 
@@ -79,7 +85,7 @@ def measure_latency(
     the model. Examples are drawn evenly; the first `n_warmup` rounds of a session are dropped, and so is a pair of
     which one side failed: a failure comes fast and says nothing of speed.
     """
-    recorded = {name: len(read_lines(path, LatencyPair)) for name, path in paths.items()}
+    recorded = {name: len(read_keys(path, LatencyPair, seal)) for name, path in paths.items()}
     done = min(recorded.values(), default=n_pairs)
     if not contests or done >= n_pairs:
         return
@@ -88,7 +94,7 @@ def measure_latency(
     names = ["", *sorted(paths)]  # the empty name is the baseline
     turns = [[names[i] for i in random.permutation(len(names))] for _ in range(n_pairs)]
     with progress.stage("latency", n_pairs, done) as tick, ExitStack() as stack:
-        files = {name: stack.enter_context(Appender(path)) for name, path in paths.items()}
+        files = {name: stack.enter_context(Appender(path, seal)) for name, path in paths.items()}
         for i in order[:n_warmup]:
             _time_round(contests[i], names, backend)
         for k in range(done, n_pairs):

@@ -3,5 +3,6 @@
 from evalgate.report.html import render_html
 from evalgate.report.junit import render_junit
 from evalgate.report.markdown import render_markdown
+from evalgate.report.sealed import render_sealed
 
-__all__ = ["render_html", "render_junit", "render_markdown"]
+__all__ = ["render_html", "render_junit", "render_markdown", "render_sealed"]

@@ -16,7 +16,7 @@ from evalgate.report.view import build_view
 from evalgate.report.words import clean
 from evalgate.store import RunData
 
-TEMPLATES = ("report.html.j2", "macros.html.j2", "evidence.html.j2")
+TEMPLATES = ("report.html.j2", "macros.html.j2", "evidence.html.j2", "sealed.html.j2")
 
 
 # A page of up to `payload.USUAL_ANSWERS` answers stays below this, in bytes; larger runs grow in proportion.
@@ -43,6 +43,12 @@ def render_html(data: RunData) -> str:
         )
     )
     return page.replace(PLACE, embedded(index, PAGE_LIMIT - len(page.encode())))
+
+
+def page_of(template: str, **values: Any) -> str:
+    """A page without script."""
+    style = _source("style.css")
+    return _environment().get_template(template).render(**values, policy=policy(style, ""), style=Markup(style))
 
 
 def policy(style: str, script: str) -> str:

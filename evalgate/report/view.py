@@ -82,6 +82,7 @@ def _facts(data: RunData) -> list[str]:
     facts += savings(data)
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
+    facts += [data.decision.bound] if data.decision.bound else []
     return facts
 
 

@@ -6,12 +6,24 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from evalgate.core.data import Example, Passage, Split, Suite, SuiteSpec, Task, TaskSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import digest_bytes, digest_of
-from evalgate.store import read_record, write_atomic, write_record
+from evalgate.store import write_atomic, write_record
 from evalgate.suite.formats import place_of, read_examples, read_passages, read_schema
-from evalgate.suite.lock import LOCK_FILE, SUITE_FILE, Lock, SplitLock, difference, lock_split, make_lock
+from evalgate.suite.ledger import carry_over, contents_of
+from evalgate.suite.lock import (
+    LOCK_FILE,
+    SUITE_FILE,
+    Lock,
+    SplitLock,
+    difference,
+    lock_split,
+    make_lock,
+    read_lock,
+)
 
 ALL_SPLITS: tuple[Split, ...] = ("train", "dev", "heldout")
 
@@ -51,10 +63,14 @@ def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False) -> Lock:
     tasks = {task.name: _load_task(folder, task, ALL_SPLITS) for task in spec.tasks}
     old = read_lock(folder)
     lock = _present(folder, spec, tasks, None)
+    contents = contents_of(example for task in tasks.values() for example in task.splits.get("heldout", ()))
     if old is not None:
         change = difference(folder, old, lock)
         if change is None:
-            return old
+            lock = replace(old, ledger=carry_over(folder, spec.name, spec.looks, contents))
+            if lock.ledger != old.ledger:
+                write_record(folder / LOCK_FILE, lock)
+            return lock
         if not bump:
             raise UsageError(
                 f"suite '{spec.name}' is frozen as version {old.version} and has changed since ({change.text})",
@@ -62,9 +78,11 @@ def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False) -> Lock:
                 fix=f"run `evalgate freeze {folder} --bump` to release the change as a new version",
                 where=change.where,
             )
-        if spec.version <= old.version:
-            spec = _raise_version(folder, spec, old.version + 1)
-            lock = make_lock(spec, lock.files, lock.documents)
+    ledger = carry_over(folder, spec.name, spec.looks, contents)
+    if old is not None and spec.version <= old.version:
+        spec = _raise_version(folder, spec, old.version + 1)
+        lock = make_lock(spec, lock.files, lock.documents)
+    lock = replace(lock, ledger=ledger)
     write_record(folder / LOCK_FILE, lock)
     return lock
 
@@ -76,14 +94,6 @@ def input_fields(suite: Suite) -> dict[str, set[str]]:
         each = [set(example.inputs) for examples in task.splits.values() for example in examples]
         fields[name] = set.intersection(*each) if each else set()
     return fields
-
-
-def read_lock(folder: Path) -> Lock | None:
-    """The suite's lock; None if it was never frozen."""
-    path = folder / LOCK_FILE
-    if not path.exists():
-        return None
-    return read_record(path, Lock, fix=f"restore it with `git checkout {path}`")
 
 
 def _load_task(folder: Path, spec: TaskSpec, splits: Sequence[Split]) -> Task:
@@ -163,8 +173,6 @@ def _refuse_change(folder: Path, spec: SuiteSpec, lock: Lock, present: Lock) -> 
 
 def _raise_version(folder: Path, spec: SuiteSpec, version: int) -> SuiteSpec:
     """Set `version:` in suite.yaml, touching nothing else of what its author wrote."""
-    from msgspec.structs import replace
-
     path = folder / SUITE_FILE
     text, n = re.subn(r"(?m)^(version:\s*)\d+", rf"\g<1>{version}", path.read_text(encoding="utf-8"), count=1)
     if n:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalgate.core.data import Example, SuiteSpec
 from evalgate.core.record import Record, canonical_json, digest_bytes, digest_of, short
+from evalgate.store import read_record
 from evalgate.suite.formats import place_of
 
 LOCK_FILE = "suite.lock"
@@ -24,7 +25,10 @@ class SplitLock(Record, frozen=True, kw_only=True):
 
 
 class Lock(Record, frozen=True, kw_only=True):
-    """A frozen suite. `files` are keyed by path in the suite folder, `policy` by gate and task."""
+    """A frozen suite. `files` are keyed by path in the suite folder, `policy` by gate and task.
+
+    `ledger` is the digest of the ledger's line that opened the count for this held-out set.
+    """
 
     name: str
     version: int
@@ -35,6 +39,7 @@ class Lock(Record, frozen=True, kw_only=True):
     policy: dict[str, str]
     documents: dict[str, str]
     files: dict[str, SplitLock]
+    ledger: str | None = None
 
 
 class Difference(Record, frozen=True, kw_only=True):
@@ -42,6 +47,14 @@ class Difference(Record, frozen=True, kw_only=True):
 
     text: str
     where: str
+
+
+def read_lock(folder: Path) -> Lock | None:
+    """The suite's lock; None if it was never frozen."""
+    path = folder / LOCK_FILE
+    if not path.exists():
+        return None
+    return read_record(path, Lock, fix=f"restore it with `git checkout {path}`")
 
 
 def lock_split(examples: tuple[Example, ...]) -> SplitLock:
@@ -66,6 +79,8 @@ def lock_policy(spec: SuiteSpec) -> dict[str, str]:
         "the `capability` section": spec.capability,
         "the `latency` section": spec.latency,
         "the `early_stop` section": spec.early_stop,
+        "`looks`": spec.looks,
+        "`disclosure`": [spec.disclosure, spec.sealed_for] if spec.disclosure != "full" else None,
     }
     parts |= {f"task '{task.name}'": task for task in spec.tasks}
     return {name: short(digest_of(part)) for name, part in parts.items() if part is not None}

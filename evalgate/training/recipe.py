@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from evalgate.core.data import Recipe
 from evalgate.core.errors import UsageError
-from evalgate.core.record import digest_of, plain
+from evalgate.core.record import digest_bytes, digest_of, plain
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
@@ -34,9 +35,18 @@ RESERVED = {
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """The identity of what a recipe does: all but its name, its description and where it lies."""
-    fields = plain(recipe)
-    return digest_of({k: v for k, v in fields.items() if k not in {"name", "description", "path", "of"}})
+    """The identity of what a recipe does: all but its name, its description and where it and its files lie.
+
+    Templates and replayed rows count by their content, so the same recipe is the same in every folder.
+    """
+    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of"}}
+    for prompt in fields["prompts"].values():
+        del prompt["template_path"]
+    if recipe.replay is not None:
+        # Git may check text out with other line ends; that is no change.
+        rows = Path(recipe.replay.path).read_bytes().replace(b"\r\n", b"\n")
+        fields["replay"] = {"share": recipe.replay.share, "rows": digest_bytes(rows)}
+    return digest_of(fields)
 
 
 def quantization_arguments(recipe: Recipe, dtype: Dtype) -> dict[str, Any] | None:

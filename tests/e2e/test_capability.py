@@ -13,6 +13,7 @@ from evalgate.capability.harness import Harness
 from evalgate.core.data import CapabilitySpec, ModelSpec
 from evalgate.core.errors import UsageError
 from evalgate.core.results import Score
+from evalgate.sealing import Seal, make_identity
 from evalgate.store import Appender, read_lines
 
 pytestmark = pytest.mark.slow
@@ -92,3 +93,24 @@ def test_a_task_that_lm_eval_does_not_know_is_told_of() -> None:
         f"  at: {SUITE / 'capability'}\n\n"
         "hint: correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names"
     )
+
+
+def test_sealed_items_are_whole_with_the_key_and_not_asked_again_without(
+    harness: Harness, backend: HFBackend, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyrage", reason="sealing needs the extra `seal`")
+    public = make_identity(tmp_path / "owner.key")
+    path = tmp_path / "sealed.jsonl"
+    given: dict[str, Any] = {"adapter": None, "system": "s", "path": path}
+    scores = harness.measure(backend, **given, progress=Recorder(), seal=Seal([public]))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-3]))  # half a subject
+    again, idle = Recorder(), Recorder()
+    harness.measure(backend, **given, progress=again, seal=Seal([public]))
+    assert [stage[3] - stage[2] for stage in again.stages] == [SPEC.limit]
+    assert harness.measure(backend, **given, progress=idle, seal=Seal([public])) == []
+    assert idle.stages == []
+    assert sorted(map(repr, read_lines(path, Score, Seal([public], str(tmp_path / "owner.key"))))) == sorted(
+        map(repr, scores)
+    )
+    assert b"parts" not in path.read_bytes()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evalgate.console import decision_text
 from evalgate.core.data import EarlyStop, GateSpec
 from evalgate.core.results import Cost, Decision, LatencyPair, Score, Verdict
-from evalgate.decision import decide
+from evalgate.decision import decide, shares_of_alpha
 from evalgate.execution.costs import cheapest_first
 from evalgate.gates.columns import GateData
 from evalgate.gates.futility import look
@@ -140,7 +140,8 @@ def test_a_loser_fails_at_half_and_the_verdict_says_so() -> None:
 )
 def test_what_goes_on(gain: float, n: int, alpha: float | None, why: str) -> None:
     given = data({"c": system("c", gain)}, n)
-    assert look(SUMMARIES, candidate="c", baselines=["base"], data=given, alpha=alpha) is None, why
+    gate = SUMMARIES if alpha is None else msgspec.structs.replace(SUMMARIES, alpha=alpha)
+    assert look(gate, candidate="c", baselines=["base"], data=given) is None, why
 
 
 def test_a_gain_on_the_half_is_never_stopped_however_surely_it_is_too_small() -> None:
@@ -219,15 +220,15 @@ def test_each_policy(policy: EarlyStop | None, loser: list[str], breaker: list[s
     assert [found[f"breaker.{gate}"] for gate in gates] == breaker
 
 
+def at_level(alpha: float) -> tuple[GateSpec, ...]:
+    return tuple(msgspec.structs.replace(gate, alpha=alpha) for gate in SUITE)
+
+
 def test_the_ledgers_alpha_holds_at_the_half_as_at_the_end() -> None:
     given = data(THREE)
-    found = judge_in_stages(
-        SUITE, candidates=list(THREE), baselines=["base"], data=given, early_stop=EarlyStop(), alpha=0.005
-    )
+    found = verdicts(given, at_level(0.005))
     assert {v.alpha for v in found if v.outcome != "not_run" and v.look == "full"} == {0.005}
-    strict = judge_in_stages(
-        SUITE, candidates=list(THREE), baselines=["base"], data=given, early_stop=EarlyStop(), alpha=1e-9
-    )
+    strict = verdicts(given, at_level(1e-9))
     assert {v.look for v in found} == {"full", "half"} and {v.look for v in strict} == {"full"}
 
 
@@ -258,12 +259,12 @@ def test_stopping_one_candidate_never_helps_another(p_values: list[float], draw:
 
 
 def test_a_stopped_candidate_stays_in_the_family_of_holm() -> None:
-    given = data(THREE)
-    alone = judge(SUMMARIES, candidates=["winner"], baselines=["base"], data=given)["winner"]
-    found = {(v.candidate, v.gate): v for v in verdicts(given)}
-    assert found["loser", "summaries"].look == "half"
-    assert found["winner", "summaries"].p_pass == pytest.approx(3 * alone.p_pass)
-    assert "best of 3 candidates" in found["winner", "summaries"].reason
+    found = verdicts(data(THREE))
+    assert {v.look for v in found if (v.candidate, v.gate) == ("loser", "summaries")} == {"half"}
+    shares = shares_of_alpha(found, candidates=list(THREE), gates=SUITE)
+    assert shares["winner"] == pytest.approx(1 / 3)
+    alone = [v for v in found if v.candidate == "winner"]
+    assert shares_of_alpha(alone, candidates=["winner"], gates=SUITE) == {"winner": 1.0}
 
 
 def test_the_cheapest_comes_first_by_what_baselines_took() -> None:

@@ -1,10 +1,11 @@
 """The recipe's keyword dictionaries, whole, and the rows' order, masks and refusals. No torch."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalgate.core.data import Message, Recipe, Replay
+from evalgate.core.data import Message, PromptDraft, Recipe, Replay
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import TrainRow, conversation, encode, ordered, rows_digest
@@ -139,8 +140,19 @@ def test_recipe_digest_ignores_names_and_places_only() -> None:
     same = Recipe(name="other", prompts={}, description="words", path="elsewhere.yaml")
     assert recipe_digest(same) == recipe_digest(RECIPE)
     assert recipe_digest(Recipe(name="qlora", prompts={}, seed=1)) != recipe_digest(RECIPE)
-    replay = Replay(path="replay.jsonl", share=0.1)
-    assert recipe_digest(Recipe(name="qlora", prompts={}, replay=replay)) != recipe_digest(RECIPE)
+
+
+def test_recipe_digest_knows_templates_and_replay_by_their_content(tmp_path: Path) -> None:
+    def digest(folder: str, template: str = "{{ text }}", rows: bytes = b"row\n", share: float = 0.1) -> str:
+        file = tmp_path / folder / "replay.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(rows)
+        prompts = {"route": PromptDraft(template=template, template_path=str(file.with_name("t.j2")))}
+        return recipe_digest(Recipe(name="r", prompts=prompts, replay=Replay(path=str(file), share=share)))
+
+    same = digest("a")
+    assert digest("b") == digest("b", rows=b"row\r\n") == same
+    assert len({same, digest("a", "{{ x }}"), digest("a", rows=b"other\n"), digest("a", share=0.2)}) == 4
 
 
 def test_order_depends_on_the_seed_and_not_on_the_order_given() -> None:

@@ -178,13 +178,15 @@ def test_another_candidate_ships_all_the_same(tmp_path: Path) -> None:
         assert judge_run(load_run(folder)).ship == ships
 
 
-def test_a_finding_on_a_baseline_concerns_every_candidate() -> None:
+def test_a_finding_on_a_baseline_concerns_every_candidate(folder: Path) -> None:
+    run = msgspec.structs.replace(load_run(folder).run, candidates=("a", "b"), seeds={"b": ("b", "b@2")})
     finding = Finding(code="double-bos", system="few-shot", what="2 prompts of few-shot", where="", fix="")
-    assert doubtful([finding], ["a", "b"]) == {
+    assert doubtful([finding], run) == {
         "a": "a cannot be trusted: 2 prompts of few-shot.",
         "b": "b cannot be trusted: 2 prompts of few-shot.",
     }
-    assert doubtful([msgspec.structs.replace(finding, hard=False)], ["a"]) == {}
+    assert doubtful([msgspec.structs.replace(finding, hard=False)], run) == {}
+    assert list(doubtful([msgspec.structs.replace(finding, system="b@2")], run)) == ["b"]
 
 
 def test_an_old_recording_is_read_and_says_nothing_of_what_it_did_not_record(folder: Path) -> None:

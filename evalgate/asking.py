@@ -1,0 +1,186 @@
+"""Asking systems the held-out set, stage by stage: each answer and score is written as it comes, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalgate.core.data import SystemSpec, Task
+from evalgate.core.protocols import Ask, LocalBackend, Progress
+from evalgate.core.record import digest_of
+from evalgate.core.results import Cost, Prediction, Score
+from evalgate.execution.process import give_back_memory
+from evalgate.gates.stages import Stage, winning_tasks
+from evalgate.judging import choose_best, metrics_of, score_table, still_in
+from evalgate.planning import Plan, task_metrics
+from evalgate.store import BASE, CAPABILITY, Appender, RunFolder, load_run, read_keys, read_lines
+from evalgate.suite.order import first_half, frozen_order
+
+if TYPE_CHECKING:
+    from evalgate.capability.harness import Harness
+    from evalgate.execution.local import Contest
+
+
+class Asking:
+    """What a run asks its systems; everything goes to its folder."""
+
+    def __init__(
+        self, plan: Plan, folder: RunFolder, backend: LocalBackend, harness: Harness | None, progress: Progress
+    ) -> None:
+        self._plan, self._folder, self._progress = plan, folder, progress
+        self._backend, self._harness = backend, harness
+        self._prepared: dict[tuple[str, str], list[Ask]] = {}
+
+    def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
+        """Let one system answer all held-out examples of its tasks."""
+        for name in system.prompts:
+            self._answer(system, name, adapter=adapter)
+
+    def _answer(self, system: SystemSpec, name: str, *, adapter: str | None, half: bool = False) -> None:
+        """Let one system answer a task's held-out examples in their frozen order; score every answer as it comes."""
+        from evalgate.execution.local import predict
+
+        path = self._folder.predictions(system.name, name)
+        asks = {ask.example_id: ask for ask in self._asks(system, name)}
+        self._folder.forget_others(system.name, name, {ask.digest for ask in asks.values()})
+        task = self._plan.suite.tasks[name]
+        self._folder.forget_unscored(system.name, name, {metric.spec.name for metric in task_metrics(task)})
+        choose = first_half if half else frozen_order
+        answers = predict(
+            [asks[i] for i in choose(asks, task=name, data_digest=self._plan.suite.data_digest)],
+            system=system.name,
+            task=name,
+            adapter=adapter,
+            backend=self._backend,
+            path=path,
+            progress=self._progress,
+            seal=self._plan.seal,
+        )
+        with self._timed(system.name, name, path):
+            self._score(system.name, task, answers)
+            give_back_memory()
+
+    def _timed(self, system: str, task: str, recorded: Path) -> AbstractContextManager[None]:
+        from evalgate.execution.costs import timed
+
+        return timed(self._folder.costs, system=system, task=task, recorded=recorded)
+
+    def forget_stale(self, system: SystemSpec) -> None:
+        """Drop answers that were given to other requests or by another adapter; before anything is judged."""
+        for name in system.prompts:
+            self._folder.forget_others(system.name, name, {ask.digest for ask in self._asks(system, name)})
+
+    def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
+        """The held-out requests, kept: each stage and latency need them."""
+        from evalgate.systems.prompt import prepare
+
+        key = (digest_of(system), task)
+        if key not in self._prepared:
+            found, retriever = self._plan.suite.tasks[task], self._plan.retrievers.get(task)
+            self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
+        return self._prepared[key]
+
+    def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:
+        metrics, by_id = task_metrics(task), {e.id: e for e in self._plan.heldout(task.spec.name)}
+        path = self._folder.scores(system, task.spec.name)
+        done = {(s.example_id, s.metric) for s in read_keys(path, Score, self._plan.seal)}
+        with Appender(path, self._plan.seal) as file:
+            for prediction in predictions:
+                missing = [m for m in metrics if (prediction.example_id, m.spec.name) not in done]
+                file.write([m.score(by_id[prediction.example_id], prediction, task) for m in missing])
+
+    def test_capability(self, system: str, *, adapter: str | None) -> None:
+        """Ask the capability tasks of the base or of a candidate."""
+        if self._harness is not None:
+            path = self._folder.scores(system, CAPABILITY)
+            with self._timed(system, CAPABILITY, path):
+                self._harness.measure(
+                    self._backend,
+                    adapter=adapter,
+                    system=system,
+                    path=path,
+                    progress=self._progress,
+                    seal=self._plan.seal,
+                )
+
+    def measure(self, candidates: Sequence[SystemSpec]) -> None:
+        """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further."""
+        left = {system.name: system for system in candidates}
+        for stage, tasks in self._stages().items():
+            for system in left.values():
+                for task in tasks:
+                    if task == CAPABILITY:
+                        self.test_capability(system.name, adapter=system.name)
+                    else:
+                        self._answer(system, task, adapter=system.name, half=stage == "half")
+            left = self._left(left, stage)
+        self.time_candidates([left[name] for name in self._plan.run.candidates if name in left])  # of seeds the first
+
+    def _stages(self) -> dict[Stage, list[str]]:
+        """What is asked in each stage but the last; in the harm stage the cheapest first, by what baselines took.
+
+        Measured seconds choose the order only, never what is measured: they differ from run to run.
+        """
+        from evalgate.execution.costs import cheapest_first
+
+        suite, early = self._plan.suite, self._plan.run.early_stop
+        winning = winning_tasks(suite.spec.gates)
+        first = [name for name in suite.tasks if name in winning]
+        rest = [name for name in suite.tasks if name not in winning]
+        sizes = {name: len(self._plan.heldout(name)) for name in rest}
+        if self._harness is not None:
+            rest, sizes = [*rest, CAPABILITY], sizes | {CAPABILITY: self._harness.n_items}
+        systems = {BASE, *self._plan.run.baselines}
+        rest = cheapest_first(rest, read_lines(self._folder.costs, Cost), systems=systems, sizes=sizes)
+        if not first:  # answers come first: they show whether an adapter was trained anew (`forget_others`)
+            rest.sort(key=lambda name: name == CAPABILITY)
+        half: dict[Stage, list[str]] = {"half": first} if early is not None and early.futility else {}
+        return {**half, "gain": first, "harm": rest}
+
+    def _left(self, systems: dict[str, SystemSpec], after: Stage) -> dict[str, SystemSpec]:
+        early = self._plan.run.early_stop
+        if early is None or not systems or (early.after_failure == "measure" and after != "half"):
+            return systems
+        candidates, seeds = still_in(load_run(self._folder.folder, self._plan.seal), after), self._plan.run.seeds
+        names = {seed for name in candidates for seed in seeds.get(name, (name,))}
+        for name in sorted(systems.keys() - names):
+            where = "at half of the held-out set" if after == "half" else "a required gate"
+            self._progress.note(f"{name} has failed {where}: it is measured no further")
+        return {name: system for name, system in systems.items() if name in names}
+
+    def time_candidates(self, candidates: Sequence[SystemSpec]) -> None:
+        """Time candidates against the best baseline of each task, in interleaved rounds."""
+        from evalgate.execution.local import measure_latency
+
+        spec = self._plan.suite.spec.latency
+        if spec is None or not candidates:
+            return
+        data = load_run(self._folder.folder, self._plan.seal)
+        best = choose_best(data, score_table(data, metrics_of(data)))
+        measure_latency(
+            [contest for task, baseline in best.items() for contest in self._contests(task, baseline, candidates)],
+            n_pairs=spec.n_pairs,
+            n_warmup=spec.n_warmup,
+            seed=self._plan.seed,
+            backend=self._backend,
+            paths={system.name: self._folder.latency(system.name) for system in candidates},
+            progress=self._progress,
+            seal=self._plan.seal,
+        )
+
+    def _contests(self, task: str, baseline: str, candidates: Sequence[SystemSpec]) -> list[Contest]:
+        from evalgate.execution.local import Contest
+
+        asks = {system.name: self._asks(system, task) for system in candidates}
+        ours = self._asks(self._plan.run.systems[baseline], task)
+        return [
+            Contest(
+                task=task,
+                baseline=baseline,
+                baseline_ask=ask,
+                candidate_asks={name: theirs[i] for name, theirs in asks.items()},
+            )
+            for i, ask in enumerate(ours)
+        ]
