@@ -12,13 +12,14 @@ import numpy as np
 
 from calibration.families import ANSWERS
 from calibration.rows import ALPHA, Row, Tally, Task
-from calibration.shapes import MIDDLE, Array, Generator, chance, draw
-from calibration.twins import guarded_t, tango_above
+from calibration.shapes import HIGH, MIDDLE, Array, Generator, chance, draw
+from calibration.twins import guarded_t, tango_above, twice_guarded
 
 N_LOOKS = 50
 DECLARED = 10
 TWEAKED = 0.2
-KINDS = {"noisy": "text overlap", "accuracy": "accuracy"}
+COLLAPSED = 0.05
+KINDS = {"noisy": "text overlap", "accuracy": "accuracy", "skew-left": "5% of every variant's outputs collapse"}
 TEAMS = {
     "unrelated": "submits 50 unrelated variants",
     "verdicts": "changes a fifth of the outputs each time, sees pass or not-pass only",
@@ -36,32 +37,44 @@ RULES = {
 class World:
     """One kind of outputs: what the examples ask, the baseline's scores, and how a new output comes about."""
 
+    kind: str
     item: Array
     baseline: Array
-    binary: bool
 
     @classmethod
     def of(cls, kind: str, generator: Generator, r: int, n: int) -> World:
-        """`noisy` text overlap, or `accuracy` with chances that differ from example to example."""
+        """`noisy` text overlap, `accuracy` with chances that differ from example to example, or `skew-left`."""
+        item = draw(generator, {"accuracy": ANSWERS, "noisy": MIDDLE, "skew-left": HIGH}[kind], r, n)
         if kind == "accuracy":
-            item = draw(generator, ANSWERS, r, n)
-            return cls(item, (generator.random((r, n)) < item).astype(np.float64), True)
-        item = 0.11 * draw(generator, MIDDLE, r, n)
-        return cls(item, item + 0.89 * draw(generator, MIDDLE, r, n), False)
+            return cls(kind, item, (generator.random((r, n), dtype=np.float32) < item).astype(np.float64))
+        return cls(kind, item, cls._mixed(kind, item, generator))
+
+    @staticmethod
+    def _mixed(kind: str, item: Array, generator: Generator) -> Array:
+        own, table = (0.89, MIDDLE) if kind == "noisy" else (0.2, HIGH)
+        return (1 - own) * item + own * draw(generator, table, *item.shape)
 
     def outputs(self, generator: Generator) -> Array:
         """Scores[r, n] of fresh outputs of a system that is exactly as good as the baseline."""
-        if self.binary:
+        if self.kind == "accuracy":
             return (generator.random(self.item.shape, dtype=np.float32) < self.item).astype(np.float64)
-        return self.item + 0.89 * draw(generator, MIDDLE, *self.item.shape)
+        scores = self._mixed(self.kind, self.item, generator)
+        if self.kind == "noisy":
+            return scores
+        mean = float(HIGH.mean())
+        better = scores + (1 - scores) * (COLLAPSED * mean / (1 - COLLAPSED) / (1 - mean))
+        return better * ~chance(generator, COLLAPSED, *scores.shape)
 
-    def p(self, candidate: Array) -> Array:
-        """The p-value[r] of "no gain" by the product's tests."""
+    def p(self, candidate: Array) -> tuple[Array, Array]:
+        """The p-value[r] of "no gain" by the product's tests, and with a second unseen collapse at strict levels."""
         d = candidate - self.baseline
         n = d.shape[1]
-        if self.binary:
-            return tango_above(np.count_nonzero(d > 0, axis=1), np.count_nonzero(d < 0, axis=1), n, 0.0)
-        return guarded_t(d.sum(axis=1), (d**2).sum(axis=1), n, self.baseline.mean(axis=1), 0.0)
+        if self.kind == "accuracy":
+            p = tango_above(np.count_nonzero(d > 0, axis=1), np.count_nonzero(d < 0, axis=1), n, 0.0)
+            return p, p
+        sums = d.sum(axis=1), (d**2).sum(axis=1), n, self.baseline.mean(axis=1)
+        one, two = (guarded_t(*sums, 0.0, unseen=unseen) for unseen in (1, 2))
+        return one, twice_guarded(one, two)
 
 
 def submissions(world: World, team: str, generator: Generator) -> Iterator[Array]:
@@ -87,14 +100,16 @@ def simulate(task: Task) -> list[Row]:
     for generator, r in task.chunks():
         world = World.of(kind, generator, r, task.n)
         floor = world.baseline.mean(axis=1)
-        p, higher = np.empty((r, N_LOOKS)), np.empty((r, N_LOOKS), dtype=np.bool_)
+        p, twice, higher = np.empty((r, N_LOOKS)), np.empty((r, N_LOOKS)), np.empty((r, N_LOOKS), dtype=np.bool_)
         for look, variant in enumerate(submissions(world, team, generator)):
-            p[:, look], higher[:, look] = world.p(variant), variant.mean(axis=1) > floor
+            p[:, look], twice[:, look] = world.p(variant)
+            higher[:, look] = variant.mean(axis=1) > floor
         shipped = {
             "mean": higher,
             "every": p <= ALPHA,
             "fifty": p <= ALPHA / N_LOOKS,
             "ledger": p[:, :DECLARED] <= ALPHA / DECLARED,
+            "twice": twice[:, :DECLARED] <= ALPHA / DECLARED,
         }
         for rule, passes in shipped.items():
             tally.add("none", rule, np.count_nonzero(passes.any(axis=1)))
