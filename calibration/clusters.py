@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from calibration.gates import Judge
 from calibration.rivals import t_above
 from calibration.rows import ALPHA, CHUNK, Row, Tally, Task
-from calibration.shapes import MIDDLE, Generator, Pair, Shape, draw, levels
+from calibration.shapes import MIDDLE, Generator, Pair, draw, levels
 
 Codes = NDArray[np.int64]
 
@@ -58,15 +57,13 @@ def simulate(task: Task) -> list[Row]:
     """One kind of score and number of clusters at one size."""
     kind, setting = task.shape.split(" ")
     make = graded if kind == "graded" else binary
-    shape = Shape(name=task.shape, title="", kind="graded" if kind == "graded" else "binary", gain=GAIN,
-                  pair=lambda g, r, n, e: make(g, r, codes, e))  # fmt: skip
     codes = members(setting, task.n)
     labels = [str(code) for code in codes]
-    judge, tally = Judge(shape, better=True), Tally(task)
+    judge, tally = Judge("graded" if kind == "graded" else "binary", gain=GAIN), Tally(task)
     for start in range(0, task.replications, CHUNK):
         r = min(CHUNK, task.replications - start)
         for truth, effect in {"none": 0.0, "gain": GAIN}.items():
-            candidate, baseline = shape.pair(task.generator(start), r, task.n, effect)
+            candidate, baseline = make(task.generator(start), r, codes, effect)
             tally.add(truth, "better", *judge.count(candidate, baseline, labels))
             tally.add(truth, "t", np.count_nonzero(t_above(candidate - baseline) <= ALPHA))
     return tally.rows()

@@ -41,9 +41,7 @@ class Drawing:
 
     def dot(self, x: float, y: float, radius: float, kind: str) -> None:
         """A filled circle."""
-        self.elements.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="{kind}" fill-opacity="0.75"/>'
-        )
+        self.elements.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="{kind}" fill-opacity="0.75"/>')
 
     def svg(self) -> str:
         """The whole file."""

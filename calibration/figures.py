@@ -42,7 +42,9 @@ def headline(results: Results) -> str:
         for (left, _), shares in zip(panels, (results.shares(part, n, "none", one, shapes), of_ten), strict=True):
             _bar(drawing, left, y, width, shares, "ours" if i == 0 else "theirs")
     drawing.text(
-        200, bottom + 36, "Share of suites in which the rule ships. Bar: median over the score shapes; line: lowest to highest.",
+        200,
+        bottom + 36,
+        "Share of suites in which the rule ships. Bar: median over the score shapes; line: lowest to highest.",
         "muted small",
     )  # fmt: skip
     return drawing.svg()

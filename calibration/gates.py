@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.rivals import Suite, ships
 from calibration.rows import ALPHA, CHUNK, Row, Tally, Task
-from calibration.shapes import ALL, MARGIN, Array, Shape
+from calibration.shapes import ALL, MARGIN, Array, Kind
 from evalgate import compare
 from evalgate.core.results import Verdict
 
@@ -21,9 +21,10 @@ RIVAL_TRUTHS = ("edge", "none", "gain")
 class Judge:
     """`compare` with one question over many suites. 0/1 suites with the same changes get the same verdict once."""
 
-    def __init__(self, shape: Shape, *, better: bool) -> None:
-        self.binary = shape.kind == "binary"
-        self.gain = shape.gain if better else None
+    def __init__(self, kind: Kind, *, gain: float | None) -> None:
+        """A declared `gain` asks for `better`, None for `not_worse`."""
+        self.binary = kind == "binary"
+        self.gain = gain
         self.known: dict[tuple[int, int], str] = {}
 
     def verdict(self, candidate: Array, baseline: Array, clusters: Sequence[str] | None = None) -> Verdict:
@@ -50,7 +51,7 @@ class Judge:
 def simulate(task: Task) -> list[Row]:
     """One shape at one size: `better` and `not_worse` by the product, and all other rules, on the same suites."""
     shape = ALL[task.shape]
-    better, not_worse = Judge(shape, better=True), Judge(shape, better=False)
+    better, not_worse = Judge(shape.kind, gain=shape.gain), Judge(shape.kind, gain=None)
     tally, rivals = Tally(task), Tally(task)
     for start in range(0, task.replications, CHUNK):
         r = min(CHUNK, task.replications - start)

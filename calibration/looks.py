@@ -114,5 +114,3 @@ def simulate(task: Task) -> list[Row]:
         for rule, passes in shipped.items():
             tally.add("none", rule, np.count_nonzero(passes.any(axis=1)))
     return tally.rows()
-
-

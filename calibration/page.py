@@ -47,11 +47,16 @@ def _opening(results: Results) -> str:
     return "\n\n".join((
         "# How often evalgate is wrong",
         f"Take {n} held-out examples and a fine-tune that is **no better** than what you have. A tool that ships the "
-        f"higher mean ships it {usual('rivals', 'mean', 'none', shapes)} times out of 100; one that blocks only what is "
-        f"\"significantly worse\" ships it {usual('rivals', 'unless', 'none', shapes)} times. Try ten such fine-tunes and "
-        f"take the best, and the higher mean ships {usual('family', 'mean', 'equal', list(FAMILIES))} times out of 100, an "
-        f"uncorrected t test up to {100 * max(results.shares('family', n, 'equal', 't', list(FAMILIES))):.0f}. evalgate "
-        f"promises at most 5. Measured here: {number(min(ours))} to {number(max(ours))} with one candidate, depending on "
+        f"higher mean ships it {usual('rivals', 'mean', 'none', shapes)} times out of 100; one that blocks only what "
+        "is "
+        f"\"significantly worse\" ships it {usual('rivals', 'unless', 'none', shapes)} times. Try ten such "
+        "fine-tunes and "
+        f"take the best, and the higher mean ships {usual('family', 'mean', 'equal', list(FAMILIES))} times out of "
+        "100, an "
+        f"uncorrected t test up to {100 * max(results.shares('family', n, 'equal', 't', list(FAMILIES))):.0f}. "
+        "evalgate "
+        f"promises at most 5. Measured here: {number(min(ours))} to {number(max(ours))} with one candidate, "
+        "depending on "
         "how the scores are spread. The places where it does not keep its promise stand below, too.",
         f"![How often each rule ships when nothing is better]({IMAGES / 'headline.svg'})",
     ))  # fmt: skip
@@ -73,7 +78,8 @@ def _findings(results: Results) -> str:
         lines.append(_listed(above))
     lines += [
         f"- Of {len(exact)} cells computed exactly, {len(exact_above)} lie above 5%, the highest at "
-        f"{number(highest.passed, exact=True)}% ({_name(highest)}): Tango's test is approximate. Floors are never above.",
+        f"{number(highest.passed, exact=True)}% ({_name(highest)}): Tango's test is approximate. Floors are never "
+        "above.",
         _why(results),
         f"- A FAIL is wrong about as rarely: see *false block* in each section. {_fails_above(results)}",
         "- With few examples the honest answer is mostly INCONCLUSIVE, not a wrong one:",
@@ -104,7 +110,9 @@ _TRUTHS = {
 
 
 def _name(row: Row) -> str:
-    gate = {"better": "better: ", "not_worse": "not worse: "}.get(row.rule, "") if row.part in ("gates", "exact") else ""
+    gate = (
+        {"better": "better: ", "not_worse": "not worse: "}.get(row.rule, "") if row.part in ("gates", "exact") else ""
+    )
     title = ALL[row.shape].title if row.part in ("gates", "exact") else row.shape
     return f"{gate}{_PARTS[row.part]}{title}{_TRUTHS.get(row.truth, '')}"
 
@@ -119,7 +127,8 @@ def _why(results: Results) -> str:
     best = max((row.passed for row in mended if row is not None), default=0.0)
     return (
         "- **Why.** Where a few outputs collapse, a sample that happens to hold too few of them looks both better and "
-        "less noisy than it is. One unseen collapse, which the guard adds, is about right at 5%; at the stricter levels "
+        "less noisy than it is. One unseen collapse, which the guard adds, is about right at 5%; at the stricter "
+        "levels "
         "that ten candidates or ten looks need it is too little. On the same suites a guard that asks for a second "
         f"unseen collapse below a level of 0.011 brings these cells down to {number(best)}% at most; the "
         "[families' section](#choosing-among-3-baselines-and-10-candidates) shows what that costs in power. It is not "
@@ -150,12 +159,16 @@ def _reading(results: Results) -> str:
         "are one-sided, alpha = 5% unless said otherwise.",
         f"A simulated cell has {r:,} replications: 95 of 100 cells that truly lie at 5% show {5 - error:.1f} to "
         f"{5 + error:.1f}. **▲** marks what lies above 5% by an exact binomial test that allows for all "
-        f"{sum(row.replications > 0 for row in results.claimed)} promised cells (Bonferroni, {FAMILY_ERROR:.0%} in all), "
+        f"{sum(row.replications > 0 for row in results.claimed)} promised cells (Bonferroni, {FAMILY_ERROR:.0%} in "
+        "all), "
         f"so from {100 * first_marked(r, results.strict):.1f} on; △ what does by the test of a single cell (from "
-        f"{100 * first_marked(r, FAMILY_ERROR):.1f}; one in twenty of the cells that lie at 5%). In the tables of other rules "
-        "nothing was promised; there the marks only help the eye. Exact cells have two decimals and no simulation error; "
+        f"{100 * first_marked(r, FAMILY_ERROR):.1f}; one in twenty of the cells that lie at 5%). In the tables of "
+        "other rules "
+        "nothing was promised; there the marks only help the eye. Exact cells have two decimals and no simulation "
+        "error; "
         "▲ then means above 5.05. – means that no such truth exists.",
-        "Graded verdicts come from the public call `evalgate.compare`, each suite by itself, and so do those on clusters "
+        "Graded verdicts come from the public call `evalgate.compare`, each suite by itself, and so do those on "
+        "clusters "
         "and 0/1 scores; floors from `check_floor`. Latency, families and looks use vectorised twins, and a test holds "
         "those to the public calls.",
         "The score shapes are synthetic: "
@@ -169,16 +182,20 @@ def _limits() -> str:
         "## What this page does not show",
         "",
         "- **The populations are made up.** Real scores may be spread in ways that none of these shapes has.",
-        "- **The guard is a heuristic, not a theorem.** A failure that is absent from the sample cannot be seen; the guard "
-        "assumes that 0 is the worst score and that one such example may have been missed. It was verified on these shapes.",
+        "- **The guard is a heuristic, not a theorem.** A failure that is absent from the sample cannot be seen; the "
+        "guard "
+        "assumes that 0 is the worst score and that one such example may have been missed. It was verified on these "
+        "shapes.",
         "- **Everything outside the numbers**: whether the examples stand for real use, wrong labels, a biased judge "
         "model, drift after the release. A biased judge passes wrong candidates at any n.",
-        "- **Independence** of examples, or of the clusters that you name. Dependence that nobody names is not allowed for.",
+        "- **Independence** of examples, or of the clusters that you name. Dependence that nobody names is not "
+        "allowed for.",
         "- **Several gates together.** Each gate has its own error rate. All must pass, so a false ship of the whole "
         "decision is rarer than of any gate, and a false block more frequent.",
         "- **The looks' rule needs discipline**: it holds while only pass or not-pass is disclosed, and per-example "
         "results are sealed.",
-        "- **Floors on means of graded scores, and `at_most`** use the tests above with a constant baseline and are not "
+        "- **Floors on means of graded scores, and `at_most`** use the tests above with a constant baseline and are "
+        "not "
         "simulated apart; nor are unequal repeats and missing scores, which count worst-case.",
         "- **Other tools** are represented by their rules, on means of paired scores, not by their code.",
     ))  # fmt: skip
@@ -191,10 +208,13 @@ def _again(about: dict[str, object]) -> str:
         "```sh\nmake calibrate                        # docs/calibration.md, calibration.json, images/calibration/\n"
         "python -m calibration --page-only     # the page alone, from calibration.json\n"
         "python -m calibration --quick --out /tmp/quick\n```",
-        f"Seed {about['seed']}, {about['replications']:,} replications; Python {about['python']}, NumPy {about['numpy']}, "
-        f"SciPy {about['scipy']}, evalgate {about['evalgate']}. Made on {about['date']} in {about['wall_s']} s of wall time "
+        f"Seed {about['seed']}, {about['replications']:,} replications; Python {about['python']}, NumPy "
+        f"{about['numpy']}, "
+        f"SciPy {about['scipy']}, evalgate {about['evalgate']}. Made on {about['date']} in {about['wall_s']} s of "
+        "wall time "
         f"by {about['workers']} processes on {about['cores']} cores, {minutes} CPU-minutes in all, at most "
-        f"{about['peak_mb']} MB a process. Every cell has its own seed, so the numbers depend neither on the order nor on "
+        f"{about['peak_mb']} MB a process. Every cell has its own seed, so the numbers depend neither on the order "
+        "nor on "
         "the number of processes. The raw counts stand in [calibration.json](calibration.json); which test each gate "
         "uses, and why, in [decision 0009](decisions/0009-statistics-of-the-gates.md).",
     ))  # fmt: skip

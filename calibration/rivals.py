@@ -76,7 +76,9 @@ def bootstrap_bounds(d: Array, generator: Generator, b: int = N_RESAMPLES) -> tu
     The suites of one chunk share their resampling weights, so that all resamples are one product of matrices; each
     suite's own bounds are distributed as with weights of its own. The acceleration is that of a mean.
     """
-    resamples = np.sort(d.astype(np.float32) @ resampling_counts(generator, d.shape[1], b), axis=1) / np.float64(d.shape[1])
+    resamples = np.sort(d.astype(np.float32) @ resampling_counts(generator, d.shape[1], b), axis=1) / np.float64(
+        d.shape[1]
+    )
     gain = d.mean(axis=1)
     below = np.count_nonzero(resamples < gain[:, None] - ROUNDING, axis=1)
     ties = np.count_nonzero(np.abs(resamples - gain[:, None]) <= ROUNDING, axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, SupportsInt
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Tally:
         self.task = task
         self.counts: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def add(self, truth: str, rule: str, passed: int, failed: int = 0) -> None:
+    def add(self, truth: str, rule: str, passed: SupportsInt, failed: SupportsInt = 0) -> None:
         """Add a chunk's counts."""
         old = self.counts.get((truth, rule), (0, 0))
         self.counts[truth, rule] = (old[0] + int(passed), old[1] + int(failed))

@@ -27,14 +27,16 @@ def family(results: Results) -> str:
 
     return "\n\n".join((
         "## Choosing among 3 baselines and 10 candidates",
-        "`compare_many`: a candidate must beat every baseline, and Holm's method allows for the ten candidates. A false "
+        "`compare_many`: a candidate must beat every baseline, and Holm's method allows for the ten candidates. A "
+        "false "
         "ship is a pass of *any* candidate that is no better than the truly best baseline.",
         "**False ship, %, all thirteen equal** (promised: at most 5)",
         by_size(results, kinds, at("equal", "evalgate"), passed, marked=True, head="scores"),
         "**False ship, %, one baseline as good as the candidates, the other two 4 points worse**: the hard case, "
         "because beating the weak baselines costs nothing (promised: at most 5)",
         by_size(results, kinds, at("one-best", "evalgate"), passed, marked=True, head="scores"),
-        "The other rules take the best-looking candidate against the best-looking baseline. False ship, %, one baseline "
+        "The other rules take the best-looking candidate against the best-looking baseline. False ship, %, one "
+        "baseline "
         "best; median over the three kinds of scores (lowest–highest):",
         rules("one-best"),
         folded(
@@ -50,9 +52,11 @@ def fifty_looks(results: Results) -> str:
     titles = dict(looks.RULES) | {"twice": f"{looks.RULES['ledger']}; {TWICE.removeprefix('evalgate ')}"}
     parts = [
         "## Fifty looks by an adaptive team",
-        "A team submits fifty variants to one held-out set; **none is better than the baseline**. The table says in how "
+        "A team submits fifty variants to one held-out set; **none is better than the baseline**. The table says in "
+        "how "
         "many teams of a hundred at least one variant ships. The ledger's rule judges each of 10 declared looks at "
-        "0.05/10 and then refuses; developers learn pass or not-pass only. Whoever shows them scores breaks the promise: "
+        "0.05/10 and then refuses; developers learn pass or not-pass only. Whoever shows them scores breaks the "
+        "promise: "
         "the last block measures by how much.",
     ]
     for team, title in looks.TEAMS.items():

@@ -19,6 +19,7 @@ Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 Generator: TypeAlias = np.random.Generator
 Pair: TypeAlias = tuple[Array, Array]
+Kind: TypeAlias = Literal["graded", "binary"]
 
 MARGIN = 0.02
 N_LEVELS = 256
@@ -52,7 +53,7 @@ class Shape:
 
     name: str
     title: str
-    kind: Literal["graded", "binary"]
+    kind: Kind
     gain: float
     pair: Callable[[Generator, int, int, float], Pair]
     rate: float = 0.0
@@ -134,7 +135,7 @@ def _fields(k: int, rate: float, redrawn: float) -> Callable[[Generator, int, in
 
 
 def _collapsing(p: float, own: float) -> Callable[[Generator, int, int, float], Pair]:
-    """A share `p` of the candidate's outputs collapses to 0, the others are better by as much. Drops: more collapses."""
+    """A share `p` of the candidate's outputs collapses to 0, the others are better by as much. A drop: more of it."""
 
     def pair(generator: Generator, r: int, n: int, effect: float) -> Pair:
         mean = float(HIGH.mean())
@@ -161,7 +162,7 @@ def _constant(p: float) -> Callable[[Generator, int, int, float], Pair]:
     def pair(generator: Generator, r: int, n: int, effect: float) -> Pair:
         baseline = np.full((r, n), 0.6)
         kept = ~chance(generator, p, r, n)
-        candidate = (0.6 / (1 - p)) * kept
+        candidate: Array = np.where(kept, 0.6 / (1 - p), 0.0)
         if effect < 0:
             return candidate * ~chance(generator, -effect / 0.6, r, n), baseline
         return _moved(candidate, 0.6 / (1 - p), effect, kept, 1 - p), baseline

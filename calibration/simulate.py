@@ -86,7 +86,8 @@ def _submitted(pool: Executor, todo: list[Task], order: list[int]) -> dict[Futur
 def work(task: Task) -> list[Row]:
     """One task's rows; shares rounded to what a count of replications, or a table, can show."""
     return [
-        row._replace(passed=round(row.passed, 7), failed=round(row.failed, 7)) for row in RUNNERS[task.part](replace(task))
+        row._replace(passed=round(row.passed, 7), failed=round(row.failed, 7))
+        for row in RUNNERS[task.part](replace(task))
     ]
 
 

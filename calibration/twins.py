@@ -12,7 +12,6 @@ from scipy.special import ndtr, stdtr
 
 from calibration.shapes import Array, Mask
 
-
 # Below this level two unseen collapses would be as many as one is at 0.05: halfway between 0.05 and its square.
 SECOND_LEVEL = 0.05**1.5
 

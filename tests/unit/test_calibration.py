@@ -12,11 +12,11 @@ from scipy import stats
 
 from calibration import clusters, exact, families, gates, latency, looks, page, twins
 from calibration.reading import Results, first_marked
-from calibration.rivals import bootstrap_bounds, resampling_counts, ships, t_above
 from calibration.rivals import Suite as RivalSuite
+from calibration.rivals import bootstrap_bounds, resampling_counts, ships, t_above
 from calibration.rows import Row, Task
 from calibration.shapes import ALL, GRADED, changes
-from calibration.simulate import QUICK, RUNNERS, run, tasks
+from calibration.simulate import QUICK, run, tasks, work
 from calibration.store import load, save
 from evalgate import compare, compare_latency, compare_many
 from evalgate.core.seeds import rng
@@ -30,7 +30,7 @@ CELLS = [(shape, truth) for shape in ALL.values() for truth in shape.truths]
 def test_the_true_difference_of_every_shape_is_what_it_says(shape, truth):
     effect = shape.truths[truth]
     candidate, baseline = shape.pair(rng(7, shape.name, truth), 200, 500, effect)
-    assert 0 <= min(candidate.min(), baseline.min()) and max(candidate.max(), baseline.max()) <= 1
+    assert min(candidate.min(), baseline.min()) >= 0 and max(candidate.max(), baseline.max()) <= 1
     d = candidate - baseline
     assert abs(d.mean() - effect) <= 4.5 * d.std() / np.sqrt(d.size) + 1e-9
 
@@ -49,7 +49,7 @@ def test_the_guarded_twin_is_the_product(shape):
         for limit, ask in ((0.0, {"rule": "better"}), (-0.02, {"rule": "not_worse", "margin": 0.02})):
             mine = twins.guarded_t(d.sum(axis=1), (d**2).sum(axis=1), 60, b.mean(axis=1), limit)
             verdicts = [compare(x, y, **ask) for x, y in zip(c, b, strict=True)]
-            assert ["pass" if p <= 0.05 else "" for p in mine] == [v.outcome.replace("fail", "").replace("inconclusive", "") for v in verdicts]
+            assert [p <= 0.05 for p in mine] == [verdict.outcome == "pass" for verdict in verdicts]
             spread = d.std(axis=1) > 1e-9  # without any the product's rule is another one, with the same outcome
             assert mine[spread] == pytest.approx(np.array([v.p_pass for v in verdicts])[spread], rel=1e-6, abs=1e-12)
 
@@ -102,25 +102,25 @@ def test_a_resampled_quantile_is_numpys():
 
 
 def test_the_latency_twin_is_compare_latency():
-    candidate, baseline = latency.times(rng(14), "interleaved", 12, 100)
-    resampled = latency.Resampled(resampling_counts(rng(15), 100, 3_999))
-    for i in range(12):
+    candidate, baseline = latency.times(rng(14), "interleaved", 6, 50)
+    resampled = latency.Resampled(resampling_counts(rng(15), 50, 3_999))
+    for i in range(6):
         mine = latency.verdicts(candidate[i : i + 1], baseline[i : i + 1], 0.5, resampled)
-        for truth, factor in latency.RATIOS.items():
+        for truth, factor in (("edge", 1.1), ("equal", 1.0), ("slower", 1.25)):
             product = compare_latency(candidate[i] * factor, baseline[i], quantile=0.5, limit=latency.LIMIT)
             if min(abs(product.p_pass - 0.05), abs(product.p_fail - 0.05)) > 0.02:  # other resamples, same answer
                 assert mine[truth] == (product.outcome == "pass", product.outcome == "fail")
 
 
 def test_percentile_and_bca_bounds_are_scipys():
-    c, b = ALL["skew-left"].pair(rng(16), 3, 100, 0.02)
+    c, b = ALL["skew-left"].pair(rng(16), 3, 80, 0.02)
     percentile, bca = bootstrap_bounds(c - b, rng(17), 9_999)
     for i in range(3):
         for mine, method in ((percentile[i], "percentile"), (bca[i], "BCa")):
             oracle = stats.bootstrap(
                 ((c - b)[i],), np.mean, n_resamples=9_999, confidence_level=0.9, method=method, rng=18
             )
-            assert mine == pytest.approx(oracle.confidence_interval.low, abs=0.0015)
+            assert mine == pytest.approx(oracle.confidence_interval.low, abs=0.0025)  # 9,999 resamples each
 
 
 def test_the_rules_do_what_their_names_say():
@@ -142,8 +142,8 @@ def test_exact_shares_are_a_sum_over_the_products_verdicts():
         for c in range(n + 1 - b):
             weight = stats.multinomial.pmf([b, c, n - b - c], n, [*both, 1 - sum(both)])
             if weight > 1e-9:
-                scores = np.array([1] * b + [0] * c + [1] * (n - b - c)), np.array([0] * b + [1] * c + [1] * (n - b - c))
-                outcome = compare(*scores, min_gain=0.1).outcome
+                ours, theirs = np.repeat([[1, 0, 1], [0, 1, 1]], [b, c, n - b - c], axis=1)
+                outcome = compare(ours, theirs, min_gain=0.1).outcome
                 passed, failed = passed + weight * (outcome == "pass"), failed + weight * (outcome == "fail")
     assert exact.tango_shares(n, both, 0.0, 0.1) == pytest.approx((passed, failed), abs=1e-6)
 
@@ -160,25 +160,25 @@ def test_clusters_have_members_and_the_truth_they_say():
 
 
 def test_simulated_0_1_cells_agree_with_the_exact_ones():
-    rows = gates.simulate(Task("gates", "acc-80-10", 50, 500, 3))
+    rows = gates.simulate(Task("gates", "acc-80-10", 50, 250, 3))
     exactly = {(row.truth, row.rule): row.passed for row in exact.binary(Task("exact", "acc-80-10", 50, 0, 3))}
     for row in rows:
         if row.part == "gates":
             share = exactly[row.truth, row.rule]
-            assert abs(row.passed - share) < 4 * np.sqrt(share * (1 - share) / 500)
+            assert abs(row.passed - share) < 4 * np.sqrt(share * (1 - share) / 250)
 
 
 def test_results_do_not_depend_on_order_or_number_of_processes():
-    todo = [Task("gates", "sparse", 50, 20, 4), Task("looks", "accuracy verdicts", 50, 20, 4), Task("exact", "acc-80-10", 50, 20, 4)]
-    alone = [row for task in reversed(todo) for row in RUNNERS[task.part](task)]
-    together = run(todo, 1, lambda done, n: None)
-    assert sorted(alone) == pytest.approx(sorted(together))
+    settings = (("gates", "sparse"), ("looks", "accuracy verdicts"), ("exact", "acc-80-10"))
+    todo = [Task(part, setting, 50, 10, 4) for part, setting in settings]
+    alone = [row for task in reversed(todo) for row in work(task)]
+    assert sorted(alone) == sorted(run(todo, 1, lambda done, n: None))
     assert {task.n for task in tasks(1, 1)} == {50, 100, 200, 500, 2000}
 
 
 def test_marks_allow_for_simulation_error_and_for_all_cells():
     cells = [Row("gates", name, n, "none", "better", share, 0.0, 5000)
-             for name, share in (("noisy", 0.05), ("steady", 0.058), ("rare", 0.07)) for n in (50, 100)]  # fmt: skip
+             for name, share in (("noisy", 0.05), ("steady", 0.056), ("rare", 0.07)) for n in (50, 100)]  # fmt: skip
     results = Results([*cells, Row("rivals", "noisy", 50, "none", "mean", 0.5, 0.0, 5000)])
     assert [results.mark(row, row.passed) for row in cells[::2]] == ["", "△", "▲"]
     assert {row.shape for row in results.above()} == {"rare"}
