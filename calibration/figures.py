@@ -44,7 +44,7 @@ def headline(results: Results) -> str:
     drawing.text(
         200,
         bottom + 36,
-        "Share of suites in which the rule ships. Bar: median over the score shapes; line: lowest to highest.",
+        "Share of suites in which the rule ships. Bar: median over score shapes; line: lowest to highest.",
         "muted small",
     )  # fmt: skip
     return drawing.svg()
@@ -129,7 +129,7 @@ def outcomes(results: Results, shape: str = "noisy") -> str:
             for share, kind in ((row.passed, "pass"), (1 - row.passed - row.failed, "open"), (row.failed, "fail")):
                 drawing.rect(x, y, width * share, 22, kind)
                 if share >= 0.12:
-                    drawing.text(x + width * share / 2, y + 15.5, f"{100 * share:.0f}%", "small bold", "middle")
+                    drawing.text(x + width * share / 2, y + 15.5, f"{100 * share:.0f}%", "small bold on", "middle")
                 x += width * share
     x = 60.0
     for kind, word in (("pass", "PASS"), ("open", "INCONCLUSIVE"), ("fail", "FAIL")):

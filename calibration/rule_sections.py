@@ -105,7 +105,7 @@ def rivals(results: Results) -> str:
         rules_by_size(rules, shares("none")),
         "**Ships a candidate that is 2 points worse, %**",
         rules_by_size(rules[1:], shares("edge")),
-        folded("Ships a candidate with the declared gain g, % (higher is better)", rules_by_size(rules, shares("gain"))),
+        folded("Ships a candidate with the gain g, % (higher is better)", rules_by_size(rules, shares("gain"))),
         folded("Every score shape at n = 200: ships a candidate that is no better, %", _every_shape(results)),
     ))  # fmt: skip
 
