@@ -10,7 +10,8 @@ text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:#
 .ours{fill:#1d5b9e}.theirs{fill:#c2813a}.pass{fill:#2f8a52}.open{fill:#d9b35c}.fail{fill:#b9473c}.band{fill:#eceff1}
 .axis{stroke:#d5dade}.range{stroke:#1b2126;stroke-width:1.5}.alpha{stroke:#b02a20;stroke-width:1.5;stroke-dasharray:4 3}
 .on{fill:#12181c}.red{fill:#b02a20}.over{fill:#b02a20}
-@media (prefers-color-scheme:dark){text{fill:#e4e8eb}.on{fill:#12181c}.bg{fill:#1c2125}.muted{fill:#a3adb6}.ours{fill:#70a8e4}
+@media (prefers-color-scheme:dark){text{fill:#e4e8eb}.on{fill:#12181c}.bg{fill:#1c2125}.muted{fill:#a3adb6}
+.ours{fill:#70a8e4}
 .theirs{fill:#d79a58}.pass{fill:#57b67c}.open{fill:#c79d3f}.fail{fill:#e0736a}.band{fill:#2b333a}.axis{stroke:#343c43}
 .range{stroke:#e4e8eb}.alpha{stroke:#ff938a}.red,.over{fill:#ff938a}}
 """.replace("\n", "")
