@@ -13,7 +13,7 @@ from calibration.tables import Find, by_size, failed, folded, passed, undecided
 
 GRADED_ROWS = [(shape.name, shape.title) for shape in GRADED]
 BINARY_ROWS = [(shape.name, shape.title) for shape in BINARY]
-WORST = ("", "*the worst of 60 discordances*")
+WORST = ("", "*the worst of 60 shares of differing answers*")
 
 
 def _finder(results: Results, part: str, rule: str) -> Callable[[str], Find]:

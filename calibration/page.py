@@ -191,7 +191,9 @@ def _reading(results: Results) -> str:
         "Graded verdicts come from the public call `evalgate.compare`, each suite by itself, and so do those on "
         "clusters "
         "and 0/1 scores; floors from `check_floor`. Latency, families and looks use vectorised twins, and a test holds "
-        "those to the public calls.",
+        "those to the public calls. Bootstraps of 250 suites at a time share their resampling weights, to save time: "
+        "each "
+        "suite's bounds are distributed as they should be, but neighbours share a little of their luck.",
         "The score shapes are synthetic: "
         + "; ".join(f"*{shape.title}*" for shape in GRADED)
         + "; and six kinds of 0/1 scores. In each the true difference is known exactly, not estimated.",
@@ -223,19 +225,18 @@ def _limits() -> str:
 
 
 def _again(about: dict[str, object]) -> str:
-    cpu_s, cores = int(str(about["cpu_s"])), int(str(about["cores"]))
+    cpu_s, cores, wall_s = (int(str(about[name])) for name in ("cpu_s", "cores", "wall_s"))
+    shared = " that other work shared" if wall_s > 1.3 * cpu_s / cores else ""
     return "\n\n".join((
         "## How to make this page again",
         "```sh\nmake calibrate                        # docs/calibration.md, calibration.json, images/calibration/\n"
-        "python -m calibration --page-only     # the page alone, from calibration.json\n"
+        "python -m calibration --page-only     # in .venv: the page alone, from calibration.json\n"
         "python -m calibration --quick --out /tmp/quick\n```",
         f"Seed {about['seed']}, {about['replications']:,} replications; Python {about['python']}, NumPy "
         f"{about['numpy']}, "
         f"SciPy {about['scipy']}, evalgate {about['evalgate']}. Made on {about['date']} in {about['wall_s']} s of "
         "wall time "
-        f"by {about['workers']} processes on {cores} cores that other work shared; they used {cpu_s / 60:.1f} "
-        "CPU-minutes "
-        f"(idle cores would need about {cpu_s / 60 / cores:.0f} minutes; this is computed, not measured) and at most "
+        f"by {about['workers']} processes on {cores} cores{shared}; they used {cpu_s / 60:.1f} CPU-minutes and at most "
         f"{about['peak_mb']} MB each. Every cell has its own seed, so the numbers depend neither on the order nor on "
         "the number of processes. The raw counts stand in [calibration.json](calibration.json); which test each gate "
         "uses, and why, in [decision 0009](decisions/0009-statistics-of-the-gates.md).",
