@@ -82,7 +82,7 @@ types: setup ## Check types (mypy --strict)
 layers: setup ## Check which module may import which (import-linter)
 	$(BIN)/lint-imports
 
-calibrate: setup ## Simulate every gate and write docs/calibration.md (12 CPU-minutes, on all cores)
+calibrate: setup ## Simulate every gate and write docs/calibration.md (11 CPU-minutes, all cores)
 	$(BIN)/python -m calibration
 
 browser: ## Install Chromium for the browser tests (Debian, as root)
