@@ -1,6 +1,6 @@
 # Run `make` alone to see what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo doctor test test-fast check lint format types layers browser clean distclean
+.PHONY: help setup demo doctor test test-fast check lint format types layers calibrate browser clean distclean
 
 PYTHON ?= python3
 SUITE ?= suites/support
@@ -88,6 +88,9 @@ types: setup ## Check types (mypy --strict)
 layers: setup ## Check which module may import which (import-linter)
 	$(BIN)/lint-imports
 
+calibrate: setup ## Simulate every gate and write docs/calibration.md (11 CPU-minutes, all cores)
+	$(BIN)/python -m calibration
+
 browser: ## Install Chromium for the browser tests (Debian, as root)
 	@if [ -x $(CHROMIUM) ]; then \
 	  echo 'browser: $(CHROMIUM) is there'; \
@@ -100,7 +103,7 @@ browser: ## Install Chromium for the browser tests (Debian, as root)
 
 clean: ## Remove caches and build leftovers (keeps .venv and the recordings in reports/)
 	rm -rf build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find evalgate models suites tests -name __pycache__ -prune -exec rm -rf {} +
+	find evalgate calibration models suites tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove .venv, too
 	rm -rf .venv

@@ -17,6 +17,7 @@ from evalgate.suite.lock import read_lock
 from evalgate.systems.prompt import answer_of, prepare
 from evalgate.training.data import TrainRow, rows_digest
 from evalgate.training.recipe import recipe_digest
+from evalgate.validity import doubtful
 
 # The one line of a sealed run's table.
 ALL_GATES = "all required gates"
@@ -89,10 +90,11 @@ def at_look(gate: GateSpec, looks: int | None) -> GateSpec:
 def said_of(run: Run, decision: Decision) -> tuple[str, dict[str, str]]:
     """The outcome, and that of each candidate over its required gates, as far as the suite's disclosure lets it out."""
     full = run.suite.disclosure == "full"
-    found = {}
+    found, doubted = {}, doubtful(decision.findings, run)
     for name in run.candidates:
         said = {v.outcome for v in decision.verdicts if v.candidate == name and v.required}
         whole = "pass" if said == {"pass"} else "fail" if "fail" in said else "inconclusive"
+        whole = "inconclusive" if name in doubted else whole
         found[name] = whole if full or whole == "pass" else "not_pass"
     return (decision.outcome if full or decision.outcome == "ship" else "not_ship"), found
 

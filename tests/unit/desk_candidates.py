@@ -61,7 +61,11 @@ def write_desk(
     for task, n in sizes.items():
         for split in ("heldout",) if task in ("redteam", "greet") else ("train", "dev", "heldout"):
             rows = [
-                {"id": f"{task}-{split}-{i}", "inputs": {"text": f"{task} number {i}"}, **ANSWERS[task]}
+                {
+                    "id": f"{task}-{split}-{i}",
+                    "inputs": {"text": f"{task} number {i} of {split}"},
+                    **ANSWERS[task],
+                }
                 for i in range(n if split == "heldout" else 2)
             ]
             path = suite / task / f"{split}.jsonl"

@@ -59,9 +59,15 @@ ANSWERS = {
 
 
 def rows_of(task: str, split: str, n: int = 4) -> list[dict[str, object]]:
-    """A few rows of one split."""
+    """A few rows of one split; no text stands in two splits."""
+    told = "" if split == "heldout" else f"{split} "
     return [
-        {"id": f"{task}-{split}-{i}", "inputs": {"text": f"message {i}"}, "cluster": f"c{i // 2}", **ANSWERS[task]}
+        {
+            "id": f"{task}-{split}-{i}",
+            "inputs": {"text": f"{told}message {i}"},
+            "cluster": f"c{i // 2}",
+            **ANSWERS[task],
+        }
         for i in range(n)
     ]
 

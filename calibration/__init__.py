@@ -1,0 +1,1 @@
+"""Simulates evalgate's gates, and other tools' rules beside them, and writes docs/calibration.md."""
