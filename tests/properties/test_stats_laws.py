@@ -167,3 +167,27 @@ def test_latency_words_are_plain_and_outcome_matches_the_interval(n, seed, facto
     else:
         low, high = verdict.estimate.low, verdict.estimate.high
         assert verdict.outcome == ("pass" if high <= 1.1 else "fail" if low > 1.1 else "inconclusive")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 4), st.sampled_from([10, 60, 200]), seeds, st.floats(-0.1, 0.2), st.sampled_from([0.0, 0.08]))
+def test_the_words_on_several_seeds_are_plain(n_seeds, n, seed, gain, spread):
+    generator = np.random.default_rng(seed)
+    base = generator.uniform(0.2, 0.6, n)
+    shifts = generator.normal(gain, spread, n_seeds)
+    candidate = {k: list(np.clip(base + s + generator.normal(0, 0.1, n), 0, 1)) for k, s in enumerate(shifts)}
+    verdict = evalgate.compare(
+        {k: dict(enumerate(values)) for k, values in candidate.items()}, dict(enumerate(base)), min_gain=0.05
+    )
+    assert not FORBIDDEN.search(verdict.reason), verdict.reason
+
+
+@SETTINGS
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.data(), st.floats(0.5, 0.99))
+def test_the_words_on_clustered_floors_are_plain_and_clusters_never_help(sizes, data, floor):
+    n = sum(sizes)
+    passed = data.draw(st.integers(0, n))
+    clustered = evalgate.check_floor(passed, n, floor=floor, cluster_sizes=sizes)
+    assert not FORBIDDEN.search(clustered.reason), clustered.reason
+    if clustered.outcome == "pass":
+        assert evalgate.check_floor(passed, n, floor=floor).outcome == "pass"
