@@ -57,7 +57,7 @@ class Checkup(Record, frozen=True, kw_only=True):
 def diagnose(folder: Path) -> list[Finding]:
     """What is wrong with a recording itself; scores are made again from the answers where the suite is there."""
     data = load_run(folder)
-    found = list(examine(data))
+    found = _findings(data)
     try:
         found += differing(data, Scorer(data.run))
     except EvalgateError as error:
@@ -65,6 +65,14 @@ def diagnose(folder: Path) -> list[Finding]:
             raise
         found.append(Finding(code=error.code, what=error.what, where=error.where, fix=error.fix, hard=False))
     return sorted(found, key=lambda finding: not finding.hard)
+
+
+def _findings(data: RunData) -> list[Finding]:
+    """The findings that the decision rests on, which knows who was stopped early; all of them where it cannot judge."""
+    try:
+        return list(judge_run(data).findings)
+    except EvalgateError:
+        return list(examine(data))
 
 
 def inject(folder: Path, faults: Sequence[Fault] = FAULTS) -> Checkup:

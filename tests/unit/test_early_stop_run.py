@@ -29,6 +29,7 @@ from evalgate.backends.fake import FakeBackend
 from evalgate.core.data import RunOptions
 from evalgate.core.record import canonical_json
 from evalgate.core.results import Cost, Decision
+from evalgate.doctor.inject import diagnose
 from evalgate.judging import judge_run
 from evalgate.store import Appender, load_run
 from evalgate.suite.order import first_half
@@ -93,6 +94,11 @@ def test_the_saving_is_stated(done: tuple[Path, FakeBackend, Decision]) -> None:
     )
     assert "<p>None: every recorded item was scored.</p>" in page
     assert f" · {N // 2} not asked</span>" in page
+
+
+def test_the_doctor_misses_no_answer_of_a_stopped_candidate(done: tuple[Path, FakeBackend, Decision]) -> None:
+    found = diagnose(done[0].parents[1] / "run")
+    assert not [finding.what for finding in found if finding.hard]
 
 
 def test_what_everyone_took_is_recorded(done: tuple[Path, FakeBackend, Decision]) -> None:
