@@ -35,7 +35,7 @@ class Asking:
 
     def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
         """Let one system answer all held-out examples of its tasks."""
-        for name in system.prompts:
+        for name in system.tasks:
             self._answer(system, name, adapter=adapter)
 
     def _answer(self, system: SystemSpec, name: str, *, adapter: str | None, half: bool = False) -> None:
@@ -53,7 +53,7 @@ class Asking:
             system=system.name,
             task=name,
             adapter=adapter,
-            backend=self._backend,
+            backend=self._plan.recorded.get((system.name, name), self._backend),
             path=path,
             progress=self._progress,
             seal=self._plan.seal,
@@ -69,7 +69,7 @@ class Asking:
 
     def forget_stale(self, system: SystemSpec) -> None:
         """Drop answers that were given to other requests or by another adapter; before anything is judged."""
-        for name in system.prompts:
+        for name in system.tasks:
             self._folder.forget_others(system.name, name, {ask.digest for ask in self._asks(system, name)})
 
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
@@ -78,6 +78,11 @@ class Asking:
 
         key = (digest_of(system), task)
         if key not in self._prepared:
+            if task in system.predictions:
+                from evalgate.backends.recorded import recorded_asks
+
+                self._prepared[key] = recorded_asks(system.predictions[task], self._plan.heldout(task))
+                return self._prepared[key]
             found, retriever = self._plan.suite.tasks[task], self._plan.retrievers.get(task)
             self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
         return self._prepared[key]

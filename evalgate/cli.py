@@ -217,7 +217,8 @@ def validate_command(suite: Path) -> int:
         counts = ", ".join(f"{split} {len(examples)}" for split, examples in task.splits.items())
         click.echo(f"{name} ({task.spec.kind}): {counts}")
     click.echo(f"baselines: {', '.join(system.name for system in project.systems)}")
-    click.echo(f"candidates: {', '.join(recipe.name for recipe in project.recipes) or 'none'}")
+    candidates = [recipe.name for recipe in project.recipes] + [draft.name for draft in project.entrants]
+    click.echo(f"candidates: {', '.join(candidates) or 'none'}")
     state = f"frozen, digest {project.suite.digest[:12]}" if frozen else f"not frozen: run `evalgate freeze {suite}`"
     click.echo(f"suite '{project.suite.spec.name}' version {project.suite.spec.version} is sound; {state}")
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evalgate.asking import Asking
+from evalgate.backends.opening import open_model
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, SystemSpec
 from evalgate.core.errors import UsageError
@@ -36,18 +37,20 @@ class Job:
 
     def __init__(self, plan: Plan, progress: Progress, backend: LocalBackend | None = None) -> None:
         self.plan, self.progress, self._given = plan, progress, backend
+        self._opened: LocalBackend | None = None
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
 
     def start(self, *, resume: bool) -> None:
         """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""
-        from evalgate.backends.hf import HFBackend
-        from evalgate.capability.harness import Harness
-
         recorded = self._recorded() if resume else None
         if not resume:
             self.folder.clear()
-        self.backend: LocalBackend = self._given or HFBackend(self.plan.binding.model, self.plan.files)
+        if self._given is None:
+            self._opened = open_model(self.plan.binding.model, self.plan.files)
+        opened = self._given or self._opened
+        assert opened is not None
+        self.backend: LocalBackend = opened
         self.run = msgspec.structs.replace(self.plan.run, serving=self.backend.identity)
         if recorded is not None:
             self._refuse_other_serving(recorded)
@@ -59,14 +62,22 @@ class Job:
         spec = self.plan.suite.spec.capability
         if spec is not None and self.plan.limit is not None:
             spec = msgspec.structs.replace(spec, limit=self.plan.limit)
-        harness = Harness(spec, Path(self.plan.suite.folder)) if spec else None
-        if harness is not None:
+        harness = None
+        if spec is not None:
+            from evalgate.capability.harness import Harness
+
+            harness = Harness(spec, Path(self.plan.suite.folder))
             examples = harness.examples()
             if self.plan.limit is None:
                 n_candidates = len(self.plan.run.candidates)
                 refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
             self.folder.write_examples(CAPABILITY, examples)
         self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
+
+    def close(self) -> None:
+        """Free the model or the connections, unless the caller brought them."""
+        if self._given is None and self._opened is not None:
+            self._opened.close()
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""
@@ -136,6 +147,14 @@ class Job:
         system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
         write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
+        self.asking.forget_stale(system)
+        return system
+
+    def enter(self, system: SystemSpec) -> SystemSpec:
+        """A candidate that nothing is trained for: recorded, or the model that the server has under its name."""
+        if system.kind == "api":
+            self.backend.add_adapter(system.name, system.model)
+        self.systems[system.name] = system
         self.asking.forget_stale(system)
         return system
 

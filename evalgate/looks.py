@@ -54,12 +54,15 @@ def claim_of(
 ) -> Claim | None:
     """What this run wants to look at; None for a suite without ledger, or a run without candidates."""
     suite, lock = project.suite, read_lock(Path(project.suite.folder))
-    if suite.spec.looks is None or lock is None or not project.recipes:
+    if suite.spec.looks is None or lock is None or not run.candidates:
         return None
     digests = []
     for recipe in project.recipes:
         system = run.systems[recipe.name]
         digests.append(candidate_digest(recipe, system, training_rows(system, suite, "train", retrievers), model))
+    for draft in project.entrants:
+        system = run.systems[draft.name]
+        digests.append(digest_of([system.prompts, system.retriever_digest, system.model_digest, system.predictions]))
     return Claim(
         candidates_digest=digest_of(sorted(set(digests))),
         heldout_digest=digest_of([heldout, lock.documents]),

@@ -6,6 +6,7 @@ train split ──▶ training ──▶ adapter + AdapterCard ──▶ a tuned
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -31,12 +32,12 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     settle_environment()
     plan = make_plan(options)
     job = Job(plan, progress, backend)
-    with job.folder.locked():
+    with closing(job), job.folder.locked():
         job.start(resume=options.resume)
         for system in plan.baselines:
             job.asking.answer(system)
         job.asking.test_capability(BASE, adapter=None)
-        candidates = [job.train(recipe) for recipe in plan.recipes]
+        candidates = [job.train(recipe) for recipe in plan.recipes] + [job.enter(system) for system in plan.entrants]
         job.take_look()
         job.asking.measure(candidates)
         return finish(job.folder.folder, plan.seal)

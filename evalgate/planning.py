@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from evalgate import plugins
-from evalgate.backends.model_files import ModelFiles, locate
+from evalgate.backends.model_files import ModelFiles
+from evalgate.backends.opening import backend_of, find_model, named_digest, refuse_unmeasurable
+from evalgate.backends.recorded import RecordedBackend, open_recorded
 from evalgate.config.project import load_project
 from evalgate.core.data import (
     Example,
@@ -32,6 +33,7 @@ from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
 from evalgate.core.results import Run
 from evalgate.core.seeds import now
+from evalgate.execution.process import commit, versions
 from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
 from evalgate.gates.judge import LATENCY
@@ -44,7 +46,6 @@ from evalgate.systems.prompt import bind
 REPORTS = Path("reports")
 # Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
 ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
-PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
 
 
 class Binding(Record, frozen=True, kw_only=True):
@@ -68,6 +69,8 @@ class Plan:
     limit: int | None
     folder: Path
     run: Run
+    entrants: tuple[SystemSpec, ...] = ()
+    recorded: dict[tuple[str, str], RecordedBackend] = field(default_factory=dict)
     claim: Claim | None = None
     seal: Seal | None = None
 
@@ -102,12 +105,14 @@ def make_plan(options: RunOptions) -> Plan:
     binding = Binding(
         suite=project.suite,
         model=model,
-        files=locate(model),
+        files=find_model(model, sorted({draft.model for draft in project.entrants if draft.model})),
         seed=spec.seed if options.seed is None else options.seed,
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
-    baselines = tuple(bound(draft, binding) for draft in project.systems)
-    run = _run(project, binding, baselines, options.limit, early_stop=options.early_stop)
+    recorded, digests = open_recorded(project)
+    baselines = tuple(bound(draft, binding, recorded=digests) for draft in project.systems)
+    entrants = tuple(bound(draft, binding, recorded=digests) for draft in project.entrants)
+    run = _run(project, binding, baselines, entrants, options.limit, early_stop=options.early_stop)
     heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, heldout)
     if claim is not None:
@@ -120,6 +125,8 @@ def make_plan(options: RunOptions) -> Plan:
         limit=options.limit,
         folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
         run=run,
+        entrants=entrants,
+        recorded=recorded,
         claim=claim,
         seal=seal,
     )
@@ -129,19 +136,35 @@ def open_retrievers(project: Project) -> dict[str, Retriever]:
     """One retriever for each task of which some system looks passages up."""
     from evalgate.systems.retrieval import BM25Retriever
 
-    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    drafts = [*project.systems, *map(candidate_draft, project.recipes), *project.entrants]
     names = {name for draft in drafts for name, prompt in draft.prompts.items() if prompt.retrieve}
     return {name: BM25Retriever(project.suite.tasks[name].corpus) for name in sorted(names)}
 
 
-def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = None) -> SystemSpec:
-    """A draft with this run's model, seed and retrievers."""
+def bound(
+    draft: SystemDraft,
+    binding: Binding,
+    adapter_digest: str | None = None,
+    recorded: Mapping[str, dict[str, str]] | None = None,
+) -> SystemSpec:
+    """A draft with this run's model, seed and retrievers, or with the digests of what it has recorded."""
+    if draft.predictions:
+        return SystemSpec(
+            name=draft.name,
+            kind=draft.kind,
+            backend="recorded",
+            model="",
+            prompts={},
+            predictions=(recorded or {})[draft.name],
+            description=draft.description,
+        )
     used = sorted(name for name, prompt in draft.prompts.items() if prompt.retrieve)
     return bind(
         draft,
         binding.suite.tasks,
-        model=binding.model.id,
-        model_digest=binding.files.digest,
+        model=draft.model or binding.model.id,
+        model_digest=named_digest(binding.files, draft.model) if draft.model else binding.files.digest,
+        backend=backend_of(binding.model),
         revision=binding.files.revision,
         quantization=binding.model.quantization,
         seed=binding.seed,
@@ -165,8 +188,9 @@ def task_metrics(task: Task) -> list[Metric]:
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
     """Raise for gates that cannot be judged (`cannot-gate`) or, where `sizes` count, passed (`impossible-gate`)."""
     refuse_unfit_metrics(project.suite)
+    refuse_unmeasurable(project, where=_yaml(project.suite))
     if sizes:
-        refuse_impossible(project.suite, len(seeds_of(project.recipes)))
+        refuse_impossible(project.suite, len(seeds_of(project.recipes)) + len(project.entrants))
 
 
 def refuse_unfit_metrics(suite: Suite) -> None:
@@ -216,7 +240,7 @@ def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
 def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
     if names is None:
         return project
-    known = {recipe.written for recipe in project.recipes}
+    known = {recipe.written for recipe in project.recipes} | {draft.name for draft in project.entrants}
     if unknown := sorted(set(names) - known):
         raise UsageError(
             f"there is no candidate '{unknown[0]}'",
@@ -224,7 +248,11 @@ def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
             fix=f"choose from: {', '.join(sorted(known)) or '(none)'}",
             where=str(Path(project.suite.folder) / "candidates"),
         )
-    return msgspec.structs.replace(project, recipes=tuple(r for r in project.recipes if r.written in names))
+    return msgspec.structs.replace(
+        project,
+        recipes=tuple(r for r in project.recipes if r.written in names),
+        entrants=tuple(draft for draft in project.entrants if draft.name in names),
+    )
 
 
 def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
@@ -236,24 +264,31 @@ def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
 
 
 def _run(
-    project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
+    project: Project,
+    binding: Binding,
+    baselines: tuple[SystemSpec, ...],
+    entrants: tuple[SystemSpec, ...],
+    limit: int | None,
+    *,
+    early_stop: bool,
 ) -> Run:
     suite, files, model = binding.suite, binding.files, binding.model
     trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
-    seeds = seeds_of(project.recipes)
+    seeds = seeds_of(project.recipes) | {system.name: (system.name,) for system in entrants}
     base = SystemSpec(
         name=BASE,
         kind="prompt",
-        backend="hf",
+        backend=backend_of(model),
         model=model.id,
         prompts={},
         model_digest=files.digest,
         description="The untuned model, for capability",
     )
-    systems = {s.name: s for s in (base, *baselines, *trained)}
+    systems = {s.name: s for s in (*([base] if model.id else []), *baselines, *trained, *entrants)}
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
     # The gates and the early stop are left out: another policy judges the same recording.
-    identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
+    served = msgspec.structs.replace(model, server=None)  # where and what it is stands in the files' digest
+    identity = [suite.data_digest, files.digest, served, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
     if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
         identity += [suite.spec.disclosure, suite.spec.sealed_for]
@@ -272,28 +307,9 @@ def _run(
         seed=binding.seed,
         limit=limit,
         started=now(),
-        code_commit=_commit(),
-        versions=_versions(),
+        code_commit=commit(),
+        versions=versions(),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
         early_stop=suite.spec.early_stop if early_stop else None,
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("evalgate-harness", *PACKAGES):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _commit() -> str | None:
-    """The commit of the working folder's repository, if it is in one."""
-    try:
-        asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return asked.stdout.strip() or None

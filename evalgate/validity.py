@@ -44,11 +44,16 @@ def _trained(run: Run) -> dict[str, str]:
     return {name: candidate for candidate in run.candidates for name in run.seeds.get(candidate, (candidate,))}
 
 
+def _with_adapter(run: Run) -> list[str]:
+    """The systems that have an adapter of ours; what a server or a file answered with is theirs to know."""
+    return [name for name in _trained(run) if run.systems[name].kind not in ("api", "recorded")]
+
+
 def unanswered(data: RunData, in_part: Collection[str] = ()) -> Iterator[Finding]:
     """Held-out examples that a system was never asked: the run is not finished, or lines are lost."""
     partial = {seed for name in in_part for seed in data.run.seeds.get(name, (name,))}
     for name, system in data.run.systems.items():
-        for task in system.prompts if name not in partial else ():
+        for task in system.tasks if name not in partial else ():
             answered = {p.example_id for p in data.predictions[name].get(task, ())}
             missing = [e.id for e in data.examples.get(task, ()) if e.id not in answered]
             if missing:
@@ -80,7 +85,7 @@ def unscored(data: RunData) -> Iterator[Finding]:
 
 def untrained(data: RunData) -> Iterator[Finding]:
     """Candidates that answered without the adapter that their card describes."""
-    for name in _trained(data.run):
+    for name in _with_adapter(data.run):
         asked, card = data.run.systems[name].adapter_digest, data.cards.get(name)
         if asked is not None and (card is None or card.adapter_digest == asked):
             continue
@@ -95,7 +100,7 @@ def untrained(data: RunData) -> Iterator[Finding]:
 
 def inactive(data: RunData) -> Iterator[Finding]:
     """Adapters that change nothing: loaded under another name, into other layers, or not at all."""
-    for name in _trained(data.run):
+    for name in _with_adapter(data.run):
         probe = data.probes.get(name)
         if probe is not None:
             same, n = probe.base == probe.tuned, len(probe.base)
@@ -162,7 +167,7 @@ def twins(data: RunData) -> Iterator[Finding]:
     """Systems that are one system under two names."""
     first: dict[str, str] = {}
     for name, system in data.run.systems.items():
-        if not system.prompts:
+        if not system.tasks:
             continue
         digest = digest_of(msgspec.structs.replace(system, name="", description="", kind="prompt"))
         other = first.setdefault(digest, name)

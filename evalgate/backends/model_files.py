@@ -16,11 +16,15 @@ CHUNK_BYTES = 1 << 24
 
 
 class ModelFiles(Record, frozen=True, kw_only=True):
-    """A model on this machine: absolute folder, resolved revision, digest of all files that matter."""
+    """A model on this machine: absolute folder, resolved revision, digest of all files that matter.
+
+    One on a server has no folder but `facts`: where it is, and what the server says of it.
+    """
 
     path: str
     revision: str | None
     digest: str
+    facts: dict[str, str] = {}
 
 
 def locate(spec: ModelSpec) -> ModelFiles:

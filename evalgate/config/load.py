@@ -11,6 +11,7 @@ import msgspec
 
 from evalgate.config.checks import check_suite
 from evalgate.config.document import Document, Problems, did_you_mean
+from evalgate.config.entrants import entrant, recorded_draft
 from evalgate.config.prompts import Prompts
 from evalgate.core.data import (
     CapabilitySpec,
@@ -21,6 +22,7 @@ from evalgate.core.data import (
     ModelSpec,
     Recipe,
     Replay,
+    ServerSpec,
     SuiteSpec,
     SystemDraft,
     TaskSpec,
@@ -28,7 +30,7 @@ from evalgate.core.data import (
 from evalgate.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from evalgate.config.schema import RecipeYaml, SuiteYaml, SystemYaml
+    from evalgate.config.schema import ModelYaml, RecipeYaml, SuiteYaml, SystemYaml
 
 SUITE_FILE = "suite.yaml"
 # What a prompt template may use beside the input fields of its task's examples.
@@ -79,6 +81,11 @@ def load_systems(
     names: dict[str, str] = {}
     for file in _yaml_files(folder, "baselines", problems):
         document = Document(file, problems)
+        if document.data.get("kind") == "recorded":
+            if recorded := recorded_draft(document, suite):
+                _once(names, recorded.name, document)
+                drafts.append(recorded)
+            continue
         parsed = parse(document, SystemYaml)
         if parsed is None:
             continue
@@ -98,7 +105,19 @@ def load_recipes(
     fields: Mapping[str, Collection[str]] | None = None,
     taken: Collection[str] = (),
 ) -> list[Recipe]:
-    """Read all training recipes of a folder, in order of their file names; no folder means no candidates.
+    """The training recipes among a folder's candidates; see `load_candidates`."""
+    return load_candidates(folder, suite, fields, taken)[0]
+
+
+def load_candidates(
+    folder: Path,
+    suite: SuiteSpec,
+    fields: Mapping[str, Collection[str]] | None = None,
+    taken: Collection[str] = (),
+) -> tuple[list[Recipe], list[SystemDraft]]:
+    """Read all candidates of a folder, in order of their file names; no folder means no candidates.
+
+    Gives training recipes, and the candidates that nothing is trained for: `kind: api` and `kind: recorded`.
 
     A recipe with several seeds gives one training for each, in the order in which they stand.
 
@@ -107,11 +126,16 @@ def load_recipes(
     from evalgate.config.schema import RecipeYaml, parse
 
     if not folder.exists():
-        return []
-    problems, recipes = Problems(), []
+        return [], []
+    problems, recipes, entrants = Problems(), [], []
     names = dict.fromkeys(taken, "a baseline")
     for file in _yaml_files(folder, "recipes", problems):
         document = Document(file, problems)
+        if document.data.get("kind") in ("api", "recorded"):
+            if draft := entrant(document, suite, fields, TEMPLATE_NAMES):
+                _once(names, draft.name, document)
+                entrants.append(draft)
+            continue
         parsed = parse(document, RecipeYaml)
         if parsed is None:
             continue
@@ -119,7 +143,7 @@ def load_recipes(
         _once(names, recipe.name, document)
         recipes += _per_seed(recipe, parsed.seeds)
     problems.raise_if_any(_FIX)
-    return recipes
+    return recipes, entrants
 
 
 def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
@@ -128,13 +152,11 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
         values = task.model_dump(exclude={"metrics", "data", "splits"})
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
-    model = parsed.model.model_dump()
-    model["id"] = _model_id(parsed.model.id, folder)
     capability = parsed.capability
     return SuiteSpec(
         name=parsed.name,
         version=parsed.version,
-        model=ModelSpec(**model),
+        model=_model(parsed.model, folder) if parsed.model else ModelSpec(id=""),
         tasks=tuple(tasks),
         gates=tuple(GateSpec(**gate.model_dump()) for gate in parsed.gates),
         capability=CapabilitySpec(**{**capability.model_dump(), "tasks": tuple(capability.tasks)})
@@ -149,6 +171,14 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         disclosure=parsed.disclosure,
         sealed_for=tuple(parsed.sealed_for),
     )
+
+
+def _model(parsed: ModelYaml, folder: Path) -> ModelSpec:
+    from evalgate.config.schema import LOCAL_KEYS, SERVER_KEYS
+
+    if parsed.backend == "openai_http":
+        return ModelSpec(id=parsed.id, server=ServerSpec(**parsed.model_dump(include=SERVER_KEYS)))
+    return ModelSpec(id=_model_id(parsed.id, folder), **parsed.model_dump(include=LOCAL_KEYS))
 
 
 def _model_id(text: str, folder: Path) -> str:
@@ -221,7 +251,7 @@ def _check_served(suite: SuiteSpec, drafts: list[SystemDraft], problems: Problem
         return
     for gate in suite.gates:
         known = gate.task in {task.name for task in suite.tasks}
-        if known and "baseline" in gate.rule and not any(gate.task in draft.prompts for draft in drafts):
-            served = {task for draft in drafts for task in draft.prompts}
+        if known and "baseline" in gate.rule and not any(gate.task in draft.tasks for draft in drafts):
+            served = {task for draft in drafts for task in draft.tasks}
             text = f"no baseline serves task '{gate.task}', which gate '{gate.name}' compares"
             problems.add(str(folder), text + did_you_mean(gate.task, served))

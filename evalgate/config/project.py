@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from evalgate.config.load import SUITE_FILE, load_recipes, load_suite_spec, load_systems
+from evalgate.config.load import SUITE_FILE, load_candidates, load_suite_spec, load_systems
 from evalgate.core.data import Project, Split
 from evalgate.core.errors import UsageError
 from evalgate.suite.frozen import ALL_SPLITS, input_fields, load_suite
@@ -18,7 +18,8 @@ def load_project(
 ) -> Project:
     """Read suite.yaml, the data, the baselines and `candidates/`; templates are checked against the examples' fields.
 
-    Raises what `load_suite_spec`, `load_suite`, `load_systems` and `load_recipes` raise, or `no-baselines`.
+    Raises what `load_suite_spec`, `load_suite`, `load_systems` and `load_candidates` raise, `no-baselines` or
+    `no-model`.
     """
     spec = load_suite_spec(folder, metrics)
     if not spec.baselines:
@@ -32,5 +33,20 @@ def load_project(
     fields = input_fields(suite)
     systems = load_systems(folder / spec.baselines, spec, fields)
     names = [system.name for system in systems]
-    recipes = load_recipes(folder / CANDIDATES, spec, fields, taken=names)
-    return Project(suite=suite, systems=tuple(systems), recipes=tuple(recipes))
+    recipes, entrants = load_candidates(folder / CANDIDATES, spec, fields, taken=names)
+    project = Project(suite=suite, systems=tuple(systems), recipes=tuple(recipes), entrants=tuple(entrants))
+    _refuse_without_model(project, folder / SUITE_FILE)
+    return project
+
+
+def _refuse_without_model(project: Project, file: Path) -> None:
+    """Only recorded systems answer without a model."""
+    asked = [draft.name for draft in project.systems if not draft.predictions]
+    asked += [recipe.name for recipe in project.recipes]
+    if asked and not project.suite.spec.model.id:
+        raise UsageError(
+            f"suite '{project.suite.spec.name}' names no model, which '{asked[0]}' needs",
+            code="no-model",
+            fix="add `model:` to suite.yaml; only systems of `kind: recorded` do without",
+            where=str(file),
+        )

@@ -12,6 +12,7 @@ from evalgate.core.data import PromptDraft, Sampling, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
     from evalgate.config.schema import PromptYaml, RecipeYaml
+    from evalgate.config.schema_entrants import ApiYaml
 
 
 class Prompts:
@@ -41,7 +42,7 @@ class Prompts:
                 drafts[name] = draft
         return drafts
 
-    def of_recipe(self, recipe: RecipeYaml) -> dict[str, PromptDraft]:
+    def of_recipe(self, recipe: RecipeYaml | ApiYaml) -> dict[str, PromptDraft]:
         """A recipe's own prompts, or those of the file that `prompts_from` names, whose templates lie beside it."""
         from evalgate.config.schema import SystemYaml, parse
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from typing import Annotated, Any, Literal, TypeVar, Union
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -17,6 +18,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_l
 TaskName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+LOCAL_KEYS = {"revision", "dtype", "quantization", "trust_remote_code"}
+SERVER_KEYS = {"base_url", "api_key_env", "timeout_s", "max_concurrency", "stream", "trust_env"}
 
 
 class Strict(BaseModel):
@@ -26,18 +29,44 @@ class Strict(BaseModel):
 
 
 class ModelYaml(Strict):
-    """`model:` a hub id or a folder, or a mapping."""
+    """`model:` a hub id or a folder, or a mapping; with `backend: openai_http` a name on a server."""
 
     id: str = Field(min_length=1)
+    backend: Literal["hf", "openai_http"] = "hf"
     revision: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "nf4"] = "none"
     trust_remote_code: bool = False
+    base_url: str | None = None
+    api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    timeout_s: float = Field(default=60.0, gt=0)
+    max_concurrency: Count = 64
+    stream: Literal["auto", "always", "never"] = "auto"
+    trust_env: bool = False
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"id": value} if isinstance(value, str) else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, value: str | None) -> str | None:
+        url = urlsplit(value or "http://host")
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("must be a URL such as http://127.0.0.1:8000/v1")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("must hold no user, key or query; a key comes from the variable in `api_key_env`")
+        return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _of_one_backend(self) -> ModelYaml:
+        other = LOCAL_KEYS if self.backend == "openai_http" else SERVER_KEYS
+        if wrong := sorted(self.model_fields_set & other):
+            raise ValueError(f"`{wrong[0]}` does not belong to `backend: {self.backend}`")
+        if self.backend == "openai_http" and not self.base_url:
+            raise ValueError("`backend: openai_http` needs `base_url`, e.g. http://127.0.0.1:8000/v1")
+        return self
 
 
 class MetricYaml(Strict):
@@ -107,7 +136,7 @@ class SuiteYaml(Strict):
 
     name: Name
     version: Count
-    model: ModelYaml
+    model: ModelYaml | None = None
     tasks: dict[TaskName, TaskYaml] = Field(min_length=1)
     gates: list[GateYaml] = Field(min_length=1)
     description: str = ""

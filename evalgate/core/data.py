@@ -131,14 +131,33 @@ class GateSpec(Record, frozen=True, kw_only=True):
         return self.metric.partition(".")[2]
 
 
+class ServerSpec(Record, frozen=True, kw_only=True):
+    """An OpenAI-compatible server. The key is never here: `api_key_env` names the variable that holds it.
+
+    `timeout_s` bounds one try of one request. `stream`: `auto` streams single calls, whose first token is timed.
+    With `trust_env` proxies are taken from the environment.
+    """
+
+    base_url: str
+    api_key_env: str | None = None
+    timeout_s: float = 60.0
+    max_concurrency: int = 64
+    stream: Literal["auto", "always", "never"] = "auto"
+    trust_env: bool = False
+
+
 class ModelSpec(Record, frozen=True, kw_only=True):
-    """The base model that all systems of a suite share."""
+    """The base model that all systems of a suite share; one behind `server` is known by its name there.
+
+    An empty `id` is no model: every system of the suite is recorded.
+    """
 
     id: str
     revision: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "nf4"] = "none"
     trust_remote_code: bool = False
+    server: ServerSpec | None = None
 
 
 class SuiteSpec(Record, frozen=True, kw_only=True):
@@ -177,7 +196,10 @@ class PromptSpec(Record, frozen=True, kw_only=True):
 
 
 class SystemSpec(Record, frozen=True, kw_only=True):
-    """A whole thing that answers: model, prompts, retrieval and adapter. Identity is the digest of this record."""
+    """A whole thing that answers: model, prompts, retrieval and adapter. Identity is the digest of this record.
+
+    A recorded system has the digests of its files in `predictions`, by task, and no prompts.
+    """
 
     name: str
     kind: SystemKind
@@ -190,6 +212,21 @@ class SystemSpec(Record, frozen=True, kw_only=True):
     retriever_digest: str | None = None
     quantization: str | None = None
     description: str = ""
+    predictions: dict[str, str] = {}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that the system serves."""
+        return [*self.prompts, *self.predictions]
+
+
+class RecordedFile(Record, frozen=True, kw_only=True):
+    """Predictions made elsewhere: the columns of id and output (None: the usual ones), and lm-eval's filter."""
+
+    path: str
+    id: str | None = None
+    output: str | None = None
+    filter: str | None = None
 
 
 class PromptDraft(Record, frozen=True, kw_only=True):
@@ -203,13 +240,23 @@ class PromptDraft(Record, frozen=True, kw_only=True):
 
 
 class SystemDraft(Record, frozen=True, kw_only=True):
-    """A system as its YAML says it, before shots are picked and a model is bound. `path` is the file it came from."""
+    """A system as its YAML says it, before shots are picked and a model is bound. `path` is the file it came from.
+
+    `model` is a name on the suite's server, of the model that an `api` candidate is.
+    """
 
     name: str
     kind: SystemKind
     prompts: dict[str, PromptDraft]
     description: str = ""
     path: str = ""
+    model: str = ""
+    predictions: dict[str, RecordedFile] = {}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that the system serves."""
+        return [*self.prompts, *self.predictions]
 
 
 class Replay(Record, frozen=True, kw_only=True):
@@ -274,11 +321,15 @@ class Suite(Record, frozen=True, kw_only=True):
 
 
 class Project(Record, frozen=True, kw_only=True):
-    """A suite with the systems that compete on it: baselines as drafted, candidates as recipes."""
+    """A suite with the systems that compete on it: baselines as drafted, candidates as recipes.
+
+    `entrants` are candidates that nothing is trained for here: of `kind: api` or `recorded`.
+    """
 
     suite: Suite
     systems: tuple[SystemDraft, ...]
     recipes: tuple[Recipe, ...]
+    entrants: tuple[SystemDraft, ...] = ()
 
 
 class RunOptions(Record, frozen=True, kw_only=True):

@@ -21,9 +21,9 @@ class Failure(Record, frozen=True, kw_only=True):
 
 
 class Generation(Record, frozen=True, kw_only=True):
-    """What a backend gives back for one request. Times in seconds; None where not measured.
+    """What a backend gives back for one request. Times in seconds, of the try that answered; None where not measured.
 
-    `prompt_bos` counts the BOS tokens that the rendered prompt begins with.
+    `prompt_bos` counts the BOS tokens that the rendered prompt begins with, `n_retries` the tries that failed before.
     """
 
     output: str | None
@@ -34,6 +34,7 @@ class Generation(Record, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     prompt_bos: int | None = None
     completion_tokens: int | None = None
+    n_retries: int = 0
 
 
 class Prediction(Record, frozen=True, kw_only=True):
@@ -91,6 +92,8 @@ class LatencyPair(Record, frozen=True, kw_only=True):
     candidate_s: float
     baseline_tokens: int = 0
     candidate_tokens: int = 0
+    baseline_first_token_s: float | None = None
+    candidate_first_token_s: float | None = None
     cached: bool = False
 
 

@@ -72,7 +72,7 @@ def _run(copy: Copy) -> Run:
 
 
 def _tasks(copy: Copy) -> list[str]:
-    return list(_run(copy).systems[copy.candidate].prompts)
+    return list(_run(copy).systems[copy.candidate].tasks)
 
 
 def equal_baseline(copy: Copy) -> str:

@@ -48,7 +48,7 @@ def make_twin(copy: Copy) -> list[str]:
     digest = data.run.systems[copy.candidate].adapter_digest or ""
     write_record(copy.paths.probe(copy.candidate), AdapterProbe(adapter_digest=digest, base=(-1.0,), tuned=(-2.0,)))
     data = copy.data  # alone in the race
-    made = [_answer_task(copy, data, task) for task in data.run.systems[copy.candidate].prompts]
+    made = [_answer_task(copy, data, task) for task in data.run.systems[copy.candidate].tasks]
     if required(data.run, CAPABILITY) and capability_items(data, BASE):
         made.append(_forget(copy, data))
     if required(data.run, LATENCY) and data.latency.get(copy.candidate):

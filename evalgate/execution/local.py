@@ -106,13 +106,15 @@ def measure_latency(
 
 def _time_round(contest: Contest, turns: Sequence[str], backend: Backend) -> list[LatencyPair]:
     seconds: dict[str, float] = {}
-    tokens: dict[str, int] = {}
+    answers: dict[str, Generation] = {}
     for name in turns:
         ask = contest.candidate_asks[name] if name else contest.baseline_ask
         started = clock()
         [(_, answer)] = backend.generate([ask.request], adapter=name or None)
         if answer.failure is None:
-            seconds[name], tokens[name] = clock() - started, answer.completion_tokens or 0
+            # Tries that failed, and the waits between them, are not the answer's time.
+            own = answer.latency_s if answer.n_retries else None
+            seconds[name], answers[name] = clock() - started if own is None else own, answer
     return [
         LatencyPair(
             example_id=contest.baseline_ask.example_id,
@@ -121,8 +123,10 @@ def _time_round(contest: Contest, turns: Sequence[str], backend: Backend) -> lis
             candidate=name,
             baseline_s=seconds[""],
             candidate_s=seconds[name],
-            baseline_tokens=tokens[""],
-            candidate_tokens=tokens[name],
+            baseline_tokens=answers[""].completion_tokens or 0,
+            candidate_tokens=answers[name].completion_tokens or 0,
+            baseline_first_token_s=answers[""].first_token_s,
+            candidate_first_token_s=answers[name].first_token_s,
         )
         for name in contest.candidate_asks
         if "" in seconds and name in seconds

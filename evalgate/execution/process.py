@@ -5,10 +5,15 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
 
 # Read by libraries when they are first imported. A short spin keeps OpenMP's threads from fighting where cores are
 # shared; none at all (OMP_WAIT_POLICY=PASSIVE) makes training on idle cores 1.3 times slower (docs/log.md).
 ENVIRONMENT = {"GOMP_SPINCOUNT": "20000", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "aiohttp", "numpy", "scipy")
 
 
 def settle_environment() -> None:
@@ -26,3 +31,23 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("evalgate-harness", *PACKAGES):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """The commit of the working folder's repository, if it is in one."""
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None

@@ -27,12 +27,13 @@ def bind(
     quantization: str | None = None,
     retriever_digest: str | None = None,
     adapter_digest: str | None = None,
+    backend: str = "hf",
 ) -> SystemSpec:
     """Turn a draft into a system: its shots picked from the training split, its model and retriever named by digest."""
     return SystemSpec(
         name=draft.name,
         kind=draft.kind,
-        backend="hf",
+        backend=backend,
         model=model,
         revision=revision,
         model_digest=model_digest,

@@ -1,0 +1,78 @@
+"""A suite's model, in this process, on a server, or none: found before anything runs, opened when the run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, cast
+
+from evalgate.backends.model_files import ModelFiles, locate
+from evalgate.core.data import ModelSpec, Project
+from evalgate.core.errors import UsageError
+from evalgate.core.record import digest_of
+
+if TYPE_CHECKING:
+    from evalgate.core.protocols import LocalBackend
+
+
+def backend_of(spec: ModelSpec) -> str:
+    """The name of the backend that answers for a model."""
+    return "openai_http" if spec.server else "hf" if spec.id else "recorded"
+
+
+def find_model(spec: ModelSpec, others: Collection[str] = ()) -> ModelFiles:
+    """The identity of a suite's model; `others` are further names that its server must have.
+
+    On a server it is the address, the name and what the server says of it, for the weights cannot be hashed. Raises
+    what `locate` or `served` raise.
+    """
+    if spec.server is not None:
+        from evalgate.backends.http_server import served
+
+        facts = served(spec.server, spec.id, *others)
+        return ModelFiles(path="", revision=None, digest=digest_of(facts), facts=facts)
+    return locate(spec) if spec.id else ModelFiles(path="", revision=None, digest="")
+
+
+def named_digest(files: ModelFiles, name: str) -> str:
+    """The identity of another model on the same server."""
+    return digest_of({**files.facts, "model": name})
+
+
+def open_model(spec: ModelSpec, files: ModelFiles) -> LocalBackend:
+    """The backend that answers; planning has refused what it cannot do."""
+    if spec.server is not None:
+        from evalgate.backends.openai_http import OpenAIBackend
+
+        return OpenAIBackend(spec.server, spec.id, facts=files.facts)
+    if not spec.id:
+        from evalgate.backends.recorded import RecordedBackend
+
+        return cast("LocalBackend", RecordedBackend({}))
+    from evalgate.backends.hf import HFBackend
+
+    return HFBackend(spec, files)
+
+
+def refuse_unmeasurable(project: Project, where: str = "") -> None:
+    """Raise `cannot-measure` for what a model behind an API, or a recorded system, cannot give."""
+    spec = project.suite.spec
+    recorded = next((draft.name for draft in (*project.entrants, *project.systems) if draft.predictions), "")
+    answered = any(draft.predictions for draft in project.entrants)
+    if spec.model.server is not None:
+        but = "the suite's model is behind an API"
+    else:
+        but = f"'{recorded}' is recorded" if spec.model.id else "the suite has no model"
+    local = bool(spec.model.id) and spec.model.server is None
+    if project.recipes and not local:
+        what = f"the training of '{project.recipes[0].name}' needs a model in this process, but {but}"
+        fix = "give candidates of `kind: api` or `kind: recorded`"
+    elif spec.capability is not None and (answered or not local):
+        but = f"'{recorded}' is recorded" if answered else but
+        what = f"capability needs a model in this process, but {but}"
+        fix = "take `capability:` and its gates out of suite.yaml"
+    elif spec.latency is not None and recorded:
+        what = f"latency is timed in interleaved calls, but '{recorded}' is recorded"
+        fix = f"take `latency:` and its gates out of suite.yaml, or '{recorded}' out of its folder"
+    else:
+        return
+    raise UsageError(what, code="cannot-measure", fix=fix, where=where)
