@@ -184,14 +184,14 @@ def refuse_all(server: ServerSpec, status: int, text: str, model: str) -> NoRetu
     )
 
 
-def open_session(server: ServerSpec, key: str | None) -> ClientSession:
-    """A session without cookies or redirects, and without proxies unless they are asked for."""
+def open_session(server: ServerSpec, key: str | None, *, keep_alive: bool = True) -> ClientSession:
+    """A session without cookies, and without proxies unless they are asked for."""
     import aiohttp
 
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     return aiohttp.ClientSession(
         headers=headers,
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, force_close=not keep_alive),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=server.timeout_s, sock_connect=min(server.timeout_s, 10.0)),
         trust_env=server.trust_env,

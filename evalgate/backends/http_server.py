@@ -44,7 +44,8 @@ async def _served(server: ServerSpec, key: str | None, models: tuple[str, ...]) 
     import aiohttp
 
     try:
-        async with open_session(server, key) as session:
+        # Some servers close the connection after an error without saying so; `/models` may be one.
+        async with open_session(server, key, keep_alive=False) as session:
             listed = await _listed(session, server, key, models[0])
             for model in models:
                 if model not in listed:
