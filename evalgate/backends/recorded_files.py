@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +18,7 @@ from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, digest_bytes
 
 IDS, OUTPUTS = ("id", "example_id"), ("output",)
+ZSTD = 93
 FIX = "mend the file, or name its columns: `{file: FILE, id: COLUMN, output: COLUMN}`"
 
 
@@ -138,11 +141,7 @@ def _csv(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parquet(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row numbers count from 1."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        _fault("Parquet needs pyarrow, which is not installed", str(path), "`pip install pyarrow`, or give JSONL")
+    pyarrow = _pyarrow("Parquet", path)
     try:
         table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
     except (pyarrow.ArrowException, OSError) as error:
@@ -187,10 +186,37 @@ def _inspect(path: Path, data: bytes) -> Iterator[RecordedRow]:
         with zipfile.ZipFile(io.BytesIO(data)) as log:
             names = sorted(n for n in log.namelist() if n.startswith("samples/") and n.endswith(".json"))
             for name in names:
-                yield _inspect_sample(json.loads(log.read(name)), f"{path}:{name}")
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+                yield _inspect_sample(json.loads(_member(log, name, data, path)), f"{path}:{name}")
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, zlib.error) as error:
         fix = "write the log again; JSONL of id and output is read, too"
         _fault(f"the log cannot be read: {error}"[:300], str(path), fix)
+
+
+def _member(log: zipfile.ZipFile, name: str, data: bytes, path: Path) -> bytes:
+    """One file of a zip; Inspect compresses with Zstandard, which `zipfile` knows only from Python 3.14 on."""
+    entry = log.getinfo(name)
+    if entry.compress_type != ZSTD:
+        return log.read(name)
+    pyarrow = _pyarrow("a log compressed with Zstandard", path)
+    n_name, n_extra = struct.unpack_from("<HH", data, entry.header_offset + 26)  # the local header: 30 bytes and these
+    start = entry.header_offset + 30 + n_name + n_extra
+    packed = pyarrow.BufferReader(data[start : start + entry.compress_size])
+    try:
+        text: bytes = pyarrow.CompressedInputStream(packed, "zstd").read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise zipfile.BadZipFile(str(error)) from None
+    if zlib.crc32(text) != entry.CRC:
+        raise zipfile.BadZipFile(f"bad CRC-32 of {name}")
+    return text
+
+
+def _pyarrow(what: str, path: Path) -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        _fault(f"{what} needs pyarrow, which is not installed", str(path), "`pip install pyarrow`, or give JSONL")
+    return pyarrow
 
 
 def _inspect_sample(sample: Any, where: str) -> RecordedRow:

@@ -1,9 +1,11 @@
 """Systems that answered elsewhere: files of all kinds, and whole runs without a model."""
 
 import json
+import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,29 @@ def inspect(path: Path) -> None:
             log.writestr(f"samples/{i}_epoch_1.json", json.dumps(sample))
 
 
+def inspect_zstd(path: Path) -> None:
+    """The log as Inspect packs it: every member is a Zstandard frame, which `zipfile` can store but not make."""
+    import pyarrow
+
+    plain = path.with_suffix(".zip")
+    inspect(plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as log:
+        texts = {name: old.read(name) for name in old.namelist()}
+        for name, text in texts.items():
+            log.writestr(name, pyarrow.Codec("zstd").compress(text, asbytes=True))
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as log:
+        entries, central = log.infolist(), log.start_dir
+    for entry in entries:
+        text = texts[entry.filename]
+        size = struct.pack("<II", entry.compress_size, len(text))
+        for start, shift in ((entry.header_offset, 0), (central, 2)):
+            data[start + 8 + shift : start + 10 + shift] = struct.pack("<H", 93)
+            data[start + 14 + shift : start + 26 + shift] = struct.pack("<I", zlib.crc32(text)) + size
+        central += 46 + len(entry.filename) + len(entry.extra) + len(entry.comment)
+    path.write_bytes(data)
+
+
 @pytest.mark.parametrize(
     ("name", "write"),
     [
@@ -73,6 +98,7 @@ def inspect(path: Path) -> None:
         ("samples_qa.jsonl", lm_eval),
         ("a.parquet", parquet),
         ("a.eval", inspect),
+        ("z.eval", inspect_zstd),
     ],
 )
 def test_every_kind_of_file_gives_the_same_answers(tmp_path: Path, name: str, write: Callable[[Path], None]) -> None:
