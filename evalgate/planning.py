@@ -15,7 +15,7 @@ from evalgate import plugins
 from evalgate.backends.model_files import ModelFiles
 from evalgate.backends.opening import backend_of, find_model, named_digest, refuse_unmeasurable
 from evalgate.backends.recorded import RecordedBackend, open_recorded
-from evalgate.config.project import load_project
+from evalgate.config.project import chosen, load_project
 from evalgate.core.data import (
     Example,
     GateSpec,
@@ -96,7 +96,7 @@ class Plan:
 
 def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
-    project = _chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
+    project = chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
     spec = project.suite.spec
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
@@ -235,24 +235,6 @@ def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
     examples = suite.tasks[gate.task].splits["heldout"]
     sizes = list(Counter(("", e.id) if e.cluster is None else ("c", e.cluster) for e in examples).values())
     return len(examples), sizes if len(sizes) < len(examples) else None
-
-
-def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
-    if names is None:
-        return project
-    known = {recipe.written for recipe in project.recipes} | {draft.name for draft in project.entrants}
-    if unknown := sorted(set(names) - known):
-        raise UsageError(
-            f"there is no candidate '{unknown[0]}'",
-            code="unknown-candidate",
-            fix=f"choose from: {', '.join(sorted(known)) or '(none)'}",
-            where=str(Path(project.suite.folder) / "candidates"),
-        )
-    return msgspec.structs.replace(
-        project,
-        recipes=tuple(r for r in project.recipes if r.written in names),
-        entrants=tuple(draft for draft in project.entrants if draft.name in names),
-    )
 
 
 def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:

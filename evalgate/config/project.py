@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import msgspec
+
 from evalgate.config.load import SUITE_FILE, load_candidates, load_suite_spec, load_systems
 from evalgate.core.data import Project, Split
 from evalgate.core.errors import UsageError
@@ -37,6 +39,25 @@ def load_project(
     project = Project(suite=suite, systems=tuple(systems), recipes=tuple(recipes), entrants=tuple(entrants))
     _refuse_without_model(project, folder / SUITE_FILE)
     return project
+
+
+def chosen(project: Project, names: tuple[str, ...] | None) -> Project:
+    """The project with these candidates only, None for all. Raises `unknown-candidate`."""
+    if names is None:
+        return project
+    known = {recipe.written for recipe in project.recipes} | {draft.name for draft in project.entrants}
+    if unknown := sorted(set(names) - known):
+        raise UsageError(
+            f"there is no candidate '{unknown[0]}'",
+            code="unknown-candidate",
+            fix=f"choose from: {', '.join(sorted(known)) or '(none)'}",
+            where=str(Path(project.suite.folder) / "candidates"),
+        )
+    return msgspec.structs.replace(
+        project,
+        recipes=tuple(r for r in project.recipes if r.written in names),
+        entrants=tuple(draft for draft in project.entrants if draft.name in names),
+    )
 
 
 def _refuse_without_model(project: Project, file: Path) -> None:
