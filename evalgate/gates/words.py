@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from evalgate.core.results import Outcome
 
+# What may overturn a pass, by the number of unseen collapses that the guard adds.
+UNSEEN = ("", "one unseen collapsed answer", "two unseen collapsed answers")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a sentence about a paired comparison is made of. `low` and `high` are one-sided bounds of the change.
-
-    `unseen` is how many unseen collapses the guard asks a pass to survive, 0 without it.
-    """
+    """What a sentence about a paired comparison is made of. `low` and `high` are one-sided bounds of the change."""
 
     candidate: str
     baselines: tuple[str, ...]
@@ -31,7 +31,7 @@ class Facts:
     min_gain: float | None
     alpha_low: float
     alpha: float
-    unseen: int
+    unseen: int  # collapses that the guard asks a pass to survive, 0 without it
     guard_decided: bool
     needed_n: int | None
     needed_if_measured: int | None
@@ -62,11 +62,6 @@ def count(n: int) -> str:
 def _against(facts: Facts) -> str:
     names = facts.baselines
     return names[0] if len(names) == 1 else f"every baseline ({', '.join(names)})"
-
-
-def _collapsed_answers(unseen: int) -> str:
-    """The unseen collapses that a guard adds, as what may overturn a pass."""
-    return "two unseen collapsed answers" if unseen == 2 else "one unseen collapsed answer"
 
 
 def _more(facts: Facts) -> str:
@@ -139,7 +134,7 @@ def superiority(outcome: Outcome, facts: Facts) -> str:
     elif facts.guard_decided:
         more = _more(facts)
         text = (
-            f"Better on this sample (measured {points(facts.value, sign=True)}), but {_collapsed_answers(facts.unseen)} "
+            f"Better on this sample (measured {points(facts.value, sign=True)}), but {UNSEEN[facts.unseen]} "
             f"would overturn it. {f'Add {more}' if more else 'Add examples'} or look at the worst 10 outputs."
         )
     else:
@@ -188,8 +183,8 @@ def non_inferiority(outcome: Outcome, facts: Facts, extra: str = "") -> str:
         more = _more(facts)
         text = (
             f"{facts.subject} held on this sample (measured {points(facts.value, sign=True)}), but "
-            f"{_collapsed_answers(facts.unseen)} would overturn it. {f'Add {more}' if more else 'Add examples'} or look at the worst "
-            "10 outputs."
+            f"{UNSEEN[facts.unseen]} would overturn it. {f'Add {more}' if more else 'Add examples'} or look at the "
+            "worst 10 outputs."
         )
     else:
         text = (
@@ -274,7 +269,7 @@ def mean_floor(
     if outcome == "fail":
         return f"The mean is at most {points(high)} ({sure}; {measured})."
     if unseen:
-        return f"Above the floor on this sample, but {_collapsed_answers(unseen)} would overturn it ({measured})."
+        return f"Above the floor on this sample, but {UNSEEN[unseen]} would overturn it ({measured})."
     return f"The mean lies between {points(low)} and {points(high)} ({measured}). This is not a pass and not a fail."
 
 

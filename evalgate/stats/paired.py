@@ -230,8 +230,9 @@ def paired_test(candidate: Array, baseline: Array, *, codes: Codes | None, binar
     """The recommended test for `candidate[n]` against `baseline[n]`, scores from 0 to 1, n >= 2.
 
     0/1 scores: Tango. Other scores: paired t, and with `guard` a pass must survive one more example (at strict levels
-    two) on which the candidate scores 0 and the baseline its average. `codes[n]` (clusters): CR1, for 0/1 scores together with Tango,
-    which alone is sound near rates of 0 and 1. Without any spread both directions must survive an unseen example.
+    two) on which the candidate scores 0 and the baseline its average. `codes[n]` (clusters): CR1, for 0/1 scores
+    together with Tango, which alone is sound near rates of 0 and 1. Without any spread both directions must survive an
+    unseen example.
     """
     d = candidate - baseline
     n = d.size

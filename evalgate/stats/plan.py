@@ -19,7 +19,7 @@ def z_of(alpha: float) -> float:
 def _smallest_n(z_plain: float, alpha: float, sd: float, gap: float, collapse: float) -> int | None:
     """The least n with `z_plain*sd/sqrt(n) + z_alpha*sqrt(sd^2 + u*collapse^2/n)/sqrt(n) + u*collapse/n <= gap`.
 
-    `collapse` is how far an unseen collapsed answer lies below the mean, 0 without the guard; u of them must be survived.
+    `collapse` is how far an unseen collapsed answer lies below the mean, 0 without the guard; u is `unseen_at(alpha)`.
     """
     if gap <= 0:
         return None

@@ -84,8 +84,8 @@ def seed_test(candidate: Array, baseline: Array, *, codes: Codes | None, binary:
     """The test of a recipe: `candidate[s, n]` of s >= 2 seeds against `baseline[n]`, scores from 0 to 1.
 
     As `paired_test` on the means over seeds, with the variance between seeds on top; with `guard` a pass must survive
-    an example (at strict levels two) on which every seed collapses. 0/1 scores need Tango's test of the counts averaged over seeds as well,
-    which alone is sound near rates of 0 and 1.
+    an example (at strict levels two) on which every seed collapses. 0/1 scores need Tango's test of the counts
+    averaged over seeds as well, which alone is sound near rates of 0 and 1.
     """
     each = candidate - baseline
     d, n, s = each.mean(axis=0), baseline.size, len(each)

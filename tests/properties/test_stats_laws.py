@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ import evalgate
 from evalgate.stats import plan
 from evalgate.stats.multiple import holm, simes
 from evalgate.stats.paired import SECOND_LEVEL, TangoTest, paired_test
-from evalgate.stats.seeds import seed_test
 from evalgate.stats.proportion import clopper_pearson_high, clopper_pearson_low
+from evalgate.stats.seeds import seed_test
 
 FORBIDDEN = re.compile(r"significant|100% compliant|as good as|\bp ?[=<]|p-value|power", re.IGNORECASE)
 SETTINGS = settings(max_examples=60, deadline=None)
@@ -103,7 +104,7 @@ def test_the_guards_p_value_rises_with_the_limit_and_joins_one_and_two_collapses
         other = np.clip(a + np.random.default_rng(seed).normal(0, 0.02), 0, 1)
         test = seed_test(np.stack([a, other]), b, codes=codes, binary=False, guard=True)
     found = [test.p_above(limit) for limit in sorted(limits)]
-    assert all(low <= high + 1e-12 for low, high in zip(found, found[1:], strict=False))
+    assert all(low <= high + 1e-12 for low, high in pairwise(found))
     for limit, p in zip(sorted(limits), found, strict=True):
         one, two = (max(test.p_unguarded(limit), *(g.p_above(limit) for g in test.guards[:k])) for k in (1, 2))
         assert test.p_unguarded(limit) <= one <= p <= max(one, two)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from test_gates import data
+from test_gates import rows as scored
 
 from calibration import clusters, exact, families, gates, latency, looks, page, twins
 from calibration.reading import Results, first_marked
@@ -19,7 +21,11 @@ from calibration.shapes import ALL, GRADED, changes
 from calibration.simulate import QUICK, run, tasks, work
 from calibration.store import load, save
 from evalgate import compare, compare_latency, compare_many
+from evalgate.core.data import GateSpec
 from evalgate.core.seeds import rng
+from evalgate.decision import shares_of_alpha
+from evalgate.gates.judge import judge
+from evalgate.gates.stages import judge_in_stages
 from evalgate.stats.paired import TangoTest
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +81,25 @@ def test_the_family_twin_is_compare_many(setting):
             )
             mine = ["pass" if p else "fail" if f else "inconclusive" for p, f in zip(passed[i], failed[i], strict=True)]
             assert mine == [verdict.outcome for verdict in verdicts.values()]
+
+
+@pytest.mark.parametrize("setting", families.SETTINGS)
+def test_the_family_twin_is_the_ship_decision_over_one_gate(setting):
+    gate = GateSpec(name="gain", metric="summary.rouge_l", rule="better_than_baselines", min_gain=families.GAIN)
+    names, baselines = [f"c{k}" for k in range(families.N_CANDIDATES)], [f"b{k}" for k in range(families.N_BASELINES)]
+    for truth in ("one-best", "gain"):
+        family = families.scores(rng(22, setting, truth), setting, 2, 100, truth)
+        for i in range(2):
+            values = [*family.candidates[i], *family.baselines[i]]
+            recorded = data({name: scored(name, v) for name, v in zip([*names, *baselines], values, strict=True)})
+            found = judge_in_stages([gate], candidates=names, baselines=baselines, data=recorded)
+            shares = shares_of_alpha(found, candidates=names, gates=[gate])
+            ships = [
+                judge(gate, candidates=[c], baselines=baselines, data=recorded, alpha=0.05 * shares[c])[c].outcome
+                == "pass"
+                for c in names
+            ]
+            assert ships == family.verdicts(families.GAIN)[0][i].tolist()
 
 
 @pytest.mark.parametrize("kind", looks.KINDS)

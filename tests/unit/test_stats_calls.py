@@ -92,7 +92,7 @@ def test_a_pass_says_how_many_unseen_collapses_it_survives(alpha: float, words: 
     verdict = evalgate.compare(candidate, base, min_gain=0.05, alpha=alpha)
     assert verdict.outcome == "pass"
     assert f" It holds even if {words} had collapsed to 0." in verdict.reason
-    assert verdict.method == f"paired t with {words.split()[0]}-collapse guard"
+    assert verdict.method == f"paired t with {words[:3]}-collapse guard"
 
 
 def test_a_strict_level_asks_for_a_second_unseen_collapse():
