@@ -160,13 +160,15 @@ def _why(results: Results) -> str:
         and (new := results.get("family", shape, n, "gain", "evalgate"))
     }
     shape, n = max(costs, key=lambda cell: costs[cell])
+    fifty = max(row.passed for row in results.rows if row.rule == "fifty" and " scores" not in row.shape)
     return (
         "- **Strict levels need two unseen collapses.** Where a few outputs collapse, a sample that happens to hold "
         "too few of them looks both better and less noisy than it is. One unseen collapse, which the guard adds, is "
         "right at 5% and too little at the levels that ten candidates or ten looks need: with one, the families and "
         f"looks reach {number(before)}% ({above} cells above 5%), with the second, which the guard asks for below a "
-        f"level of {100 * SECOND_LEVEL:.1f}%, {number(highest)}% at most. One candidate at 5%, or two, get the same "
-        f"verdicts as without it. It costs up to {100 * costs[shape, n]:.1f} points of power among ten candidates "
+        f"level of {100 * SECOND_LEVEL:.1f}%, {number(highest)}% at most. It changes no verdict above that level: one "
+        "candidate at 5% or 2.5%, or up to four candidates at 5%. Fifty looks at 0.1% each, which nobody should "
+        f"declare, would need a third collapse: they reach {number(fifty)}%. The second costs up to {100 * costs[shape, n]:.1f} points of power among ten candidates "
         f"({FAMILIES[shape]}, n = {n:,}; [decision 0022](decisions/0022-two-unseen-collapses.md))."
     )
 
