@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MARGINS = (0.0, 0.01, 0.02, 0.05)
 DISCORDANCES = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
-SIZES = (*range(50, 100, 3), *range(100, 300, 17), 133, 134, 149, 200, 300, 400, 500, 700, 1000, 1500, 2000)
+SIZES = (*range(50, 100, 3), *range(100, 300, 17), 133, 149, 200, 300, 400, 500, 700, 1000, 1500, 2000)
 RULES = ("Tango", "0.2 off the difference", "1 added to the variance", "both: 0.05 and 0.5", "unconditional")
 
 

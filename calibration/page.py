@@ -167,9 +167,10 @@ def _why(results: Results) -> str:
         "right at 5% and too little at the levels that ten candidates or ten looks need: with one, the families and "
         f"looks reach {number(before)}% ({above} cells above 5%), with the second, which the guard asks for below a "
         f"level of {100 * SECOND_LEVEL:.1f}%, {number(highest)}% at most. It changes no verdict above that level: one "
-        "candidate at 5% or 2.5%, or up to four candidates at 5%. Fifty looks at 0.1% each, which nobody should "
-        f"declare, would need a third collapse: they reach {number(fifty)}%. The second costs up to {100 * costs[shape, n]:.1f} points of power among ten candidates "
-        f"({FAMILIES[shape]}, n = {n:,}; [decision 0022](decisions/0022-two-unseen-collapses.md))."
+        "candidate at 5% or 2.5%, or up to four candidates at 5%. At the 0.1% of fifty declared looks, which the page "
+        f"does not count among its promises, two are too few as well ({number(fifty)}%). The second costs up to "
+        f"{100 * costs[shape, n]:.1f} points of power among ten candidates ({FAMILIES[shape]}, n = {n:,}; "
+        "[decision 0022](decisions/0022-two-unseen-collapses.md))."
     )
 
 
