@@ -14,7 +14,7 @@ from evalgate.core.data import RunOptions
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
-from evalgate.execution.process import settle_environment
+from evalgate.execution.process import settle_environment, standing_heap
 from evalgate.job import Job
 from evalgate.judging import judge_look, judge_run
 from evalgate.looks import disclosed
@@ -33,13 +33,14 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     job = Job(plan, progress, backend)
     with job.folder.locked():
         job.start(resume=options.resume)
-        for system in plan.baselines:
-            job.asking.answer(system)
-        job.asking.test_capability(BASE, adapter=None)
-        candidates = [job.train(recipe) for recipe in plan.recipes]
-        job.take_look()
-        job.asking.measure(candidates)
-        return finish(job.folder.folder, plan.seal)
+        with standing_heap():
+            for system in plan.baselines:
+                job.asking.answer(system)
+            job.asking.test_capability(BASE, adapter=None)
+            candidates = [job.train(recipe) for recipe in plan.recipes]
+            job.take_look()
+            job.asking.measure(candidates)
+            return finish(job.folder.folder, plan.seal)
 
 
 def gate(folder: Path) -> Decision:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,7 +39,8 @@ from evalgate.gates.judge import LATENCY
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
-from evalgate.suite.ledger import Claim, open_ledger
+from evalgate.suite.chain import Claim
+from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import bind
 
 REPORTS = Path("reports")
@@ -273,14 +275,15 @@ def _run(
         limit=limit,
         started=now(),
         code_commit=_commit(),
-        versions=_versions(),
+        versions=dict(_installed()),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
         early_stop=suite.spec.early_stop if early_stop else None,
     )
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _installed() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in ("evalgate-harness", *PACKAGES):
         try:
