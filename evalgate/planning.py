@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -286,10 +287,8 @@ def _run(
 def _installed() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in ("evalgate-harness", *PACKAGES):
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -297,6 +296,6 @@ def _commit() -> str | None:
     """The commit of the working folder's repository, if it is in one."""
     try:
         asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+        return asked.stdout.strip() or None
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.stdout.strip() or None

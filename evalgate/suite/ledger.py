@@ -291,4 +291,5 @@ def note_decision(folder: Path, look: Look, run: str, outcome: str, candidates: 
 def lost_look(folder: Path, number: int) -> EvalgateError:
     """The error for a run that took a look of which the ledger knows nothing."""
     path = folder / LEDGER_FILE
-    return broken(f"the ledger lacks look {number}, which this run has taken", str(path), path)
+    what = f"the ledger lacks look {number}, which this run has taken: it was cut, or its branch is not merged"
+    return broken(what, str(path), path)
