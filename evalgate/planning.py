@@ -242,7 +242,6 @@ def _run(
     project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
 ) -> Run:
     suite, files, model = binding.suite, binding.files, binding.model
-    trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
     seeds = seeds_of(project.recipes)
     base = SystemSpec(
         name=BASE,
@@ -253,7 +252,7 @@ def _run(
         model_digest=files.digest,
         description="The untuned model, for capability",
     )
-    systems = {s.name: s for s in (base, *baselines, *trained)}
+    systems = {s.name: s for s in (base, *baselines, *(bound(candidate_draft(r), binding) for r in project.recipes))}
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
     # The gates and the early stop are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]

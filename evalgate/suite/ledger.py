@@ -116,13 +116,12 @@ class Ledger:
         """Raise `ledger-spent`, or after a merge `ledger-overspent`, where no look is left and this one is new."""
         if claim.key in self.taken or self.left:
             return
-        over, times = self.overspent(), "once" if self.looks == 1 else f"{self.looks} times"
-        raise UsageError(
-            over or f"This held-out set has decided {times}. More decisions would mostly reward luck.",
-            code="ledger-overspent" if over else "ledger-spent",
-            fix=f"Freeze a new set: {fresh_set(self.path.parent)}",
-            where=str(self.path),
-        )
+        fix, where = f"Freeze a new set: {fresh_set(self.path.parent)}", str(self.path)
+        if over := self.overspent():
+            raise UsageError(over, code="ledger-overspent", fix=fix, where=where)
+        times = "once" if self.looks == 1 else f"{self.looks} times"
+        said = f"This held-out set has decided {times}. More decisions would mostly reward luck."
+        raise UsageError(said, code="ledger-spent", fix=fix, where=where)
 
 
 def fresh_set(folder: Path) -> str:
