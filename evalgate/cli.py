@@ -226,7 +226,7 @@ def validate_command(suite: Path) -> int:
 @cli.command(
     "freeze",
     short_help="Write suite.lock; later changes are refused.",
-    epilog="Commit the suite.lock that this writes.",
+    epilog="Commit what this writes: suite.lock, and with `looks` the ledger and .gitattributes.",
 )
 @_suite
 @click.option("--bump", is_flag=True, help="Release a changed suite as its next version.")
@@ -235,11 +235,13 @@ def freeze_command(suite: Path, bump: bool) -> int:
     """Write the digests of SUITE's data and gates to suite.lock; later changes are then refused."""
     from evalgate.config import load_suite_spec
     from evalgate.console import frozen_text
+    from evalgate.looks import look_alpha
     from evalgate.plugins import metric_names
     from evalgate.suite.frozen import freeze
 
-    lock = freeze(suite, load_suite_spec(suite, metric_names()), bump=bump)
-    click.echo(frozen_text(suite, lock), nl=False)
+    spec = load_suite_spec(suite, metric_names())
+    lock = freeze(suite, spec, bump=bump)
+    click.echo(frozen_text(suite, lock, look_alpha(spec.gates, spec.looks or 1)), nl=False)
     return 0
 
 
@@ -248,12 +250,13 @@ def freeze_command(suite: Path, bump: bool) -> int:
 @click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_debug_option
 def ledger_command(suite: Path, kind: str) -> int:
-    """Show the looks at SUITE's held-out set: each one taken, and how many are left."""
+    """Show the looks at SUITE's held-out set: each one taken, what is spent and left, when fresh examples are due."""
     from evalgate.config import load_suite_spec
     from evalgate.console import ledger_text
+    from evalgate.looks import look_alpha
 
-    load_suite_spec(suite)  # a folder that is no suite is an error
-    click.echo(ledger_text(suite, kind), nl=False)
+    spec = load_suite_spec(suite)  # a folder that is no suite is an error
+    click.echo(ledger_text(suite, kind, look_alpha(spec.gates, spec.looks or 1)), nl=False)
     return 0
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from evalgate.core.protocols import Ticker
     from evalgate.core.results import Decision
+    from evalgate.suite.ledger import Ledger
     from evalgate.suite.lock import Lock
 
 # How often a stage speaks where lines cannot be overwritten (CI logs, pipes), in seconds.
@@ -197,46 +198,64 @@ def run_lines(reports: Path) -> list[str]:
     return sorted(lines)
 
 
-def frozen_text(folder: Path, lock: Lock) -> str:
-    """What freezing says: the suite, its size, and how many looks are left."""
+def frozen_text(folder: Path, lock: Lock, alpha: float) -> str:
+    """What freezing says: the suite, its size, and how many looks are left; `alpha` is that of one look."""
     n_rows = sum(split.n for split in lock.files.values())
     text = f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}\n"
     if lock.ledger is None:
         return text
-    return f"{text}ledger: {ledger_text(folder, 'text').splitlines()[-1]}; commit ledger.jsonl beside suite.lock\n"
+    state = ledger_text(folder, "text", alpha).rpartition("\n\n")[2]
+    return f"{text}ledger: {state}commit ledger.jsonl, ledger.digests and .gitattributes beside suite.lock\n"
 
 
-def ledger_rows(folder: Path) -> list[list[str]]:
+def ledger_rows(ledger: Ledger | None) -> list[list[str]]:
     """The looks of a suite's ledger: a header, then a row for each; only the header where none was taken."""
-    from evalgate.suite.ledger import read_ledger
-
-    ledger = read_ledger(folder)
     rows = [["look", "date", "candidates", "examples", "alpha", "decision", "run"]]
-    for taken in ledger.history if ledger else ():
-        said, claim = ledger.decided.get(taken.number) if ledger else None, taken.claim
+    for number, taken in enumerate(ledger.history if ledger else (), 1):
+        said, claim = ledger.decided.get(taken.claim.key) if ledger else None, taken.claim
         outcome = said.outcome if said else "not judged"
         names, n_rows = ", ".join(claim.candidates), str(claim.n_heldout)
-        rows.append([str(taken.number), taken.date, names, n_rows, f"{claim.alpha:.3g}", outcome, claim.run])
+        rows.append([str(number), taken.date, names, n_rows, f"{claim.alpha:.3g}", outcome, claim.run])
     return rows
 
 
-def ledger_text(folder: Path, kind: str) -> str:
-    """A suite's ledger as `text` or `json`: how many looks are used and left, and each one."""
+def ledger_text(folder: Path, kind: str, alpha: float) -> str:
+    """A suite's ledger as `text` or `json`: each look, what is spent and left, and whether fresh examples are due.
+
+    `alpha` is the error rate of a look under the suite's present gates.
+    """
     import json
 
     from evalgate.suite.ledger import read_ledger
 
     ledger = read_ledger(folder)
-    rows = ledger_rows(folder)
+    rows = ledger_rows(ledger)
     if kind == "json":
-        looks, used = (ledger.looks, ledger.used) if ledger else (None, 0)
-        table = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-        left = None if looks is None else looks - used
-        return json.dumps({"looks": looks, "used": used, "left": left, "taken": table}, indent=2) + "\n"
+        said: dict[str, object] = {"looks": None, "used": 0, "left": None, "taken": []}
+        if ledger is not None:
+            said = {"looks": ledger.looks, "used": ledger.used, "left": ledger.left}
+            said |= {"alpha_spent": ledger.spent, "alpha_left": ledger.left * alpha, "overspent": ledger.overspent()}
+            said["fresh_examples"] = ledger.fresh_examples
+            said["taken"] = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        return json.dumps(said, indent=2) + "\n"
     if ledger is None:
         return "no ledger: declare `looks: 10` in suite.yaml and freeze; until then nothing bounds repeated decisions\n"
-    table_text = _aligned(rows) if ledger.used else ""
-    return f"{table_text}{ledger.used} of {ledger.looks} looks used, {ledger.looks - ledger.used} left\n"
+    lines = [
+        f"{ledger.used} of {ledger.looks} looks used, {ledger.left} left; "
+        f"alpha {ledger.spent:.3g} spent, {ledger.left * alpha:.3g} left",
+        ledger.overspent(),
+        _fresh_text(ledger),
+    ]
+    return (_aligned(rows) if ledger.used else "") + "".join(f"{line}\n" for line in lines if line)
+
+
+def _fresh_text(ledger: Ledger) -> str:
+    from evalgate.suite.ledger import fresh_set
+
+    start = {"now": "It is time for fresh examples", "soon": "Only one look is left; for more"}
+    if ledger.fresh_examples is None:
+        return ""
+    return f"{start[ledger.fresh_examples]}: {fresh_set(ledger.path.parent)}."
 
 
 def _show_table(decision: Decision) -> None:

@@ -101,7 +101,7 @@ class Job:
         """The look that this folder has taken; a ledger that lacks it has lost its end."""
         if self.plan.claim is not None and recorded.look is not None:
             ledger = open_ledger(Path(self.plan.suite.folder))
-            if recorded.look.entry not in ledger.entries:
+            if recorded.look.entry not in ledger.chain.entries:
                 raise lost_look(Path(self.plan.suite.folder), recorded.look.number)
             self.run = msgspec.structs.replace(self.run, look=ledger.taken.get(self.plan.claim.key))
 

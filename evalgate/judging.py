@@ -14,7 +14,7 @@ from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
-from evalgate.looks import at_look, bound_in_words, note_look, said_of, with_looks_left
+from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
@@ -85,13 +85,13 @@ def judge_look(data: RunData) -> Decision:
             where=data.folder,
         )
     decision = judge_run(data)
-    first = note_look(run, decision)
-    if first is None or first.outcome == said_of(run, decision)[0]:
-        return decision
-    text = (
-        f" The ledger holds what look {first.number} said first: {first.outcome}. Only that is under its error bound."
-    )
-    return msgspec.structs.replace(decision, bound=decision.bound + text)
+    first, notes = note_look(run, decision), [decision.bound, overspent(run)]
+    if run.look is not None and first is not None and first.outcome != said_of(run, decision)[0]:
+        notes.append(
+            f"The ledger holds what look {run.look.number} said first: {first.outcome}. Only that is under its error "
+            "bound."
+        )
+    return msgspec.structs.replace(decision, bound=" ".join(filter(None, notes)))
 
 
 def still_in(data: RunData, after: Stage) -> list[str]:

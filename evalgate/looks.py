@@ -12,7 +12,8 @@ from evalgate.core.protocols import Retriever
 from evalgate.core.record import digest_of
 from evalgate.core.results import Decision, Run, Verdict
 from evalgate.gates.words import percent
-from evalgate.suite.ledger import Claim, Decided, note_decision
+from evalgate.suite.chain import Claim, Decided
+from evalgate.suite.ledger import note_decision, read_ledger
 from evalgate.suite.lock import read_lock
 from evalgate.systems.prompt import answer_of, prepare
 from evalgate.training.data import TrainRow, rows_digest
@@ -104,6 +105,12 @@ def note_look(run: Run, decision: Decision) -> Decided | None:
     if run.look is None:
         return None
     return note_decision(Path(run.suite_folder), run.look, run.id, *said_of(run, decision))
+
+
+def overspent(run: Run) -> str:
+    """That this run's ledger holds more looks than were declared, as a merge of branches can leave it; else empty."""
+    ledger = read_ledger(Path(run.suite_folder)) if run.look else None
+    return ledger.overspent() if run.look and ledger and ledger.counted(run.look.entry) else ""
 
 
 def disclosed(run: Run, decision: Decision) -> Decision:

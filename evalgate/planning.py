@@ -6,7 +6,9 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,7 +40,8 @@ from evalgate.gates.judge import LATENCY
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
-from evalgate.suite.ledger import Claim, open_ledger
+from evalgate.suite.chain import Claim
+from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import bind
 
 REPORTS = Path("reports")
@@ -239,7 +242,6 @@ def _run(
     project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
 ) -> Run:
     suite, files, model = binding.suite, binding.files, binding.model
-    trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
     seeds = seeds_of(project.recipes)
     base = SystemSpec(
         name=BASE,
@@ -250,7 +252,7 @@ def _run(
         model_digest=files.digest,
         description="The untuned model, for capability",
     )
-    systems = {s.name: s for s in (base, *baselines, *trained)}
+    systems = {s.name: s for s in (base, *baselines, *(bound(candidate_draft(r), binding) for r in project.recipes))}
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
     # The gates and the early stop are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
@@ -273,20 +275,19 @@ def _run(
         limit=limit,
         started=now(),
         code_commit=_commit(),
-        versions=_versions(),
+        versions=dict(_installed()),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
         early_stop=suite.spec.early_stop if early_stop else None,
     )
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _installed() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in ("evalgate-harness", *PACKAGES):
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -294,6 +295,6 @@ def _commit() -> str | None:
     """The commit of the working folder's repository, if it is in one."""
     try:
         asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+        return asked.stdout.strip() or None
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.stdout.strip() or None

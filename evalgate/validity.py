@@ -140,12 +140,17 @@ def double_bos(data: RunData) -> Iterator[Finding]:
 
 def leaked(data: RunData) -> Iterator[Finding]:
     """Held-out examples whose text was trained on, whatever its id."""
+    if not any(data.trained.values()):
+        return
+    asked = {
+        task: [(example.id, content_digest(text_of(example))) for example in examples]
+        for task, examples in data.examples.items()
+        if task != CAPABILITY
+    }
     for name, rows in data.trained.items():
         trained = {row.content_digest: row.id for row in rows}
-        for task, examples in data.examples.items():
-            if task == CAPABILITY:
-                continue
-            copies = [(e.id, trained[d]) for e in examples if (d := content_digest(text_of(e))) in trained]
+        for task, examples in asked.items():
+            copies = [(example_id, trained[digest]) for example_id, digest in examples if digest in trained]
             if copies:
                 first, row = copies[0]
                 yield Finding(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,20 +96,29 @@ class Prompts:
 
     def _check_template(self, task: str, path: Path, source: str) -> None:
         import jinja2
-        from jinja2 import meta
 
-        environment = jinja2.Environment()
         try:
-            tree = environment.parse(source)
-            environment.compile(source)  # finds unknown filters and tests, which parsing does not
+            names = _names_in(source)
         except jinja2.TemplateSyntaxError as error:
             self.document.problems.add(f"{path}:{error.lineno}", f"this is not a Jinja2 template: {error.message}")
             return
         if self.fields is None or task not in self.fields:
             return
         known = {*self.fields[task], *self.names}
-        for name in sorted(meta.find_undeclared_variables(tree) - known):
+        for name in sorted(names - known):
             line = next((n for n, text in enumerate(source.splitlines(), 1) if name in text), 1)
             self.document.problems.add(
                 f"{path}:{line}", f"examples of task '{task}' have no field '{name}'{did_you_mean(name, known)}"
             )
+
+
+@lru_cache(maxsize=256)
+def _names_in(source: str) -> frozenset[str]:
+    """The variables that a template expects; raises Jinja's `TemplateSyntaxError`. Recipes share their templates."""
+    import jinja2
+    from jinja2 import meta
+
+    environment = jinja2.Environment()
+    tree = environment.parse(source)
+    environment.compile(source)  # finds unknown filters and tests, which parsing does not
+    return frozenset(meta.find_undeclared_variables(tree))

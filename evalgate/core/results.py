@@ -243,7 +243,7 @@ class Look(Record, frozen=True, kw_only=True):
     @property
     def left(self) -> int:
         """How many looks were left after this one."""
-        return self.looks - self.number
+        return max(0, self.looks - self.number)
 
 
 class Run(Record, frozen=True, kw_only=True):

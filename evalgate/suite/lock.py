@@ -27,7 +27,7 @@ class SplitLock(Record, frozen=True, kw_only=True):
 class Lock(Record, frozen=True, kw_only=True):
     """A frozen suite. `files` are keyed by path in the suite folder, `policy` by gate and task.
 
-    `ledger` is the digest of the ledger's line that opened the count for this held-out set.
+    `ledger` is the digest of the ledger's line that opened the count for this held-out set; looks do not change it.
     """
 
     name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalgate.core.content import text_of
@@ -89,7 +90,7 @@ def prepare(
     Raises `bad-template` if the template names a field that an example does not have.
     """
     prompt = system.prompts[task.spec.name]
-    template = _environment().from_string(prompt.template)
+    template = _compiled(prompt.template)
     by_id = {e.id: e for e in task.splits.get("train", ())}
     shots = [_fields(by_id[s]) | {"answer": answer_of(by_id[s])} for s in prompt.shots]
     labels = task.labels
@@ -121,8 +122,13 @@ def _fields(example: Example) -> dict[str, Any]:
     return dict(example.inputs)
 
 
-def _environment() -> SandboxedEnvironment:
-    return SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+@lru_cache(maxsize=256)
+def _compiled(source: str) -> Template:
+    """A template keeps nothing of what it rendered; a run asks for the same few again and again."""
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    return environment.from_string(source)
 
 
 def _render(template: Any, values: dict[str, Any], system: SystemSpec, example: Example) -> str:
