@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from evalgate.core.content import text_of
-from evalgate.core.data import Project, Recipe, Replay, Suite, SystemDraft
+from evalgate.core.data import Project, PromptDraft, Recipe, Replay, Suite, SystemDraft
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import Overlap
 from evalgate.suite.contamination import Piece, check
@@ -19,7 +19,6 @@ from evalgate.systems.prompt import answer_of, pick_shots
 from evalgate.training.replay import TASK as REPLAY
 from evalgate.training.replay import read_replay
 
-D = TypeVar("D", SystemDraft, Recipe)
 COPIES = ("exact", "normalised", "near", "quoted")
 # How many places a refusal or a list for people names.
 FIRST = 3
@@ -120,23 +119,26 @@ def _without(project: Project, rows: dict[str, tuple[str, ...]]) -> Project:
         train = {"train": tuple(e for e in task.splits["train"] if e.id not in gone)} if gone else {}
         tasks[name] = replace(task, splits=task.splits | train)
     places = rows.get(REPLAY, ())
-    recipes = [replace(_shown(recipe, rows), replay=_replay_without(recipe, places)) for recipe in project.recipes]
+    recipes = tuple(
+        replace(recipe, prompts=_shown(recipe.prompts, rows), replay=_replay_without(recipe, places))
+        for recipe in project.recipes
+    )
     return replace(
         project,
         suite=replace(project.suite, tasks=tasks),
-        systems=tuple(_shown(draft, rows) for draft in project.systems),
-        recipes=tuple(recipes),
+        systems=tuple(replace(draft, prompts=_shown(draft.prompts, rows)) for draft in project.systems),
+        recipes=recipes,
     )
 
 
-def _shown(draft: D, rows: dict[str, tuple[str, ...]]) -> D:
-    prompts = {
-        name: prompt
-        if isinstance(prompt.shots, int)
-        else replace(prompt, shots=tuple(s for s in prompt.shots if s not in rows.get(name, ())))
-        for name, prompt in draft.prompts.items()
+def _shown(prompts: dict[str, PromptDraft], rows: dict[str, tuple[str, ...]]) -> dict[str, PromptDraft]:
+    """Prompts that name their shots, without those that were left out; where a number is given, others are picked."""
+    kept = {
+        name: tuple(shot for shot in prompt.shots if shot not in rows.get(name, ()))
+        for name, prompt in prompts.items()
+        if not isinstance(prompt.shots, int)
     }
-    return replace(draft, prompts=prompts)
+    return {name: replace(p, shots=kept.get(name, p.shots)) for name, p in prompts.items()}
 
 
 def _replay_without(recipe: Recipe, places: Collection[str]) -> Replay | None:
@@ -158,7 +160,8 @@ def _replayed(recipes: Sequence[Recipe]) -> Iterator[Piece]:
 def _prompts(project: Project, seed: int) -> Iterator[Piece]:
     """What every prompt says beside the example: its template, and its shots with their answers."""
     suite = project.suite
-    for draft in (*project.systems, *project.recipes):
+    drafts: list[SystemDraft | Recipe] = [*project.systems, *project.recipes]
+    for draft in drafts:
         for name, prompt in draft.prompts.items():
             train = suite.tasks[name].splits.get("train", ())
             shots = prompt.shots

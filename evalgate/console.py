@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-    from evalgate.core.protocols import Ticker
     from evalgate.core.data import Project
+    from evalgate.core.protocols import Ticker
     from evalgate.core.results import Decision, Overlap
     from evalgate.suite.lock import Lock
 

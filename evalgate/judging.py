@@ -174,7 +174,7 @@ def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
 def clean_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
     """The score table without contaminated held-out examples, for the tasks that have any; gates judge all examples."""
     touched: dict[str, set[str]] = {}
-    for overlap in data.overlaps:
+    for overlap in data.overlaps or ():
         touched.setdefault(overlap.task, set()).add(overlap.example_id)
     if not touched:
         return []

@@ -111,7 +111,7 @@ def make_plan(options: RunOptions) -> Plan:
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
-    run = _run(project, binding, baselines, options.limit, early_stop=options.early_stop, dropped=dropped)
+    run = _run(project, binding, baselines, options, dropped)
     heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, heldout)
     if claim is not None:
@@ -244,12 +244,10 @@ def _run(
     project: Project,
     binding: Binding,
     baselines: tuple[SystemSpec, ...],
-    limit: int | None,
-    *,
-    early_stop: bool,
+    options: RunOptions,
     dropped: dict[str, tuple[str, ...]],
 ) -> Run:
-    suite, files, model = binding.suite, binding.files, binding.model
+    suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
     trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
     seeds = seeds_of(project.recipes)
     base = SystemSpec(
@@ -288,7 +286,7 @@ def _run(
         versions=_versions(),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
-        early_stop=suite.spec.early_stop if early_stop else None,
+        early_stop=suite.spec.early_stop if options.early_stop else None,
         dropped=dropped,
     )
 

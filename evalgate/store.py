@@ -295,7 +295,7 @@ class RunFolder:
 
 
 class RunData(Record, frozen=True, kw_only=True):
-    """Everything that a run folder holds, for judging and for the report."""
+    """Everything that a run folder holds, for judging and for the report; `overlaps` is None where nobody looked."""
 
     run: Run
     folder: str
@@ -308,7 +308,7 @@ class RunData(Record, frozen=True, kw_only=True):
     probes: dict[str, AdapterProbe] = {}
     decision: Decision | None = None
     costs: list[Cost] = []
-    overlaps: list[Overlap] = []
+    overlaps: list[Overlap] | None = None
 
 
 def load_identity(folder: Path) -> Run:
@@ -341,5 +341,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
         costs=read_lines(paths.costs, Cost),
-        overlaps=read_lines(paths.contamination, Overlap),
+        overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
     )

@@ -166,10 +166,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
 
 class Overlap(Record, frozen=True, kw_only=True):
-    """Contamination: what a row, passage or prompt shares with a held-out example, and both places.
-
-    `share` is the Jaccard overlap of n-grams; 1 for a whole copy, quote or answer.
-    """
+    """What a row, passage or prompt shares with a held-out example; `share` is the overlap of n-grams, 1 for all."""
 
     kind: OverlapKind
     source: OverlapSource

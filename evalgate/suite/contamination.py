@@ -6,47 +6,45 @@ Pure: texts with their places go in, overlaps with both places come out. docs/co
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from pathlib import Path
 
 from evalgate.core.content import text_of
-from evalgate.core.data import Example, Project, Task
+from evalgate.core.data import Project, Split, Task
 from evalgate.core.record import Record
 from evalgate.core.results import Overlap, OverlapKind, OverlapSource
 from evalgate.suite.formats import place_of
 from evalgate.suite.shingles import NearDuplicates, Phrases, Text
 
 # A held-out text of this many words that stands whole in a longer one is a copy; a shorter one may be chance.
-QUOTE_WORDS = 8
+QUOTE_WORDS = 12
 # Answers of fewer words stand in many texts by chance.
 ANSWER_WORDS = 4
-RANK: dict[OverlapKind, int] = {"exact": 0, "normalised": 1, "near": 2, "quoted": 3}
 
 
 class Piece(Record, frozen=True, kw_only=True):
     """A text with its place: a row, a passage or a prompt. `where` is file:line with the id."""
 
-    source: OverlapSource | Literal["heldout"]
+    source: OverlapSource | Split
     task: str
     id: str
     where: str
     text: str
 
 
-def rows_of(task: Task, split: Literal["train", "dev", "heldout"], folder: str) -> list[Piece]:
+def rows_of(task: Task, split: Split, folder: Path) -> list[Piece]:
     """A split's inputs; the example at index i stands on line i + 1."""
-    path = f"{folder}/{task.spec.data}/{split}.jsonl"
-    return [_row(task.spec.name, split, e, place_of(path, i, e.id)) for i, e in enumerate(task.splits.get(split, ()), 1)]  # fmt: skip
-
-
-def _row(task: str, split: Literal["train", "dev", "heldout"], example: Example, where: str) -> Piece:
-    return Piece(source=split, task=task, id=example.id, where=where, text=text_of(example))
-
-
-def passages_of(task: Task, folder: str) -> list[Piece]:
-    """A task's passages, titles included."""
-    path = f"{folder}/{task.spec.corpus}"
+    path, name = folder / task.spec.data / f"{split}.jsonl", task.spec.name
     return [
-        Piece(source="passage", task=task.spec.name, id=p.id, where=place_of(path, i, p.id), text=f"{p.title}\n{p.text}")  # fmt: skip
+        Piece(source=split, task=name, id=e.id, where=place_of(path, i, e.id), text=text_of(e))
+        for i, e in enumerate(task.splits.get(split, ()), 1)
+    ]
+
+
+def passages_of(task: Task, folder: Path) -> list[Piece]:
+    """A task's passages, titles included."""
+    path, name = folder / (task.spec.corpus or ""), task.spec.name
+    return [
+        Piece(source="passage", task=name, id=p.id, where=place_of(path, i, p.id), text=f"{p.title}\n{p.text}")
         for i, p in enumerate(task.corpus, 1)
     ]
 
@@ -106,13 +104,14 @@ def check(project: Project, prompts: Sequence[Piece], replayed: Sequence[Piece])
 
     Rows of one task are compared with the held-out sets of all: one adapter learns every task.
     """
-    suite = project.suite
-    heldout = {name: rows_of(task, "heldout", suite.folder) for name, task in suite.tasks.items()}
-    passages = {name: passages_of(task, suite.folder) for name, task in suite.tasks.items()}
-    pieces = [piece for split in ("train", "dev") for t in suite.tasks.values() for piece in rows_of(t, split, suite.folder)]  # type: ignore[arg-type]  # fmt: skip
-    pieces += [*replayed, *(p for found in passages.values() for p in found)]
-    found = list(copies(pieces, [p for rows in heldout.values() for p in rows]))
-    for name, task in suite.tasks.items():
-        seen = [*(p for p in prompts if p.task == name), *passages[name]]
+    tasks, folder = project.suite.tasks, Path(project.suite.folder)
+    heldout = {name: rows_of(task, "heldout", folder) for name, task in tasks.items()}
+    passages = {name: passages_of(task, folder) for name, task in tasks.items()}
+    splits: tuple[Split, ...] = ("train", "dev")
+    pieces = [piece for split in splits for task in tasks.values() for piece in rows_of(task, split, folder)]
+    pieces += [*replayed, *(passage for found in passages.values() for passage in found)]
+    found = list(copies(pieces, [row for rows in heldout.values() for row in rows]))
+    for name, task in tasks.items():
+        seen = [*(prompt for prompt in prompts if prompt.task == name), *passages[name]]
         found += given_away(seen, task, heldout[name])
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Texts as sets of n-grams, and an index that finds the texts whose sets overlap: MinHash LSH, then the true overlap."""
+"""Texts as sets of n-grams, and an index of those that overlap: candidates by MinHash LSH, then the true overlap."""
 
 from __future__ import annotations
 
