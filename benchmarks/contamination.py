@@ -20,14 +20,14 @@ from time import process_time
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "suites" / "support"))
 
-from generator import extract, policy_qa, problems, route, summarize, world
+from generator import policy_qa, problems, summarize, world
 
+from evalgate.core.content import text_of
+from evalgate.core.data import MetricUse, TaskSpec
 from evalgate.core.results import Overlap
 from evalgate.suite.contamination import Piece, copies
 from evalgate.suite.formats import read_examples
 from evalgate.suite.shingles import NEAR_WORDS, Text
-from evalgate.core.content import text_of
-from evalgate.core.data import MetricUse, TaskSpec
 
 SUITE = Path(__file__).parents[1] / "suites" / "support"
 Edit = Callable[[str, random.Random], "str | None"]
@@ -68,7 +68,7 @@ def framed(text: str, rng: random.Random) -> str:
     return f"{lead} {text} {rng.choice(('Many thanks in advance!', 'Please write back soon.'))}"
 
 
-FILL = "maybe quite today really again please perhaps always nearly indeed somehow rather later often".split()
+FILL = """maybe quite today really again please perhaps always nearly indeed somehow rather later often""".split()  # noqa: SIM905
 EDITS: dict[str, Edit] = {
     "verbatim": verbatim,
     "case and punctuation": case_and_punctuation,
@@ -86,8 +86,11 @@ def pieces(source: str, texts: Sequence[str]) -> list[Piece]:
 def of_suite(task: str) -> tuple[list[str], list[str]]:
     """A task's train and dev inputs, and its held-out ones."""
     spec = TaskSpec(name=task, kind="generation", data=task, metrics=(MetricUse(name="rouge_l"),))
-    split = {s: [text_of(e) for e in read_examples(SUITE / task / f"{s}.jsonl", spec)] for s in ("train", "dev", "heldout")}  # fmt: skip
-    return split["train"] + split["dev"], split["heldout"]
+    train, dev, heldout = (
+        [text_of(e) for e in read_examples(SUITE / task / f"{split}.jsonl", spec)]
+        for split in ("train", "dev", "heldout")
+    )
+    return train + dev, heldout
 
 
 def short_texts() -> tuple[list[str], list[str]]:
@@ -118,8 +121,9 @@ def measure(clean: Sequence[str], heldout: Sequence[str], planted: Sequence[str 
     copied = [text for text in planted if text is not None]
     source = [i for i, text in enumerate(planted) if text is not None]
     found = list(copies(pieces("train", [*copied, *clean]), pieces("heldout", heldout)))
-    hit = {int(o.source_id) for o in found if int(o.source_id) < len(source) and source[int(o.source_id)] == int(o.example_id)}  # fmt: skip
-    return len(source), len(hit), len({o.source_id for o in found if int(o.source_id) >= len(source)})
+    wanted = set(enumerate(source))
+    right = {o.source_id for o in found if (int(o.source_id), int(o.example_id)) in wanted}
+    return len(source), len(right), len({o.source_id for o in found if int(o.source_id) >= len(source)})
 
 
 def recall() -> None:
@@ -140,7 +144,8 @@ def recall() -> None:
     for name, row in table.items():
         print(f"| {name} | " + " | ".join(f"{hit / n:.1%} of {n}" if n else "" for n, hit, _ in row) + " |")
     wrong = table["verbatim"]
-    print("| clean rows flagged | " + " | ".join(f"{w[2]} of {len(c)}" for w, (c, _) in zip(wrong, sets.values(), strict=True)) + " |")  # fmt: skip
+    flagged_clean = [f"{w[2]} of {len(c)}" for w, (c, _) in zip(wrong, sets.values(), strict=True)]
+    print(f"| clean rows flagged | {' | '.join(flagged_clean)} |")
     for name, row in table.items():
         right, flagged = sum(hit for _, hit, _ in row), sum(hit + wrong for _, hit, wrong in row)
         print(f"precision, {name}: {right}/{flagged} = {right / max(flagged, 1):.1%}")
@@ -162,7 +167,8 @@ def timed(name: str, run: Callable[[], Sequence[tuple[int, int]]], scale: float 
     start = process_time()
     found = set(run())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{name}: {(process_time() - start) * scale:.1f} CPU-s, {len(found)} pairs, peak so far {peak:.2f} GB", flush=True)  # fmt: skip
+    spent = (process_time() - start) * scale
+    print(f"{name}: {spent:.1f} CPU-s, {len(found)} pairs, peak so far {peak:.2f} GB", flush=True)
     return found
 
 

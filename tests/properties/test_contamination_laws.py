@@ -12,7 +12,8 @@ from evalgate.suite.shingles import NEAR_CHARACTERS, NEAR_WORDS, Text
 
 SETTINGS = settings(max_examples=60, deadline=None)
 anything = st.text(st.characters(), max_size=60)  # lone surrogates, too
-words = st.sampled_from("a late parcel came on monday and my refund for the blue kettle is not here yet".split())
+TOLD = """a late parcel came on monday and my refund for the blue kettle is not here yet"""
+words = st.sampled_from(TOLD.split())
 sentences = st.lists(words, min_size=1, max_size=16).map(" ".join)
 texts = st.lists(anything | sentences, max_size=6)
 

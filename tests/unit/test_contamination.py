@@ -68,7 +68,8 @@ def task_of(kind: TaskKind, reference: str, *, asked: str = ASKED, label: str | 
 def told(task: Task, prompt: str = "") -> list[str]:
     heldout, folder = rows_of(task, "heldout", Path("s")), Path("s")
     pieces = [Piece(source="prompt", task="t", id="few_shot", where="shots.j2", text=prompt)]
-    return [f"{o.kind} {o.where} {o.heldout_where}" for o in given_away([*pieces, *passages_of(task, folder)], task, heldout)]  # fmt: skip
+    found = given_away([*pieces, *passages_of(task, folder)], task, heldout)
+    return [f"{o.kind} {o.where} {o.heldout_where}" for o in found]
 
 
 LONG = "The customer wants a new kettle, which the agent sends"

@@ -24,7 +24,6 @@ from evalgate.training.data import ordered
 from evalgate.training.recipe import recipe_digest
 from evalgate.training.replay import with_replay
 
-
 # Held-out messages that stand on lines 101 and 102.
 KETTLE = "route number 205 came from Ann: the blue kettle leaks, and nobody has answered my letters since May"
 LAMP = "route number 308 came from Tom: my desk lamp flickers at night, please send me a courier to collect it"
@@ -84,7 +83,9 @@ def test_contaminated_rows_are_refused_before_anything_is_written(
     assert not Path("run").exists()
     assert run_cli(["validate", str(suite)]) == 3
     shown = capsys.readouterr()
-    assert "contamination: 1 train (exact), first suites/desk/route/train.jsonl:3 (id 'train-planted-0') and " in shown.out
+    assert (
+        "contamination: 1 train (exact), first suites/desk/route/train.jsonl:3 (id 'train-planted-0') and " in shown.out
+    )
     assert shown.err.strip() == REFUSED
 
 
@@ -97,7 +98,8 @@ def test_validate_lists_every_finding_as_json(suite: Path, capsys: pytest.Captur
         {
             "kind": "exact", "source": "train", "source_task": "route", "source_id": "train-planted-0",
             "where": "suites/desk/route/train.jsonl:3 (id 'train-planted-0')", "task": "route",
-            "example_id": "heldout-planted-0", "heldout_where": "suites/desk/route/heldout.jsonl:101 (id 'heldout-planted-0')",
+            "example_id": "heldout-planted-0",
+            "heldout_where": "suites/desk/route/heldout.jsonl:101 (id 'heldout-planted-0')",
             "share": 1.0,
         }
     ]  # fmt: skip
