@@ -101,6 +101,7 @@ def cli() -> None:
     show_default=True,
     help="Follow the suite's `early_stop`, or measure everything.",
 )
+@click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
 @click.option("--candidates", help="Train only these recipes: a,b.")
@@ -112,6 +113,7 @@ def run_command(
     seed: int | None,
     resume: bool,
     early_stop: bool,
+    drop: bool,
     output: Path | None,
     model: str | None,
     candidates: str | None,
@@ -132,6 +134,7 @@ def run_command(
         model=model,
         candidates=names,
         early_stop=early_stop,
+        drop=drop,
     )
     return _tell(pipeline.run(options, RichProgress()), kind)
 
@@ -202,10 +205,13 @@ def doctor_command(run: Path, inject: bool, kind: str) -> int:
 
 @cli.command("validate", short_help="Check a suite and everything that competes on it.")
 @_suite
+@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_debug_option
-def validate_command(suite: Path) -> int:
-    """Check SUITE: its YAML, data, lock, baselines, templates and recipes, and that its gates can be passed."""
+def validate_command(suite: Path, kind: str) -> int:
+    """Check SUITE: YAML, data, lock, baselines, templates, recipes, gates that can be passed, contamination."""
+    from evalgate.checking import find_overlaps, refuse_used
     from evalgate.config import load_project
+    from evalgate.console import validated_text
     from evalgate.planning import refuse_hopeless
     from evalgate.plugins import metric_names
     from evalgate.suite.lock import read_lock
@@ -213,13 +219,9 @@ def validate_command(suite: Path) -> int:
     frozen = read_lock(suite) is not None
     project = load_project(suite, metric_names(), verify=frozen)
     refuse_hopeless(project)
-    for name, task in project.suite.tasks.items():
-        counts = ", ".join(f"{split} {len(examples)}" for split, examples in task.splits.items())
-        click.echo(f"{name} ({task.spec.kind}): {counts}")
-    click.echo(f"baselines: {', '.join(system.name for system in project.systems)}")
-    click.echo(f"candidates: {', '.join(recipe.name for recipe in project.recipes) or 'none'}")
-    state = f"frozen, digest {project.suite.digest[:12]}" if frozen else f"not frozen: run `evalgate freeze {suite}`"
-    click.echo(f"suite '{project.suite.spec.name}' version {project.suite.spec.version} is sound; {state}")
+    overlaps = find_overlaps(project)
+    click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
+    refuse_used(project, overlaps)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
+    from evalgate.core.data import Project
     from evalgate.core.protocols import Ticker
-    from evalgate.core.results import Decision
+    from evalgate.core.results import Decision, Overlap
     from evalgate.suite.ledger import Ledger
     from evalgate.suite.lock import Lock
 
@@ -177,6 +178,30 @@ def show_decision(decision: Decision, kind: str) -> None:
     except BrokenPipeError:
         # The reader has gone (`| head`); the exit code must still be the decision's.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def validated_text(project: Project, overlaps: Sequence[Overlap], kind: str, *, frozen: bool) -> str:
+    """What validating says as `text` or `json`: sizes, systems, contamination (in JSON every finding), the lock."""
+    import msgspec
+
+    from evalgate.checking import lines_of
+
+    suite, folder = project.suite, project.suite.folder
+    splits = {name: {split: len(rows) for split, rows in task.splits.items()} for name, task in suite.tasks.items()}
+    names = {"baselines": [s.name for s in project.systems], "candidates": [r.name for r in project.recipes]}
+    if kind == "json":
+        found = {"suite": suite.spec.name, "version": suite.spec.version, "digest": suite.digest, "frozen": frozen}
+        told = {**found, "tasks": splits, **names, "contamination": overlaps}
+        return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
+    lines = [
+        f"{name} ({suite.tasks[name].spec.kind}): {', '.join(f'{split} {n}' for split, n in sizes.items())}"
+        for name, sizes in splits.items()
+    ]
+    lines += [f"{what}: {', '.join(found) or 'none'}" for what, found in names.items()]
+    lines += lines_of(overlaps) or ["contamination: none found"]
+    state = f"frozen, digest {suite.digest[:12]}" if frozen else f"not frozen: run `evalgate freeze {folder}`"
+    lines.append(f"suite '{suite.spec.name}' version {suite.spec.version} is sound; {state}")
+    return "\n".join(lines) + "\n"
 
 
 def run_lines(reports: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evalgate.asking import Asking
+from evalgate.checking import notes_of
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, SystemSpec
 from evalgate.core.errors import UsageError
@@ -54,6 +55,9 @@ class Job:
             self._keep_look(recorded)
             self._warn_of_seal()
         write_record(self.folder.run_file, self.run)
+        write_lines(self.folder.contamination, self.plan.overlaps)
+        for text in notes_of(self.plan.overlaps, self.plan.run.dropped):
+            self.progress.note(text)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
         spec = self.plan.suite.spec.capability

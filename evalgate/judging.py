@@ -41,7 +41,8 @@ def judge_run(data: RunData) -> Decision:
     trusted = [candidate for candidate in run.candidates if candidate not in doubted]
     gates = in_order(run.gates)
     decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
-    decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run))
+    clean = tuple(clean_table(data, metrics))
+    decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
@@ -168,6 +169,20 @@ def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
         if len(systems) > 1:
             table += recipe_rows(candidate.partition("@")[0], systems, data, metrics)
     return table
+
+
+def clean_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
+    """The score table without contaminated held-out examples, for the tasks that have any; gates judge all examples."""
+    touched: dict[str, set[str]] = {}
+    for overlap in data.overlaps or ():
+        touched.setdefault(overlap.task, set()).add(overlap.example_id)
+    if not touched:
+        return []
+    clean = {
+        system: {t: [s for s in tasks.get(t, ()) if s.example_id not in gone] for t, gone in touched.items()}
+        for system, tasks in data.scores.items()
+    }
+    return score_table(msgspec.structs.replace(data, scores=clean), metrics)
 
 
 def recipe_rows(recipe: str, systems: Sequence[str], data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:

@@ -16,6 +16,7 @@ import msgspec
 
 from evalgate import plugins
 from evalgate.backends.model_files import ModelFiles, locate
+from evalgate.checking import checked
 from evalgate.config.project import load_project
 from evalgate.core.data import (
     Example,
@@ -32,7 +33,7 @@ from evalgate.core.data import (
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
-from evalgate.core.results import Run
+from evalgate.core.results import Overlap, Run
 from evalgate.core.seeds import now
 from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
@@ -73,6 +74,7 @@ class Plan:
     run: Run
     claim: Claim | None = None
     seal: Seal | None = None
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def suite(self) -> Suite:
@@ -100,17 +102,19 @@ def make_plan(options: RunOptions) -> Plan:
     spec = project.suite.spec
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
+    seed = spec.seed if options.seed is None else options.seed
+    project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     retrievers = open_retrievers(project)
     binding = Binding(
         suite=project.suite,
         model=model,
         files=locate(model),
-        seed=spec.seed if options.seed is None else options.seed,
+        seed=seed,
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
-    run = _run(project, binding, baselines, options.limit, early_stop=options.early_stop)
+    run = _run(project, binding, baselines, options, dropped)
     heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, heldout)
     if claim is not None:
@@ -125,6 +129,7 @@ def make_plan(options: RunOptions) -> Plan:
         run=run,
         claim=claim,
         seal=seal,
+        overlaps=overlaps,
     )
 
 
@@ -239,9 +244,13 @@ def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
 
 
 def _run(
-    project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
+    project: Project,
+    binding: Binding,
+    baselines: tuple[SystemSpec, ...],
+    options: RunOptions,
+    dropped: dict[str, tuple[str, ...]],
 ) -> Run:
-    suite, files, model = binding.suite, binding.files, binding.model
+    suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
     seeds = seeds_of(project.recipes)
     base = SystemSpec(
         name=BASE,
@@ -257,6 +266,7 @@ def _run(
     # The gates and the early stop are left out: another policy judges the same recording.
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
+    identity += [dropped] if dropped else []
     if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
         identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(
@@ -278,7 +288,8 @@ def _run(
         versions=dict(_installed()),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
-        early_stop=suite.spec.early_stop if early_stop else None,
+        early_stop=suite.spec.early_stop if options.early_stop else None,
+        dropped=dropped,
     )
 
 

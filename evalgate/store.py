@@ -22,6 +22,7 @@ from evalgate.core.results import (
     Cost,
     Decision,
     LatencyPair,
+    Overlap,
     Prediction,
     Run,
     Score,
@@ -212,6 +213,11 @@ class RunFolder:
         return self.folder / "examples" / f"{task}.jsonl"
 
     @property
+    def contamination(self) -> Path:
+        """What train, dev, replay rows, passages and prompts share with the held-out set."""
+        return self.folder / "contamination.jsonl"
+
+    @property
     def costs(self) -> Path:
         """Where it stands how long each system took for each task."""
         return self.folder / "costs.jsonl"
@@ -289,7 +295,7 @@ class RunFolder:
 
 
 class RunData(Record, frozen=True, kw_only=True):
-    """Everything that a run folder holds, for judging and for the report."""
+    """Everything that a run folder holds, for judging and for the report; `overlaps` is None where nobody looked."""
 
     run: Run
     folder: str
@@ -302,6 +308,7 @@ class RunData(Record, frozen=True, kw_only=True):
     probes: dict[str, AdapterProbe] = {}
     decision: Decision | None = None
     costs: list[Cost] = []
+    overlaps: list[Overlap] | None = None
 
 
 def load_identity(folder: Path) -> Run:
@@ -334,4 +341,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
         costs=read_lines(paths.costs, Cost),
+        overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
     )

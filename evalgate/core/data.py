@@ -212,11 +212,15 @@ class SystemDraft(Record, frozen=True, kw_only=True):
     path: str = ""
 
 
-class Replay(Record, frozen=True, kw_only=True):
-    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows."""
+class Replay(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows.
+
+    `left_out` are positions in the file, from 0, of contaminated rows.
+    """
 
     path: str
     share: float
+    left_out: tuple[int, ...] = ()
 
 
 class Recipe(Record, frozen=True, kw_only=True):
@@ -292,3 +296,4 @@ class RunOptions(Record, frozen=True, kw_only=True):
     model: str | None = None
     candidates: tuple[str, ...] | None = None
     early_stop: bool = True
+    drop: bool = False

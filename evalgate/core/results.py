@@ -11,6 +11,8 @@ from evalgate.core.record import Record
 # `not_pass` is all that a sealed run tells of what has not passed.
 Outcome = Literal["pass", "fail", "inconclusive", "not_run", "not_pass"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
+OverlapKind = Literal["exact", "normalised", "near", "quoted", "answer-in-prompt", "answer-in-passage"]
+OverlapSource = Literal["train", "dev", "replay", "passage", "prompt"]
 
 
 class Failure(Record, frozen=True, kw_only=True):
@@ -163,11 +165,26 @@ class Finding(Record, frozen=True, kw_only=True):
     hard: bool = True
 
 
+class Overlap(Record, frozen=True, kw_only=True):
+    """What a row, passage or prompt shares with a held-out example; `share` is the overlap of n-grams, 1 for all."""
+
+    kind: OverlapKind
+    source: OverlapSource
+    source_task: str
+    source_id: str
+    where: str
+    task: str
+    example_id: str
+    heldout_where: str
+    share: float = 1.0
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """The answer: ship a named candidate, keep the baseline, or cannot tell yet.
 
     `report` is where the HTML lies, for the terminal; it is empty in the recorded file. `bound` says which error rate
-    holds over all decisions on the held-out set.
+    holds over all decisions on the held-out set. `clean_scores` are those without contaminated held-out examples, for
+    the tasks that have any; gates judge all examples.
     """
 
     outcome: DecisionOutcome
@@ -176,6 +193,7 @@ class Decision(Record, frozen=True, kw_only=True):
     best_baselines: dict[str, str] = {}
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
+    clean_scores: tuple[SystemScore, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
     bound: str = ""
@@ -252,7 +270,8 @@ class Run(Record, frozen=True, kw_only=True):
     `serving` is the backend's identity: device, precision, quantisation, library versions. `early_stop` is the policy
     in force, None where everything is measured. `seeds` names for each candidate the systems of its recipe, one a
     training seed; the candidate itself, the first one, is what may ship. `look` is there once the candidates have been
-    asked the held-out set of a suite that keeps a ledger.
+    asked the held-out set of a suite that keeps a ledger. `dropped` names by task the contaminated train rows that were
+    left out (`--drop`); `replay` are lines of replay files.
     """
 
     id: str
@@ -276,3 +295,4 @@ class Run(Record, frozen=True, kw_only=True):
     early_stop: EarlyStop | None = None
     seeds: dict[str, tuple[str, ...]] = {}
     look: Look | None = None
+    dropped: dict[str, tuple[str, ...]] = {}
