@@ -21,7 +21,7 @@ Examples:
 
 @click.command("init", short_help="Make a suite from your data.", epilog=EPILOG)
 @click.argument("name")
-@click.option("--from", "sources", multiple=True, required=True, metavar="FILE|FOLDER|HUB_ID", help="The data; again for more.")
+@click.option("--from", "sources", multiple=True, required=True, metavar="FILE|FOLDER|HUB_ID", help="The data.")
 @click.option("--dev-from", multiple=True, metavar="FILE", help="Rows of the dev split.")
 @click.option("--heldout-from", multiple=True, metavar="FILE", help="Rows of the held-out split.")
 @click.option("--revision", help="The commit, tag or branch of a hub dataset. [default: the newest commit]")
@@ -37,18 +37,27 @@ Examples:
 @click.option("--dev", metavar="N|SHARE", help="The size of the dev split. [default: 0.12]")
 @click.option("--heldout", metavar="N|SHARE", help="The size of the held-out split. [default: what --min-gain needs]")
 @click.option(
-    "--min-gain", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
+    "--min-gain",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
     help="The smallest gain worth shipping.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="The seed of the splits.")
 @click.option(
-    "--clean", default="", metavar="STEP,...",
+    "--clean",
+    default="",
+    metavar="STEP,...",
     help="encoding, html, urls, handles, control, whitespace, empty, labels, duplicates; preset: tweetsumm.",
 )
 @click.option("--task", metavar="NAME", help="The task's name. [default: after its kind]")
 @click.option("--model", help="The base model: a folder or a hub id.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("suites"), show_default=True,
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("suites"),
+    show_default=True,
     help="The folder of suites.",
 )
 @click.option("--dry-run", is_flag=True, help="Show everything, write nothing.")

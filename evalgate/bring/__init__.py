@@ -1,1 +1,1 @@
-"""What people have becomes a suite: files read into rows, shapes recognised, texts cleaned, splits made, YAML written."""
+"""What people have becomes a suite: files into rows, shapes recognised, texts cleaned, splits made, YAML written."""

@@ -21,16 +21,18 @@ def refuse_broken(items: Sequence[Item], reading: Reading, wish: Wish) -> None:
     For classes: `missing-label`, `hidden-label`, `label-spellings`, and `not-labels` where nearly each row has its own.
     """
     if not items:
-        fault("no row is left", "", "leave out `empty` or `duplicates` from --clean, or bring more rows", code="no-rows")
-    classes = reading.kind == "classification"
+        fault(
+            "no row is left", "", "leave out `empty` or `duplicates` from --clean, or bring more rows", code="no-rows"
+        )
+    classes, columns = reading.kind == "classification", reading.answers or reading.texts
     for item in items:
         if not any(text.strip() for text in item.texts()):
             text = f"the input is empty (column{'s' * (len(reading.texts) > 1)} {', '.join(reading.texts)})"
             fault(text, item.place, "fill it in or delete the row, or add `empty` to --clean", code="empty-input")
         if classes:
-            _refuse_bad_label(item, reading.answers or reading.texts)
+            _refuse_bad_label(item, columns)
         elif not any(item.references):
-            text = f"the reference is empty (column {', '.join(reading.answers or reading.texts)})"
+            text = f"the reference is empty (column {', '.join(columns)})"
             fault(text, item.place, "fill it in or delete the row, or add `empty` to --clean", code="missing-reference")
         if wish.cluster and item.cluster is None:
             text = f"the cluster column '{wish.cluster}' is empty"
@@ -39,7 +41,7 @@ def refuse_broken(items: Sequence[Item], reading: Reading, wish: Wish) -> None:
         refuse_two_spellings(items)
         labels = {item.label for item in items}
         if len(labels) > MOST_LABELS * len(items):
-            text = f"the {len(items):,} rows have {len(labels):,} different labels, so '{reading.answers[0]}' is none"
+            text = f"the {len(items):,} rows have {len(labels):,} different labels, so '{columns[0]}' is none"
             fix = "name the right column: `--label-column C`, or `--answer-column C` for free text"
             fault(text, items[0].place, fix, code="not-labels")
 

@@ -171,7 +171,9 @@ def _spellings(items: Sequence[Item]) -> dict[str, Counter[str]]:
 
 def _fold_labels(items: Sequence[Item]) -> str:
     chosen = {
-        label: max(group, key=lambda name: (group[name], name)) for group in _spellings(items).values() for label in group
+        label: max(group, key=lambda name: (group[name], name))
+        for group in _spellings(items).values()
+        for label in group
     }
     changed = 0
     for item in items:

@@ -68,7 +68,7 @@ def field_names(columns: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for column in columns:
         name = re.sub(r"\W+", "_", column.strip().lower()).strip("_") or "text"
-        name = f"f_{name}" if name[0].isdigit() else name
+        name = name if name.isidentifier() else f"field_{len(names) + 1}"
         name = f"{name}_text" if name in _TAKEN else name
         while name in names.values():
             name += "_2"
@@ -86,6 +86,8 @@ def items_of(rows: Sequence[Row], reading: Reading, wish: Wish, split: str | Non
             if len(text) > MAX_ROW_BYTES:
                 what = f"a text is longer than {MAX_ROW_BYTES // 1_000_000} million characters"
                 fault(what, row.place, "cut the text, or delete the row", code="row-too-long")
+        if reading.kind == "extraction":
+            _refuse_no_json(row, references)
         item = Item(row=row, inputs=inputs, references=references, split=split)
         if reading.kind == "classification":
             item.label = references[0].strip() if references else None
@@ -111,7 +113,7 @@ def _pair(row: Row, reading: Reading, names: dict[str, str]) -> tuple[Inputs, tu
 
 def _refuse_absent(row: Row, reading: Reading) -> None:
     for column in reading.texts:
-        if column not in row.values:
+        if column not in row.values and (reading.shape, column.lower()) != ("alpaca", "input"):
             fix = f"give the row its '{column}' (it may be empty where another input is not), or delete it"
             fault(f"the row has no '{column}', which is part of the input", row.place, fix, code="missing-field")
 
@@ -127,6 +129,12 @@ def _texts(row: Row, column: str, value: Any) -> tuple[str, ...]:
 
 def _is_nothing(value: object) -> bool:
     return is_missing(value) and not isinstance(value, float)
+
+
+def _refuse_no_json(row: Row, references: Sequence[str]) -> None:
+    if any(reference.strip() and not is_json_object(reference) for reference in references):
+        fix = "write one JSON object, or say `--kind generation` if the answers are plain text"
+        fault("the answer is no JSON object", row.place, fix, code="bad-reference")
 
 
 def _json(row: Row, column: str, value: Any) -> tuple[str, ...]:
@@ -166,9 +174,9 @@ def _turns(row: Row, column: str, value: Any) -> list[Message]:
 
 
 def _part(row: Row, number: int, part: Any) -> str:
-    if isinstance(part, dict) and isinstance(part.get("text"), str):
-        return str(part["text"])
-    _bad_turns(row, f"turn {number} holds something other than text")
+    if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+        _bad_turns(row, f"turn {number} holds something other than text")
+    return str(part["text"])
 
 
 def _answer_turn(row: Row, turns: list[Message]) -> str:
@@ -200,12 +208,15 @@ def _transcript(row: Row, text: str) -> list[dict[str, str]]:
     """A dialogue that is one text with `Human:` and `Assistant:` turns, as HH-RLHF has it."""
     parts = _HH_TURN.split("\n\n" + text.strip())
     if len(parts) < 5:
-        _bad_turns(row, "there is no column 'prompt', and 'chosen' holds no turns that begin with Human: and Assistant:")
+        _bad_turns(
+            row, "there is no column 'prompt', and 'chosen' holds no turns that begin with Human: and Assistant:"
+        )
     roles = {"Human": "user", "Assistant": "assistant"}
     pairs = zip(parts[1::2], parts[2::2], strict=True)
     return [{"role": roles[who], "content": said.strip()} for who, said in pairs]
 
 
 def _bad_turns(row: Row, what: str) -> NoReturn:
-    fix = 'write turns as [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}], or delete the row'
+    turns = '[{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'
+    fix = f"write turns as {turns}, or delete the row"
     fault(what, row.place, fix, code="bad-conversation")

@@ -47,7 +47,9 @@ def prompts_for(items: Sequence[Item], train: Sequence[Item], kind: TaskKind, sc
     n_shots = min(_SHOTS[kind], len(train))
     words = (ending or answer) + " "
     head = f"{ask}\n\n" if ask else ""
-    few = f"{head}{{% for shot in shots %}}\n{shown}{words}{{{{ shot.answer }}}}\n\n{{% endfor %}}\n{asked}{words.strip()}\n"
+    shots = f"{{% for shot in shots %}}\n{shown}{words}{{{{ shot.answer }}}}\n\n{{% endfor %}}\n"
+    few = f"{head}{shots}{asked}{words.strip()}\n"
+    short = kind in ("classification", "qa") and all("\n" not in r for i in items for r in i.references)
     longest = _p99([max(map(len, item.references), default=0) for item in items])
     asked_chars = _p99([sum(map(len, item.texts())) for item in items])
     length = (asked_chars + longest + len(ask) + (schema_chars if schema_chars <= _LONG_SCHEMA else 0)) // _CHARS + 64
@@ -57,7 +59,7 @@ def prompts_for(items: Sequence[Item], train: Sequence[Item], kind: TaskKind, sc
         n_shots=n_shots,
         max_tokens=max(8, -(-(longest // _CHARS + 4) // 8) * 8),
         max_length=min(8192, max(256, 1 << (length - 1).bit_length())),
-        stop=("\n",) if kind in ("classification", "qa") and all("\n" not in r for i in items for r in i.references) else (),
+        stop=("\n",) if short else (),
     )
 
 

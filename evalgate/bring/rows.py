@@ -75,7 +75,8 @@ def text_of_value(row: Row, column: str, value: object) -> str:
         return value.isoformat()
     if value is None:
         return ""
-    kind = {dict: "an object", list: "a list", bytes: "bytes"}.get(type(value), type(value).__name__)
+    kinds: dict[type, str] = {dict: "an object", list: "a list", bytes: "bytes"}
+    kind = kinds.get(type(value), type(value).__name__)
     text = f"the column '{column}' is nested: it holds {kind}, where one text is needed"
     fault(text, row.place, "write it as a plain text column, or name another with `--text-columns`", code="not-text")
 

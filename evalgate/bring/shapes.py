@@ -45,7 +45,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One way to read the rows: inputs from `texts`, what should be answered from the first of `answers` that a row has."""
+    """One way to read the rows: inputs from `texts`, the reference from the first of `answers` that a row has."""
 
     shape: str
     kind: TaskKind
@@ -126,7 +126,7 @@ def _readings(rows: Sequence[Row], columns: Sequence[str], wish: Wish) -> list[R
         return [_classes(wish.label, f"label column {wish.label} (as said)")]
     if wish.answer:
         return [_answered(rows, wish.answer, columns, "as said")]
-    return _fixed(rows, columns) or [*_labelled(rows, columns, wish), *_open(rows, columns)]
+    return _fixed(rows, columns) or [*_labelled(rows, columns), *_open(rows, columns)]
 
 
 def _fixed(rows: Sequence[Row], columns: Sequence[str]) -> list[Reading]:
@@ -141,18 +141,15 @@ def _fixed(rows: Sequence[Row], columns: Sequence[str]) -> list[Reading]:
             reason = f"{shape}: column {has[name]} holds turns with {keys}"
             found.append(Reading(shape=shape, kind="generation", texts=(has[name],), answers=(), reason=reason))
     if {"chosen", "rejected"} <= has.keys():
-        texts = (has["prompt"],) if "prompt" in has else (has["chosen"],)
-        names = ", ".join(has[n] for n in ("prompt", "chosen", "rejected") if n in has)
-        reason = f"preference: columns {names}; `chosen` is the reference"
+        asked = has["prompt"] if "prompt" in has else has["chosen"]
+        named = ", ".join(has[n] for n in ("prompt", "chosen", "rejected") if n in has)
+        reason = f"preference: columns {named}; `chosen` is the reference"
         answers = (has["chosen"],)
-        found.append(Reading(shape="preference", kind="generation", texts=texts, answers=answers, reason=reason))
-    for shape, asked, extra, answers in (
-        ("alpaca", "instruction", "input", ("output", "response", "completion")),
-        ("prompt_completion", "prompt", None, ("completion", "response", "output")),
-    ):
-        answer = next((has[name] for name in answers if name in has), None)
-        if asked in has and answer and not found:
-            texts = tuple(has[name] for name in (asked, extra) if name in has)
+        found.append(Reading(shape="preference", kind="generation", texts=(asked,), answers=answers, reason=reason))
+    answer = next((has[name] for name in ("output", "completion", "response") if name in has), None)
+    for shape, names in (("alpaca", ("instruction", "input")), ("prompt_completion", ("prompt",))):
+        if names[0] in has and answer and not found:
+            texts = tuple(has[name] for name in names if name in has)
             kind: TaskKind = "extraction" if _all(rows, answer, is_json_object) else "generation"
             reason = f"{shape}: columns {', '.join((*texts, answer))}"
             reason += ", whose answers are JSON objects" if kind == "extraction" else ""
@@ -160,7 +157,7 @@ def _fixed(rows: Sequence[Row], columns: Sequence[str]) -> list[Reading]:
     return found
 
 
-def _labelled(rows: Sequence[Row], columns: Sequence[str], wish: Wish) -> list[Reading]:
+def _labelled(rows: Sequence[Row], columns: Sequence[str]) -> list[Reading]:
     named = [c for c in columns if c.lower() in _LABELS or c.lower().startswith("is_")]
     named = [c for c in named if _all(rows, c, lambda v: isinstance(v, str | int | float))]
     return [_classes(c, f"label column {c}") for c in named if not _all(rows, c, is_json_object)]
@@ -178,9 +175,7 @@ def _open(rows: Sequence[Row], columns: Sequence[str]) -> list[Reading]:
     summaries = [has for name in _SUMMARIES for has in columns if has.lower() == name]
     if summaries:
         reason = f"text: column {summaries[0]} beside a text"
-        found.append(
-            Reading(shape="text", kind="summarization", texts=(), answers=tuple(summaries), reason=reason)
-        )
+        found.append(Reading(shape="text", kind="summarization", texts=(), answers=tuple(summaries), reason=reason))
     answers = [c for c in columns if c.lower() in _ANSWERS and c not in objects and _all(rows, c, _is_answer)]
     return found + [_answered(rows, c, columns, "") for c in answers]
 

@@ -57,7 +57,9 @@ def told(n: int, items: Sequence[Item], kind: TaskKind) -> str:
     """What a held-out set of a given size can show, in one sentence."""
     sd, assumed = SPREADS[kind]
     seen = detectable_effect(sd, n, alpha=ALPHA, power=POWER) * _design_effect(items) ** 0.5
-    return f"{n:,} held-out rows show gains from {100 * seen:.1f} points on (80% power at alpha {ALPHA:g}), if {assumed}"
+    return (
+        f"{n:,} held-out rows show gains from {100 * seen:.1f} points on (80% power at alpha {ALPHA:g}), if {assumed}"
+    )
 
 
 def _design_effect(items: Sequence[Item]) -> float:

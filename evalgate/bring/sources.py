@@ -1,4 +1,4 @@
-"""What `--from` names: a file, a folder of files, a saved dataset, or a dataset of the hub; and the splits they tell."""
+"""What `--from` names: a file, a folder of files, a saved dataset, or a dataset of the hub; and their splits."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def split_in(name: str) -> str | None:
 
 
 def _folder(folder: Path) -> list[Table]:
-    """The files of a folder whose names tell a split; all its files if none does."""
+    """The files of a folder whose names tell a split, of one format; all its files if no name does."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in _READERS)
     files = [p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     named = [p for p in files if split_in(p.name)]
@@ -101,10 +101,14 @@ def _folder(folder: Path) -> list[Table]:
             fix=f"give a folder with files that end in {', '.join(_READERS)}",
             where=str(folder),
         )
+    # Beside the rows there may be other files of a split, such as schemas: the ending that tells most splits counts.
+    told = {suffix: {split_in(p.name) for p in named if p.suffix.lower() == suffix} for suffix in _READERS}
+    best = max(told, key=lambda suffix: len(told[suffix]))
+    named = [p for p in named if p.suffix.lower() == best]
     left = [p.name for p in files if p not in named] if named else []
     tables = [read_file(path) for path in named or files]
     if left:
-        tables[0].notes.append(f"left out, because their names tell no split: {', '.join(left[:5])}")
+        tables[0].notes.append(f"left out, found beside the files of the splits in {best}: {', '.join(left[:5])}")
     return tables
 
 

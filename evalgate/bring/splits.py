@@ -82,14 +82,16 @@ def given(items: Sequence[Item]) -> Parts:
     return Parts(parts)
 
 
-def part_related(parts: Parts, names: Sequence[str] = ("ask the same",)) -> None:
+def part_related(parts: Parts) -> None:
     """Leave out of train what is related to dev or held-out, and out of dev what is related to held-out; counted."""
     taken: set[str] = set()
     for split in ("heldout", "dev", "train"):
         rows = parts.items[split]
         keep = [item for item in rows if not taken.intersection(_keys(item))]
         if len(keep) < len(rows):
-            text = f"{len(rows) - len(keep):,} rows of {split} left out: they ask the same as, or share a cluster with, "
+            text = (
+                f"{len(rows) - len(keep):,} rows of {split} left out: they ask the same as, or share a cluster with, "
+            )
             parts.notes.append(text + ("held-out rows" if split == "dev" else "rows of dev or held-out"))
         parts.items[split] = keep
         taken.update(key for item in keep for key in _keys(item))

@@ -13,8 +13,8 @@ ROW = ", row "
 SAVED = ("dataset_dict.json", "dataset_info.json")
 
 
-def read_parquet(path: Path, notes: list[str]) -> list[Row]:
-    """Every row group; nested columns become objects and lists. Raises `package-missing`, `bad-parquet` or `not-utf8`."""
+def read_parquet(path: Path, _notes: list[str]) -> list[Row]:
+    """Every row; nested columns become objects and lists. Raises `package-missing`, `bad-parquet` or `not-utf8`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -51,7 +51,7 @@ def read_saved(folder: Path) -> list[Table]:
         return _tables(loaded, str(folder), "")
     except EvalgateError:
         raise
-    except Exception as error:  # datasets raises whatever Arrow and JSON raise
+    except Exception as error:  # noqa: BLE001 - datasets raises whatever Arrow and JSON raise
         text = f"the saved dataset cannot be read: {_first_line(error)}"
         raise EvalgateError(
             text, code="bad-dataset", fix="save it again with `dataset.save_to_disk(FOLDER)`", where=str(folder)
@@ -59,7 +59,7 @@ def read_saved(folder: Path) -> list[Table]:
 
 
 def read_hub(name: str, revision: str | None, subset: str | None) -> tuple[list[Table], str]:
-    """A dataset of the hub, one table a split, and the commit it was read at; raises `package-missing` or `hub-failed`."""
+    """A dataset of the hub, one table a split, and its commit; raises `package-missing` or `hub-failed`."""
     try:
         import datasets
         from huggingface_hub import HfApi
@@ -71,7 +71,7 @@ def read_hub(name: str, revision: str | None, subset: str | None) -> tuple[list[
         return _tables(loaded, name, f"@{commit}"), str(commit)
     except EvalgateError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - and whatever the network raises
         raise UsageError(
             f"there is no file or folder '{name}', and the hub gives no dataset of that name: {_first_line(error)}",
             code="hub-failed",

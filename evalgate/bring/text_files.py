@@ -18,7 +18,7 @@ BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_jsonl(path: Path, notes: list[str]) -> list[Row]:
+def read_jsonl(path: Path, _notes: list[str]) -> list[Row]:
     """One JSON object a line; raises `row-too-long`, `not-utf8` or `not-json` for the first faulty line."""
     rows = []
     for number, raw in _lines(path):

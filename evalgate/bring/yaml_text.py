@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,8 +56,8 @@ def metrics_for(kind: TaskKind, items: Sequence[Item]) -> tuple[tuple[str, ...],
 
 def suite_yaml(facts: Facts) -> str:
     """suite.yaml."""
-    origin = "".join(f"#   {line}\n" for line in facts.origin)
-    cleaning = "".join(f"#   cleaned: {line}\n" for line in facts.cleaning)
+    origin = "".join(f"#   {_plain(line)}\n" for line in facts.origin)
+    cleaning = "".join(f"#   cleaned: {_plain(line)}\n" for line in facts.cleaning)
     schema = f"    schema: {facts.task}/schema.json # inferred from the answers: tighten it by hand\n"
     primary = f"{facts.task}.{facts.metrics[0]}"
     gates = f"  - {{ name: better, metric: {primary}, rule: better_than_baselines, min_gain: {facts.min_gain:g} }}\n"
@@ -66,9 +65,9 @@ def suite_yaml(facts: Facts) -> str:
         gates += f"  - {{ name: json, metric: {facts.task}.json_valid, rule: at_least, limit: 0.9 }}\n"
     return f"""\
 # Made by `evalgate init` from:
-{origin}#   recognised as {facts.reason}
-#   splits: {facts.splits}
-{cleaning}# Check an edit with `evalgate validate suites/{facts.name}`; once frozen, release one with `evalgate freeze ... --bump`.
+{origin}#   recognised as {_plain(facts.reason)}
+#   splits: {_plain(facts.splits)}
+{cleaning}# Check an edit with `evalgate validate`; once frozen, release a change with `evalgate freeze --bump`.
 name: {facts.name}
 version: 1
 description: "" # say in a sentence what ships if the gates pass
@@ -135,6 +134,6 @@ seed: 1 # `seeds: [1, 2, 3]` trains three, and the gain must hold for all
 """
 
 
-def wrapped(text: str, indent: str) -> str:
-    """A paragraph for the terminal."""
-    return textwrap.fill(text, 118, initial_indent=indent, subsequent_indent=indent)
+def _plain(text: str) -> str:
+    """One line of printable characters: names of files and columns may hold anything, a YAML comment may not."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
