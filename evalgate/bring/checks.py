@@ -97,7 +97,7 @@ class Identities:
             fault(text, item.place, "fill it in, or say `--id-column none` to have ids made", code="missing-field")
         identity = text_at(item.row, column).strip()
         if len(identity) > ID_CHARS or not identity.isprintable():
-            text = f"'{identity[:40]}' is no id: it is longer than {ID_CHARS} characters or holds line ends"
+            text = f"{identity[:40]!r} is no id: it is longer than {ID_CHARS} characters or holds line ends"
             fault(text, item.place, "name another column, or say `--id-column none` to have ids made", code="bad-id")
         return identity
 
