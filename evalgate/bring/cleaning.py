@@ -19,7 +19,7 @@ _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"']+[^\s<>\"'.,;:!?)\]}]", re.IGNO
 _HANDLE = re.compile(r"(?<![\w@.])@\w{1,50}")
 _TAGS = (
     "a|abbr|article|b|blockquote|body|br|code|div|em|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|li"
-    "|link|main|meta|nav|ol|option|p|pre|s|script|section|select|small|span|strong|style|sub|sup|svg|table|tbody|td"
+    "|main|meta|nav|ol|option|p|pre|s|script|section|select|small|span|strong|style|sub|sup|svg|table|tbody|td"
     "|th|thead|title|tr|u|ul|video"
 )
 _ELEMENT = re.compile(rf"<!--.*?-->|</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE | re.DOTALL)

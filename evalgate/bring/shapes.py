@@ -143,7 +143,7 @@ def _fixed(rows: Sequence[Row], columns: Sequence[str]) -> list[Reading]:
     if {"chosen", "rejected"} <= has.keys():
         asked = has["prompt"] if "prompt" in has else has["chosen"]
         named = ", ".join(has[n] for n in ("prompt", "chosen", "rejected") if n in has)
-        reason = f"preference: columns {named}; `chosen` is the reference"
+        reason = f"preference: columns {named}; `chosen` is the reference, `rejected` is left out"
         answers = (has["chosen"],)
         found.append(Reading(shape="preference", kind="generation", texts=(asked,), answers=answers, reason=reason))
     answer = next((has[name] for name in ("output", "completion", "response") if name in has), None)

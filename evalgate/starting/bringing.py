@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from evalgate.bring import cleaning, sizes, splits
@@ -34,7 +35,7 @@ def bring(ask: Start, steps: Sequence[str]) -> Brought:
     splits.refuse_bad_splits(parts, MIN_PAIRS)
     _refuse_few_clusters(parts, ask)
     notes = [note for table in tables for note in table.notes] + identities.notes + parts.notes
-    notes += [*_suggestions(items, columns, ask.wish), f"{n_rows:,} rows read"]
+    notes += [*_copies(items), *_unseen_labels(parts), *_suggestions(items, columns, ask.wish), f"{n_rows:,} rows read"]
     return Brought(
         reading=reading,
         tables=tuple(tables),
@@ -116,6 +117,25 @@ def _refuse_few_clusters(parts: splits.Parts, ask: Start) -> None:
             code="too-few-rows",
             fix="raise --heldout, bring rows of more clusters, or leave out --cluster-column",
         )
+
+
+def _copies(items: Sequence[Item]) -> list[str]:
+    """How many rows ask what another one asks, and of how many questions the answers differ."""
+    answers: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        answers[item.content()].add(item.label or "\n".join(item.references))
+    n_more, n_differ = len(items) - len(answers), sum(len(found) > 1 for found in answers.values())
+    if not n_more:
+        return []
+    return [f"{n_more:,} rows ask what another row asks; {n_differ:,} inputs have different answers"]
+
+
+def _unseen_labels(parts: splits.Parts) -> list[str]:
+    """Labels that only dev or held-out have: no fine-tune can learn them."""
+    seen = {item.label for item in parts.items["train"]}
+    unseen = sorted({i.label for i in parts.items["dev"] + parts.items["heldout"] if i.label} - seen)
+    more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
+    return [f"labels without a row in train: {', '.join(unseen[:5])}{more}"] if unseen else []
 
 
 def _suggestions(items: Sequence[Item], columns: Sequence[str], wish: Wish) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from evalgate.bring import splits
 from evalgate.bring.prompts import Prompts
 from evalgate.bring.yaml_text import Facts, baseline_yaml, recipe_yaml, suite_yaml
+from evalgate.core.errors import EvalgateError
 from evalgate.core.record import short, to_json_line
 from evalgate.starting.ask import Brought, Start
 from evalgate.starting.showing import example_of
@@ -38,9 +39,13 @@ def write(
             (folder / "suite.yaml").write_text(suite_yaml(_facts(ask, brought, task, metrics)), encoding="utf-8")
             _write_systems(folder, baselines, task, prompts)
         refuse_hopeless(load_project(folder, metric_names(), verify=False))
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(baselines, ignore_errors=True)
+        if isinstance(error, OSError):
+            fix = "choose another folder with `-o FOLDER`"
+            what = f"cannot write: {error.strerror or error}"
+            raise EvalgateError(what, code="not-writable", fix=fix, where=str(error.filename or folder)) from None
         raise
 
 

@@ -2,6 +2,7 @@
 
 import json
 import string
+import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from evalgate.bring.rows import Row
 from evalgate.bring.shapes import Wish
 from evalgate.bring.sources import read_file
 from evalgate.core.errors import EvalgateError
+from evalgate.starting import start
 from evalgate.starting.ask import Start
 from evalgate.starting.bringing import bring
 
@@ -28,8 +30,26 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 COLUMNS = st.sampled_from(
-    ["text", "label", "instruction", "input", "output", "prompt", "completion", "messages", "conversations", "chosen",
-     "rejected", "question", "answers", "summary", "target", "id", "is_x", "odd name"]
+    [
+        "text",
+        "label",
+        "instruction",
+        "input",
+        "output",
+        "prompt",
+        "completion",
+        "messages",
+        "conversations",
+        "chosen",
+        "rejected",
+        "question",
+        "answers",
+        "summary",
+        "target",
+        "id",
+        "is_x",
+        "odd name",
+    ]
 )
 
 
@@ -89,12 +109,45 @@ def test_csv_with_quotes_line_ends_and_ragged_rows(
 
 
 @FUZZ
-@given(answers=st.lists(VALUES, min_size=60, max_size=60), column=st.sampled_from(["answer", "label", "target", "messages"]))
+@given(
+    answers=st.lists(VALUES, min_size=60, max_size=60),
+    column=st.sampled_from(["answer", "label", "target", "messages"]),
+)
 def test_rows_enough_for_a_suite_with_any_answers(answers: list[Any], column: str, tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     rows = [json.dumps({"question": f"what is {i}", column: value}, allow_nan=True) for i, value in enumerate(answers)]
     path.write_text("\n".join(rows))
     try_file(path)
+
+
+@pytest.mark.slow
+@settings(FUZZ, max_examples=40)
+@given(
+    shape=st.sampled_from(["answer", "label", "json"]),
+    columns=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3, unique=True),
+    texts=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), min_size=70, max_size=90
+    ),
+    labels=st.lists(st.text(min_size=1, max_size=6), min_size=2, max_size=4, unique_by=str.casefold),
+)
+def test_whatever_the_columns_and_texts_are_called_what_is_written_loads(
+    shape: str, columns: list[str], texts: list[str], labels: list[str], tmp_path: Path
+) -> None:
+    """Names and texts that YAML, Jinja2, JSON or a comment could trip over: an error, or a suite that loads."""
+    path, out = tmp_path / "t.jsonl", tmp_path / uuid.uuid4().hex
+    answers = {"answer": texts[::-1], "label": labels * 90, "json": [{t: i} for i, t in enumerate(texts[::-1])]}[shape]
+    rows = [{**dict.fromkeys(columns, f"{text} {i}"), "answer": answers[i]} for i, text in enumerate(texts)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    wish = Wish(texts=tuple(columns), **{"label" if shape == "label" else "answer": "answer"})
+    said: list[str] = []
+    try:
+        start(Start(name="desk", sources=(str(path),), wish=wish, output=out / "suites"), said.append)
+    except EvalgateError as error:
+        assert error.where.startswith(str(path))
+        assert not (out / "suites" / "desk").exists()
+    else:
+        assert (out / "suites" / "desk" / "suite.yaml").exists()
+        assert said[-1].endswith("evalgate run " + str(out / "suites" / "desk"))
 
 
 @pytest.mark.slow
@@ -181,7 +234,10 @@ def test_field_names_are_names_and_differ(columns: list[str]) -> None:
     assert len(set(names.values())) == len(columns)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     for name in names.values():
-        assert environment.from_string(f"{{{{ {name} }}}}{{{{ shot.{name} }}}}").render({name: "x", "shot": {name: "y"}}) == "xy"
+        assert (
+            environment.from_string(f"{{{{ {name} }}}}{{{{ shot.{name} }}}}").render({name: "x", "shot": {name: "y"}})
+            == "xy"
+        )
 
 
 def test_reading_a_file_twice_gives_the_same_digest(tmp_path: Path) -> None:

@@ -76,12 +76,13 @@ def test_what_was_recognised_is_said_with_its_reason(capsys: pytest.CaptureFixtu
         "  kind: classification; inputs from: text",
         "  ids: made of each row's contents",
         "  120 rows read",
-        "splits: dev and heldout drawn from 120 rows with seed 7 (stratified by label, rows that ask the same on one side)",
+        "splits: dev and heldout drawn from 120 rows with seed 7 "
+        "(stratified by label, rows that ask the same on one side)",
         "  train: 70 rows: refund 34%, account 33%, delivery 33%",
         "  dev: 14 rows: account 36%, delivery 36%, refund 29%",
         "  heldout: 36 rows: account 33%, delivery 33%, refund 33%",
-        "  36 held-out rows (30% of all, no more is taken): they show gains from 22.7 points on; 742 would show a gain of "
-        "5 points with 80% power at alpha 0.05, if two systems differ on up to 30% of the answers",
+        "  36 held-out rows (30% of all, no more is taken): they show gains from 22.7 points on; 742 would "
+        "show a gain of 5 points with 80% power at alpha 0.05, if two systems differ on up to 30% of the answers",
         out.splitlines()[9],
         "  | Classify as one of: account, delivery, refund. Answer with the label alone.",
         "  | ",
@@ -106,7 +107,10 @@ def test_a_conversation_keeps_its_turns_and_its_last_answer_is_the_reference() -
 
 
 def test_preference_pairs_keep_chosen_as_the_reference_and_leave_rejected_out() -> None:
-    chat = [{"chosen": [{"role": "user", "content": asked(i)}, {"role": "assistant", "content": answer(i)}]} for i in range(80)]
+    chat = [
+        {"chosen": [{"role": "user", "content": asked(i)}, {"role": "assistant", "content": answer(i)}]}
+        for i in range(80)
+    ]
     write(Path("pairs.jsonl"), [{**r, "rejected": r["chosen"][:1]} for r in chat])
     assert init("--from", "pairs.jsonl") == 0
     assert "rejected" not in Path("suites/desk/answer/train.jsonl").read_text()
@@ -198,7 +202,10 @@ def test_a_failure_takes_back_what_was_written(capsys: pytest.CaptureFixture[str
     write(Path("t.jsonl"), rows("text"))
     Path("baselines").write_text("a file where a folder should be")
     assert init("--from", "t.jsonl") == 3
-    assert capsys.readouterr().err.startswith("error[not-writable]: cannot write: ")
+    assert capsys.readouterr().err == (
+        f"error[not-writable]: cannot write: Not a directory\n  at: {Path.cwd() / 'baselines' / 'desk'}\n\n"
+        "hint: choose another folder with `-o FOLDER`\n"
+    )
     assert not Path("suites/desk").exists()
 
 

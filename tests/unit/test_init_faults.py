@@ -50,13 +50,15 @@ FAULTS: list[tuple[str, Callable[[], str], list[str], str]] = [
         "no such file",
         lambda: "nowhere.csv",
         [],
-        "error[no-such-file]: there is no file 'nowhere.csv'\n  at: nowhere.csv\n\nhint: correct the path after `--from`\n",
+        "error[no-such-file]: there is no file 'nowhere.csv'\n"
+        "  at: nowhere.csv\n\nhint: correct the path after `--from`\n",
     ),
     (
         "an empty file",
         lambda: put("t.jsonl", b"\xef\xbb\xbf\r\n\r\n"),
         [],
-        "error[no-rows]: t.jsonl has no rows\n  at: t.jsonl\n\nhint: give a file with at least one row, or leave it out\n",
+        "error[no-rows]: t.jsonl has no rows\n"
+        "  at: t.jsonl\n\nhint: give a file with at least one row, or leave it out\n",
     ),
     (
         "another ending",
@@ -118,7 +120,7 @@ FAULTS: list[tuple[str, Callable[[], str], list[str], str]] = [
         "a row that is a text",
         lambda: put("t.json", '[{"text": "a"}, "b"]'),
         [],
-        "error[not-rows]: row 2 is a text, not an object\n  at: t.json, row 2\n\nhint: write it as {\"column\": value}\n",
+        'error[not-rows]: row 2 is a text, not an object\n  at: t.json, row 2\n\nhint: write it as {"column": value}\n',
     ),
     (
         "a ragged row",
@@ -242,7 +244,8 @@ FAULTS: list[tuple[str, Callable[[], str], list[str], str]] = [
         "a nested text",
         lambda: changed("t.jsonl", 2, {"text": {"de": "wo"}}),
         ["--text-columns", "text"],
-        "error[not-text]: the column 'text' is nested: it holds an object, where one text is needed\n  at: t.jsonl:2\n\n"
+        "error[not-text]: the column 'text' is nested: it holds an object, where one text is needed\n"
+        "  at: t.jsonl:2\n\n"
         "hint: write it as a plain text column, or name another with `--text-columns`\n",
     ),
     (
@@ -277,10 +280,13 @@ FAULTS: list[tuple[str, Callable[[], str], list[str], str]] = [
     ),
     (
         "a value that is no split",
-        lambda: str(write(Path("t.jsonl"), [{**r, "part": "trian" if i else "test"} for i, r in enumerate(rows("text"))])),
+        lambda: str(
+            write(Path("t.jsonl"), [{**r, "part": "trian" if i else "test"} for i, r in enumerate(rows("text"))])
+        ),
         ["--split-column", "part"],
         "error[bad-split-value]: 'trian' in column 'part' is no split\n  at: t.jsonl:2\n\n"
-        "hint: write one of: train, training, dev, val, valid, validation, test, testing, heldout, held-out, held_out\n",
+        "hint: write one of: "
+        "train, training, dev, val, valid, validation, test, testing, heldout, held-out, held_out\n",
     ),
     (
         "too few rows",
@@ -370,6 +376,27 @@ def test_a_broken_parquet_is_one_error(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.slow
+def test_a_saved_dataset_without_its_data_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    write(Path("saved"), rows("text"))
+    for file in Path("saved").glob("*.arrow"):
+        file.write_bytes(b"")
+    assert run_cli(["init", "desk", "--from", "saved"]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith("error[bad-dataset]: the saved dataset cannot be read: ")
+    assert err.endswith("\n  at: saved\n\nhint: save it again with `dataset.save_to_disk(FOLDER)`\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that is there and cannot be read")
+def test_a_file_that_cannot_be_read_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("t.jsonl").symlink_to("/proc/self/mem")
+    assert run_cli(["init", "desk", "--from", "t.jsonl"]) == 3
+    assert capsys.readouterr().err == (
+        "error[not-readable]: the file cannot be read: Input/output error\n  at: t.jsonl\n\n"
+        "hint: check its permissions\n"
+    )
+
+
+@pytest.mark.slow
 def test_nested_columns_of_a_parquet_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     write(Path("t.parquet"), [{"text": {"de": asked(i)}, "label": "ab"[i % 2]} for i in range(80)])
     assert run_cli(["init", "desk", "--from", "t.parquet"]) == 64
@@ -420,4 +447,8 @@ def test_asked_for_cleaning_mends_what_would_be_refused() -> None:
     write(Path("t.jsonl"), data)
     assert run_cli(["init", "desk", "--from", "t.jsonl", "--clean", "empty,labels"]) == 0
     spec = load_suite_spec(Path("suites/desk"))
-    assert load_suite(Path("suites/desk"), spec, verify=False).tasks["classify"].labels == ["account", "delivery", "refund"]
+    assert load_suite(Path("suites/desk"), spec, verify=False).tasks["classify"].labels == [
+        "account",
+        "delivery",
+        "refund",
+    ]

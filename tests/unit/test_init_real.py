@@ -30,7 +30,9 @@ def test_tweetsumm_with_its_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert sizes == {"train": 553, "dev": 103, "heldout": 201}
     assert "urls: 1,216 removed in 584 of 857 rows" in capsys.readouterr().out
     examples = [e for part in splits_of().values() for e in part]
-    assert not any("http" in str(e.inputs) or "@" in str(e.inputs["dialogue"]).replace(" @ ", "") for e in examples[:200])
+    assert not any(
+        "http" in str(e.inputs) or "@" in str(e.inputs["dialogue"]).replace(" @ ", "") for e in examples[:200]
+    )
     assert max(len(e.references) for e in examples) >= 3
     (task,) = load_suite_spec(Path("suites/desk")).tasks
     assert (task.kind, task.primary) == ("summarization", "rouge_l")

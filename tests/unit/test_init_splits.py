@@ -136,6 +136,16 @@ def test_copies_of_given_heldout_rows_are_left_out_of_training(capsys: pytest.Ca
     )
 
 
+def test_copies_and_labels_that_nothing_teaches_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    data = [{"text": asked(i), "label": "ab"[i % 2]} for i in range(80)]
+    write(Path("train.jsonl"), [*data, data[0], {**data[1], "label": "a"}])
+    write(Path("test.jsonl"), [{"text": asked(500 + i), "label": "bc"[i % 2]} for i in range(30)])
+    assert init("--from", "train.jsonl", "--from", "test.jsonl") == 0
+    out = capsys.readouterr().out
+    assert "\n  2 rows ask what another row asks; 1 inputs have different answers\n" in out
+    assert "\n  labels without a row in train: c\n" in out
+
+
 def test_ids_that_files_share_get_the_split_before_them() -> None:
     for name, start in (("train.jsonl", 0), ("test.jsonl", 60)):
         write(Path(name), [{"id": i, **r} for i, r in enumerate(part("text", start, 60))])
@@ -146,7 +156,9 @@ def test_ids_that_files_share_get_the_split_before_them() -> None:
 def items(n: int, per_cluster: int = 0) -> list[Item]:
     row = Row({}, "t", 1)
     return [
-        Item(row=row, inputs={"text": f"{i}"}, references=("x",), cluster=str(i // per_cluster) if per_cluster else None)
+        Item(
+            row=row, inputs={"text": f"{i}"}, references=("x",), cluster=str(i // per_cluster) if per_cluster else None
+        )
         for i in range(n)
     ]
 
