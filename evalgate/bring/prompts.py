@@ -10,7 +10,10 @@ from evalgate.core.data import TaskKind
 
 _ASKS: dict[TaskKind, tuple[str, str]] = {
     "classification": ('Classify as one of: {{ labels | join(", ") }}. Answer with the label alone.', "Label:"),
-    "extraction": ("Answer with one JSON object that keeps this schema, and with nothing else:\n{{ schema }}", "JSON:"),
+    "extraction": (
+        "Answer with one JSON object that keeps this schema, and with nothing else:\n{{ schema | tojson }}",
+        "JSON:",
+    ),
     "summarization": ("Summarise in one or two sentences.", "Summary:"),
     "qa": ("Answer in a few words.", "Answer:"),
     "generation": ("", "Answer:"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from evalgate.bring import cleaning, splits
@@ -62,6 +62,7 @@ def try_file(path: Path) -> None:
         assert error.fix
         assert error.where.startswith(str(path)) or error.code in ("too-few-rows", "bad-size", "no-rows")
     else:
+        event("rows became splits")
         assert all(brought.parts.items.values())
 
 
@@ -73,6 +74,7 @@ def test_any_bytes(data: bytes, ending: str, tmp_path: Path) -> None:
     try_file(path)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     table=st.lists(st.dictionaries(COLUMNS, VALUES, max_size=4), max_size=30),
@@ -108,7 +110,8 @@ def test_csv_with_quotes_line_ends_and_ragged_rows(
     try_file(path)
 
 
-@FUZZ
+@pytest.mark.slow
+@settings(FUZZ, max_examples=60)
 @given(
     answers=st.lists(VALUES, min_size=60, max_size=60),
     column=st.sampled_from(["answer", "label", "target", "messages"]),
@@ -146,6 +149,7 @@ def test_whatever_the_columns_and_texts_are_called_what_is_written_loads(
         assert error.where.startswith(str(path))
         assert not (out / "suites" / "desk").exists()
     else:
+        event("a suite was written")
         assert (out / "suites" / "desk" / "suite.yaml").exists()
         assert said[-1].endswith("evalgate run " + str(out / "suites" / "desk"))
 

@@ -187,6 +187,23 @@ def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("suites/desk/suite.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize("said", ["prompt_completion", "prompt-completion"])
+def test_a_shape_may_be_said_with_either_dash(said: str) -> None:
+    write(Path("t.jsonl"), rows("prompt_completion"))
+    assert init("--from", "t.jsonl", "--shape", said) == 0
+
+
+@pytest.mark.parametrize(("kind", "task"), [("classification", "classify"), ("extraction", "extract")])
+def test_chats_may_teach_labels_and_json(kind: str, task: str) -> None:
+    said = {"classification": ("yes", "no"), "extraction": ('{"a": 1}', '{"a": 2}')}[kind]
+    chats = [[{"role": "user", "content": asked(i)}, {"role": "assistant", "content": said[i % 2]}] for i in range(90)]
+    write(Path("t.jsonl"), [{"messages": chat} for chat in chats])
+    assert init("--from", "t.jsonl", "--kind", kind) == 0
+    example = splits_of()["dev"][0]
+    assert (example.label or example.references[0]) in said
+    assert Path(f"suites/desk/{task}/heldout.jsonl").exists()
+
+
 @pytest.mark.parametrize("arguments", [["Desk"], ["../x"], ["ok", "--task", "latency"], ["ok", "--task", "a-b"]])
 def test_a_name_must_be_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     write(Path("t.jsonl"), rows("text"))
@@ -259,9 +276,11 @@ def test_the_same_rows_in_another_order_make_the_same_suite() -> None:
 def test_json_answers_get_a_schema_that_they_keep(capsys: pytest.CaptureFixture[str]) -> None:
     write(Path("t.jsonl"), rows("json"))
     assert init("--from", "t.jsonl") == 0
-    assert "schema: inferred from 120 answers (3 keys): tighten it by hand" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "schema: inferred from 120 answers (3 keys): tighten it by hand" in out
     schema = json.loads(Path("suites/desk/extract/schema.json").read_text())
     assert schema["properties"]["number"] == {"type": "integer"}
     assert schema["properties"]["urgent"] == {"type": "boolean"}
     assert schema["properties"]["thing"]["enum"] == sorted({r["target"]["thing"] for r in rows("json")})
+    assert '"required": ["thing", "number", "urgent"]' in out, "the prompt shows the schema as JSON"
     assert schema["required"] == ["thing", "number", "urgent"]
