@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from evalgate import __version__
+from evalgate.cli_init import init_command
 from evalgate.core.errors import EvalgateError, ExitCode
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 EPILOG = """
 \b
 Examples:
+  evalgate init desk --from tickets.csv          make a suite from your data
   evalgate run suites/support                    baselines, training, gates, decision
   evalgate run suites/support -L 20              a quick look at 20 examples a task
   evalgate gate reports/support/RUN              judge a recording again, in seconds
@@ -201,6 +203,9 @@ def doctor_command(run: Path, inject: bool, kind: str) -> int:
     findings = doctor.diagnose(run)
     click.echo(findings_text(str(run), findings, kind), nl=False)
     return ExitCode.BLOCKED if any(finding.hard for finding in findings) else ExitCode.SHIP
+
+
+cli.add_command(_debug_option(init_command))
 
 
 @cli.command("validate", short_help="Check a suite and everything that competes on it.")
