@@ -235,10 +235,11 @@ def freeze_command(suite: Path, bump: bool) -> int:
     """Write the digests of SUITE's data and gates to suite.lock; later changes are then refused."""
     from evalgate.config import load_suite_spec
     from evalgate.console import frozen_text
-    from evalgate.plugins import metric_names
+    from evalgate.plugins import metric_names, signatures
     from evalgate.suite.frozen import freeze
 
-    lock = freeze(suite, load_suite_spec(suite, metric_names()), bump=bump)
+    spec = load_suite_spec(suite, metric_names())
+    lock = freeze(suite, spec, bump=bump, signatures=signatures(spec))
     click.echo(frozen_text(suite, lock), nl=False)
     return 0
 

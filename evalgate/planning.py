@@ -38,6 +38,7 @@ from evalgate.gates.judge import LATENCY
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
+from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import Claim, open_ledger
 from evalgate.systems.prompt import bind
 
@@ -163,10 +164,15 @@ def task_metrics(task: Task) -> list[Metric]:
 
 
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
-    """Raise for gates that cannot be judged (`cannot-gate`) or, where `sizes` count, passed (`impossible-gate`)."""
-    refuse_unfit_metrics(project.suite)
+    """Raise for other metrics than the frozen ones (`metric-changed`), and for gates that cannot be judged or passed.
+
+    Those are `cannot-gate` and, where `sizes` count, `impossible-gate`.
+    """
+    suite = project.suite
+    refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec))
+    refuse_unfit_metrics(suite)
     if sizes:
-        refuse_impossible(project.suite, len(seeds_of(project.recipes)))
+        refuse_impossible(suite, len(seeds_of(project.recipes)))
 
 
 def refuse_unfit_metrics(suite: Suite) -> None:

@@ -21,6 +21,7 @@ from evalgate.core.data import (
     ModelSpec,
     Recipe,
     Replay,
+    SourceSpec,
     SuiteSpec,
     SystemDraft,
     TaskSpec,
@@ -148,6 +149,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         looks=parsed.looks,
         disclosure=parsed.disclosure,
         sealed_for=tuple(parsed.sealed_for),
+        source=SourceSpec(**parsed.source.model_dump()) if parsed.source else None,
     )
 
 
