@@ -190,7 +190,7 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
     """
     problems: list[str] = []
     for gate in suite.spec.gates:
-        n, sizes = (n_capability, None) if gate.task == CAPABILITY else _size(gate, suite)
+        n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
         if n is not None:
             alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
             problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
@@ -208,7 +208,7 @@ def _yaml(suite: Suite) -> str:
     return str(Path(suite.folder) / "suite.yaml")
 
 
-def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
+def size_of(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
     """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
     if gate.task == LATENCY:
         return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
