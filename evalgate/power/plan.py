@@ -129,9 +129,7 @@ def _report(
         if asked.examples is not None and gate.task != LATENCY:
             n = asked.examples
         level = (asked.alpha or gate.alpha) / looks / candidates
-        rows.append(
-            plan_gate(gate, alpha=level, n=n, spread=pilot or assumed(gate), sizes=sizes, power=asked.power)
-        )
+        rows.append(plan_gate(gate, alpha=level, n=n, spread=pilot or assumed(gate), sizes=sizes, power=asked.power))
     required = sum(gate.required for gate in spec.gates)
     now = [row.chance for row, gate in zip(rows, spec.gates, strict=True) if gate.required]
     pilot_name = None if data is None else data.folder
@@ -178,4 +176,3 @@ def _setting(what: str, fix: str) -> UsageError:
 def is_assumed(report: PowerReport) -> bool:
     """Whether some spread was not measured."""
     return any(row.spread.startswith("assumed") for row in report.gates)
-

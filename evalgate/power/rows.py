@@ -15,7 +15,7 @@ from evalgate.power.spread import CORRELATION, Spread
 from evalgate.stats import power as stats
 from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS
 from evalgate.stats.plan import no_flip_n
-from evalgate.stats.proportion import effective_n
+from evalgate.stats.proportion import effective_n, floor_n
 from evalgate.stats.quantile import min_pairs
 
 POWERS = (0.8, 0.9)
@@ -57,6 +57,7 @@ class _Answer:
     said: Callable[[float], str]
     unit: str = "examples"
     effective: float | None = None
+    note: str = ""
 
 
 def plan_gate(
@@ -85,7 +86,9 @@ def _answer(gate: GateSpec, alpha: float, n: int | None, spread: Spread, sizes: 
     return _paired(gate, alpha, n, spread, sizes)
 
 
-def _mean_plan(gate: GateSpec | None, alpha: float, spread: Spread, sizes: list[int] | None, lift: float) -> stats.MeanPlan:
+def _mean_plan(
+    gate: GateSpec | None, alpha: float, spread: Spread, sizes: list[int] | None, lift: float
+) -> stats.MeanPlan:
     deff = stats.design_effect(sizes, CORRELATION) if sizes and not spread.clustered else 1.0
     guarded = not spread.binary and (gate is None or gate.collapse_guard)
     return stats.MeanPlan(
@@ -145,11 +148,14 @@ def _floor(floor: float, alpha: float, n: int | None, spread: Spread, sizes: lis
         return None if found is None else math.ceil(found / worth - 1e-9)
 
     said = "as measured" if spread.rate is not None else "half of the allowed failures"
+    least = floor_n(0, floor, alpha)
+    note = "" if least is None else f" Without a single failure {count(math.ceil(least / worth - 1e-9))} are the least."
     return _Answer(
         asks=f"a rate of at least {percent(floor)}", truth=f"the rate is {percent(rate)}: {said}",
         shows=lambda n, p: stats.floor_rate(_whole(n * worth), floor, alpha, p),
         needs=needs, chance=lambda n: stats.floor_chance(rate, _whole(n * worth), floor, alpha),
         said=lambda v: f"a true rate of {percent(v)} passes", effective=None if n is None else n * worth,
+        note=note,
     )  # fmt: skip
 
 
@@ -172,16 +178,14 @@ def _at_least(n: int | None, least: int) -> int | None:
     return None if n is None else max(n, least)
 
 
-def _sentence(
-    answer: _Answer, n: int | None, shows: Sequence[float | None], needs: Sequence[int | None]
-) -> str:
+def _sentence(answer: _Answer, n: int | None, shows: Sequence[float | None], needs: Sequence[int | None]) -> str:
     first, second = needs
     if first is None or second is None:
-        need = f"No number of {answer.unit} is enough if {answer.truth}."
+        need = f"No number of {answer.unit} is enough if {answer.truth}.{answer.note}"
     else:
         need = (
             f"To pass 8 times in 10 it needs {count(first)} {answer.unit}, 9 times in 10 {count(second)}, "
-            f"if {answer.truth}."
+            f"if {answer.truth}.{answer.note}"
         )
     if n is None:
         return need

@@ -11,8 +11,8 @@ from scipy.special import ndtri
 from evalgate.core.data import GateSpec
 from evalgate.core.results import LatencyPair
 from evalgate.gates.columns import Column, GateData, clusters_of, column, quantile_of, scored
-from evalgate.gates.compare import align
 from evalgate.gates.judge import LATENCY
+from evalgate.gates.pairs import align
 from evalgate.judging import metrics_of
 from evalgate.planning import ZERO_OR_ONE
 from evalgate.stats.paired import paired_test
@@ -49,6 +49,8 @@ def assumed(gate: GateSpec) -> Spread:
         quantile = quantile_of(gate)
         sd = LATENCY_SCALE * quantile_scale(quantile)
         return Spread(sd=sd, binary=False, source=f"assumed spread {sd:.2f} of the log ratio")
+    if gate.metric_name in ZERO_OR_ONE and gate.rule in ("at_least", "at_most"):
+        return Spread(sd=math.sqrt(DISCORDANCE), binary=True, source="assumed rate")
     if gate.metric_name in ZERO_OR_ONE:
         share = CAPABILITY_DISCORDANCE if gate.task == CAPABILITY else DISCORDANCE
         return Spread(sd=math.sqrt(share), binary=True, source=f"assumed discordance {share:g}")

@@ -32,7 +32,16 @@ def _cells(row: GatePower) -> list[str]:
     needs = ["none" if n is None else count(n) for n in row.needs]
     chance = "-" if row.chance is None else percent(round(row.chance, 2))
     mark = "" if row.enough is None else "enough" if row.enough else "TOO SMALL"
-    return [row.gate, row.asks, f"{row.alpha:.3g}", "?" if row.n is None else count(row.n), *shows, *needs, chance, mark]
+    return [
+        row.gate,
+        row.asks,
+        f"{row.alpha:.3g}",
+        "?" if row.n is None else count(row.n),
+        *shows,
+        *needs,
+        chance,
+        mark,
+    ]
 
 
 def _value(row: GatePower, value: float) -> str:

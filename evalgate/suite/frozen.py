@@ -18,6 +18,7 @@ from evalgate.suite.ledger import carry_over, contents_of
 from evalgate.suite.lock import (
     LOCK_FILE,
     SUITE_FILE,
+    Difference,
     Lock,
     SplitLock,
     changed_metric,
@@ -26,7 +27,7 @@ from evalgate.suite.lock import (
     make_lock,
     read_lock,
 )
-from evalgate.suite.places import line_digests, text_bytes
+from evalgate.suite.places import changed_line, line_digests, text_bytes
 
 ALL_SPLITS: tuple[Split, ...] = ("train", "dev", "heldout")
 
@@ -45,6 +46,8 @@ def load_suite(folder: Path, spec: SuiteSpec, splits: Sequence[Split] = ALL_SPLI
             fix=f"run `evalgate freeze {folder}` and commit the {LOCK_FILE} that it writes",
             where=str(folder / LOCK_FILE),
         )
+    if verify and lock is not None:
+        _refuse_other_schemas(folder, spec, lock)
     tasks = {task.name: _load_task(folder, task, splits) for task in spec.tasks}
     present = _present(folder, spec, tasks, lock, lock.signatures if lock else {})
     if verify and lock is not None:
@@ -57,9 +60,7 @@ def verify(folder: Path, spec: SuiteSpec) -> Suite:
     return load_suite(folder, spec, ALL_SPLITS)
 
 
-def freeze(
-    folder: Path, spec: SuiteSpec, *, bump: bool = False, signatures: Mapping[str, str] | None = None
-) -> Lock:
+def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False, signatures: Mapping[str, str] | None = None) -> Lock:
     """Write `suite.lock` for the present state; `signatures` are those of the suite's metrics by `task.metric`.
 
     A changed suite needs `bump` (`already-frozen`), which raises `version` in suite.yaml unless its author did so. A
@@ -186,13 +187,26 @@ def _documents(folder: Path, spec: SuiteSpec, tasks: dict[str, Task]) -> dict[st
     return documents
 
 
+def _refuse_other_schemas(folder: Path, spec: SuiteSpec, lock: Lock) -> None:
+    """Before any row is held to a schema: of a changed one the rows would get the blame."""
+    for task in spec.tasks:
+        name = task.output_schema or ""
+        expected = lock.documents.get(name)
+        if expected and expected != (found := digest_of(read_schema(folder / name))):
+            change = Difference(text=f"{name} differs", where=changed_line(folder / name, lock.lines.get(name, ())))
+            raise _changed(folder, spec, change, expected, found)
+
+
 def _refuse_change(folder: Path, spec: SuiteSpec, lock: Lock, present: Lock) -> None:
     change = difference(folder, lock, present)
-    if change is None:
-        return
-    raise EvalgateError(
+    if change is not None:
+        raise _changed(folder, spec, change, lock.digest, present.digest)
+
+
+def _changed(folder: Path, spec: SuiteSpec, change: Difference, expected: str, found: str) -> EvalgateError:
+    return EvalgateError(
         f"suite '{spec.name}' has changed since it was frozen: "
-        f"expected {lock.digest[:6]}…, found {present.digest[:6]}… ({change.text})",
+        f"expected {expected[:6]}…, found {found[:6]}… ({change.text})",
         code="suite-digest-mismatch",
         fix=f"run `git checkout {folder}` to restore it, or `evalgate freeze {folder} --bump` to release the change",
         where=change.where,

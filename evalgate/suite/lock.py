@@ -153,7 +153,9 @@ def changed_metric(folder: Path, old: Lock, signatures: Mapping[str, str]) -> Di
 
 
 def _source(source: SourceSpec | None) -> str:
-    return "none" if source is None else f"'{source.id}' at '{source.revision}'" if source.revision else f"'{source.id}'"
+    return (
+        "none" if source is None else f"'{source.id}' at '{source.revision}'" if source.revision else f"'{source.id}'"
+    )
 
 
 def _state(name: str, old: dict[str, str], new: dict[str, str]) -> str:

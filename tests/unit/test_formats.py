@@ -171,7 +171,7 @@ def test_bad_reference_whole_text() -> None:
     ],
 )  # fmt: skip
 def test_wrong_references_whole_text(references: str, text: str) -> None:
-    FILE.write_text('{"id": "a", "inputs": {"text": "x"}, "references": %s}\n' % references)
+    FILE.write_text('{"id": "a", "inputs": {"text": "x"}, "references": ' + references + "}\n")
     what, fix = text.split("|")
     assert error_of("qa") == f"error{what}\n  at: heldout.jsonl:1 (id 'a')\n\nhint: {fix}"
 
@@ -198,7 +198,10 @@ def test_a_metric_needs_what_a_kind_of_task_does_not(metric: str, code: str, wha
     [
         ('{"id": "a", "inputs": {"text": "x"}, "label": NaN}', "line 2 is not JSON: invalid character (byte 46)"),
         ('{"id": "a", "inputs": {"text": "x"}, "label": Infinity}', "line 2 is not JSON: invalid character (byte 46)"),
-        ('{"id": "a", "inputs": {"text": "\\ud800"}, "label": "b"}', "line 2 is not JSON: unexpected end of escaped utf-16 surrogate pair (byte 38)"),
+        (
+            '{"id": "a", "inputs": {"text": "\\ud800"}, "label": "b"}',
+            "line 2 is not JSON: unexpected end of escaped utf-16 surrogate pair (byte 38)",
+        ),
         ("", "line 2 is empty"),
     ],
 )
