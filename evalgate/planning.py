@@ -164,10 +164,7 @@ def task_metrics(task: Task) -> list[Metric]:
 
 
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
-    """Raise for other metrics than the frozen ones (`metric-changed`), and for gates that cannot be judged or passed.
-
-    Those are `cannot-gate` and, where `sizes` count, `impossible-gate`.
-    """
+    """Raise `metric-changed`, `cannot-gate` or, where `sizes` count, `impossible-gate`."""
     suite = project.suite
     refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec))
     refuse_unfit_metrics(suite)
