@@ -66,7 +66,7 @@ def quantile_scale(quantile: float) -> float:
 def measured(gate: GateSpec, data: RunData) -> Spread | None:
     """The spread in a recorded run: the widest over its candidates and what they are compared with; None if not there.
 
-    Examples that either system did not answer are left out. Effects are never read from the run, but for a floor's rate.
+    Examples that either system did not answer are left out. No effect is read from the run, but for a floor's rate.
     """
     run = data.run
     if gate.task == LATENCY:

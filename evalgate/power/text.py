@@ -67,7 +67,7 @@ def _notes(report: PowerReport) -> list[str]:
         now = "" if report.all_now is None else f" At the present sizes all pass {percent(round(report.all_now, 2))}."
         notes.append(
             f"{k} required gates: if each passes 90% of the time, all pass {percent(round(report.all_at_90, 2))}; for "
-            f"{percent(report.power)} in all, plan each for {percent(report.each)} (as if they erred independently).{now}"
+            f"{percent(report.power)} in all, plan each for {percent(report.each)} (if they err independently).{now}"
         )
     if any("gain" in row.asks for row in report.gates):
         notes.append("A gain must show over every baseline: several equally good ones make it rarer than this.")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.special import bdtr, ndtr, nctdtr, stdtrit
+from scipy.special import bdtr, nctdtr, ndtr, stdtrit
 
 from evalgate.stats.plan import LARGEST_N, z_of
 from evalgate.stats.proportion import floor_n, p_at_least

@@ -162,8 +162,8 @@ def test_bad_reference_whole_text() -> None:
 @pytest.mark.parametrize(
     ("references", "text"),
     [
-        ("[]", "[missing-reference]: a qa row needs a reference, this one has none|give line 1 a text in 'references', or "
-        "delete the row"),
+        ("[]", "[missing-reference]: a qa row needs a reference, this one has none|give line 1 a text in "
+        "'references', or delete the row"),
         ('["x", ""]', "[missing-reference]: reference 2 is empty: an empty answer would be right|give line 1 a text in "
         "'references', or delete the row"),
         ("null", "[wrong-type]: Expected 'array', got 'null' - at '$.references'|correct that field on line 1"),
