@@ -64,7 +64,8 @@ def claim_of(
     return Claim(
         candidates_digest=digest_of(sorted(set(digests))),
         heldout_digest=digest_of([heldout, lock.documents]),
-        policy_digest=lock.policy_digest,
+        # Gates on a metric that counts otherwise are other gates; a lock may know no metrics.
+        policy_digest=digest_of([lock.policy_digest, lock.signatures]) if lock.signatures else lock.policy_digest,
         suite_digest=suite.digest,
         candidates=run.candidates,
         n_heldout=sum(map(len, heldout.values())),

@@ -42,6 +42,7 @@ from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
 from evalgate.suite.chain import Claim
+from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import bind
 
@@ -171,10 +172,12 @@ def task_metrics(task: Task) -> list[Metric]:
 
 
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
-    """Raise for gates that cannot be judged (`cannot-gate`) or, where `sizes` count, passed (`impossible-gate`)."""
-    refuse_unfit_metrics(project.suite)
+    """Raise `metric-changed`, `cannot-gate` or, where `sizes` count, `impossible-gate`."""
+    suite = project.suite
+    refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec))
+    refuse_unfit_metrics(suite)
     if sizes:
-        refuse_impossible(project.suite, len(seeds_of(project.recipes)))
+        refuse_impossible(suite, len(seeds_of(project.recipes)))
 
 
 def refuse_unfit_metrics(suite: Suite) -> None:
@@ -192,7 +195,7 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
     """
     problems: list[str] = []
     for gate in suite.spec.gates:
-        n, sizes = (n_capability, None) if gate.task == CAPABILITY else _size(gate, suite)
+        n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
         if n is not None:
             alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
             problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
@@ -210,7 +213,7 @@ def _yaml(suite: Suite) -> str:
     return str(Path(suite.folder) / "suite.yaml")
 
 
-def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
+def size_of(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
     """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
     if gate.task == LATENCY:
         return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None

@@ -21,6 +21,7 @@ from evalgate.core.data import (
     ModelSpec,
     Recipe,
     Replay,
+    SourceSpec,
     SuiteSpec,
     SystemDraft,
     TaskSpec,
@@ -68,7 +69,9 @@ def load_suite_spec(path: Path, metrics: Collection[str] = ()) -> SuiteSpec:
 def load_systems(
     folder: Path, suite: SuiteSpec, fields: Mapping[str, Collection[str]] | None = None
 ) -> list[SystemDraft]:
-    """Read all baselines of a folder, in order of their file names; files of `kind: tuned` only lend their prompts.
+    """Read all baselines of a folder, as a ladder: prompts before RAG, fewer shots before more, then by name.
+
+    Files of `kind: tuned` only lend their prompts.
 
     `fields` are the input fields of each task's examples, for checking what templates use. Raises `bad-config` with all
     problems of all files.
@@ -89,7 +92,12 @@ def load_systems(
             drafts.append(draft)
     _check_served(suite, drafts, problems, folder)
     problems.raise_if_any(_FIX)
-    return drafts
+    return sorted(drafts, key=_rung)
+
+
+def _rung(draft: SystemDraft) -> tuple[bool, int, str]:
+    shots = [prompt.shots if isinstance(prompt.shots, int) else len(prompt.shots) for prompt in draft.prompts.values()]
+    return draft.kind != "prompt", max(shots, default=0), draft.name
 
 
 def load_recipes(
@@ -148,6 +156,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         looks=parsed.looks,
         disclosure=parsed.disclosure,
         sealed_for=tuple(parsed.sealed_for),
+        source=SourceSpec(**parsed.source.model_dump()) if parsed.source else None,
     )
 
 

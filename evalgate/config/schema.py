@@ -102,6 +102,18 @@ class GateYaml(Strict):
     max_unscored: float = Field(default=0.05, ge=0, le=1)
 
 
+class SourceYaml(Strict):
+    """Where the data came from: an id, or a mapping with its revision."""
+
+    id: str = Field(min_length=1)
+    revision: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"id": value} if isinstance(value, str) else value
+
+
 class SuiteYaml(Strict):
     """A whole suite.yaml."""
 
@@ -119,6 +131,7 @@ class SuiteYaml(Strict):
     capability: CapabilityYaml | None = None
     latency: LatencyYaml | None = None
     early_stop: EarlyStopYaml | None = None
+    source: SourceYaml | None = None
 
     @field_validator("sealed_for", mode="before")
     @classmethod

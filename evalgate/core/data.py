@@ -141,6 +141,13 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     trust_remote_code: bool = False
 
 
+class SourceSpec(Record, frozen=True, kw_only=True):
+    """Where a suite's data came from: a hub id, an address or a file, and its revision or digest."""
+
+    id: str
+    revision: str | None = None
+
+
 class SuiteSpec(Record, frozen=True, kw_only=True):
     """Everything that a suite's YAML says.
 
@@ -162,6 +169,7 @@ class SuiteSpec(Record, frozen=True, kw_only=True):
     looks: int | None = None
     disclosure: Disclosure = "full"
     sealed_for: tuple[str, ...] = ()
+    source: SourceSpec | None = None
 
 
 class PromptSpec(Record, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ def write_desk(
                 {
                     "id": f"{task}-{split}-{i}",
                     "inputs": {"text": f"{task} number {i} of {split}"},
-                    **ANSWERS[task],
+                    **({"label": "order"} if task == "route" and i == 1 else ANSWERS[task]),
                 }
                 for i in range(n if split == "heldout" else 2)
             ]

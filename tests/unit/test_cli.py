@@ -264,7 +264,7 @@ def test_validate_and_freeze(
     assert run_cli(["validate", str(suite)]) == 0
     out = capsys.readouterr().out
     assert "route (classification): train 60, dev 60, heldout 60\n" in out
-    assert "baselines: rag, zero_shot\ncandidates: qlora\n" in out
+    assert "baselines: zero_shot, rag\ncandidates: qlora\n" in out
     assert "is sound; frozen" in out
     heldout = suite / "route" / "heldout.jsonl"
     heldout.write_text(heldout.read_text().replace("message 1", "other"))

@@ -140,7 +140,7 @@ def test_what_could_change_the_decision_makes_another_look(suite: Path, change: 
         more = {"limit": 30}
     elif change == "training rows":
         path = suite / "route" / "train.jsonl"
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
         bump(suite)
     else:
         path = suite.parents[1] / "baselines" / "desk" / "zero-shot" / "text.j2"
@@ -312,7 +312,7 @@ def test_of_many_at_once_only_as_many_get_a_look_as_there_are(suite: Path) -> No
 def test_looks_count_different_sets_and_never_more_than_declared(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], looks: int
 ) -> None:
-    suite = write_ledger_suite(tmp_path_factory.mktemp("law"), f"looks: {looks}\n", 2)
+    suite = write_ledger_suite(tmp_path_factory.mktemp("law"), f"looks: {looks}\n", 4)
     known: list[str] = []
     for name in names:
         if name in known or len(known) < looks:
@@ -438,7 +438,7 @@ def test_more_examples_are_said_to_cost_a_look(tmp_path: Path) -> None:
     suite = write_ledger_suite(tmp_path)
 
     def half(prompt: str) -> str:
-        return "refund" if int(prompt.rsplit(maxsplit=1)[-1]) < 4 else "no"
+        return "refund" if int(prompt.rsplit(maxsplit=1)[-1]) < 5 else "no"
 
     decision = run(suite, backend=FakeBackend(base, adapters={"good": half}))
     [routing] = [v for v in decision.verdicts if v.gate == "routing"]
