@@ -29,9 +29,10 @@ class SplitLock(Record, frozen=True, kw_only=True):
 class Lock(Record, frozen=True, kw_only=True):
     """A frozen suite. `files` are keyed by path in the suite folder, `policy` by gate and task.
 
-    `ledger` is the digest of the ledger's line that opened the count for this held-out set; looks do not change it. `signatures` are those of
-    the metrics by `task.metric`, `source` says where the data came from, `lines` holds a short digest of each line of
-    a document and of suite.yaml: only to name the line that changed. Locks of before these three lack them.
+    `ledger` is the digest of the ledger's line that opened the count for this held-out set; looks do not change it.
+    `signatures` are those of the metrics by `task.metric`, `source` says where the data came from, `lines` holds a
+    short digest of each line of a document and of suite.yaml: only to name the line that changed. Locks of before
+    these three lack them.
     """
 
     name: str

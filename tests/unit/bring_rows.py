@@ -10,14 +10,19 @@ ROW = dict[str, Any]
 WORDS = ("parcel", "invoice", "refund", "login", "damage", "address", "voucher", "return")
 
 
+def thing(i: int) -> str:
+    """Three words that no two rows share: questions alike but for a number would count as copies of one another."""
+    return " ".join(f"{a}{b}{i}" for a, b in (("bran", "del"), ("mo", "rith"), ("quen", "tas")))
+
+
 def asked(i: int) -> str:
     """A question that no other row asks."""
-    return f"Where is my {WORDS[i % len(WORDS)]} number {i}, please?"
+    return f"Where is my {WORDS[i % len(WORDS)]} {thing(i)}, please?"
 
 
 def answer(i: int) -> str:
     """Its answer."""
-    return f"Your {WORDS[i % len(WORDS)]} {i} is on its way."
+    return f"Your {WORDS[i % len(WORDS)]} {thing(i)} is on its way."
 
 
 def row(shape: str, i: int) -> ROW:

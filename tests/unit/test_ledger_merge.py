@@ -200,7 +200,7 @@ def test_the_order_and_number_of_copies_of_lines_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, shape: list[int], order: object
 ) -> None:
     """Branches of any shape, their lines in any order and twice over, read the same."""
-    suite = write_ledger_suite(tmp_path_factory.mktemp("law"), "looks: 9\n", 2)
+    suite = write_ledger_suite(tmp_path_factory.mktemp("law"), "looks: 9\n", 4)
     path, digests = suite / "ledger.jsonl", suite / "ledger.digests"
     fork = path.read_bytes(), digests.read_bytes()
     sides: list[list[bytes]] = []
@@ -223,7 +223,7 @@ def test_the_order_and_number_of_copies_of_lines_change_nothing(
 
 
 def test_a_ledger_says_the_same_whichever_side_was_merged_first(tmp_path: Path) -> None:
-    suite = write_ledger_suite(tmp_path, "looks: 3\n", 2)
+    suite = write_ledger_suite(tmp_path, "looks: 3\n", 4)
     path, digests = suite / "ledger.jsonl", suite / "ledger.digests"
     fork, names = path.read_bytes(), digests.read_bytes()
     sides = []

@@ -217,7 +217,7 @@ def test_with_the_key_a_sealed_run_is_judged_as_its_open_twin(
         pipeline.gate(folder)
     assert str(caught.value) == (
         f"error[sealed]: scores and answers are sealed, and {IDENTITY_FILE} names no key\n"
-        f"  at: {folder / 'predictions' / 'rag' / 'policy_qa.jsonl'}\n\n"
+        f"  at: {folder / 'predictions' / 'zero_shot' / 'summarize.jsonl'}\n\n"
         f"hint: let the release owner, or CI, set {IDENTITY_FILE} to the key's file and run the same command: "
         "what is recorded stays and is not asked again"
     )
