@@ -12,10 +12,11 @@ from evalgate.core.protocols import Ask, LocalBackend, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Cost, Prediction, Score
 from evalgate.execution.process import give_back_memory
+from evalgate.files import Appender, read_keys, read_lines
 from evalgate.gates.stages import Stage, winning_tasks
 from evalgate.judging import choose_best, metrics_of, score_table, still_in
 from evalgate.planning import Plan, task_metrics
-from evalgate.store import BASE, CAPABILITY, Appender, RunFolder, load_run, read_keys, read_lines
+from evalgate.store import BASE, CAPABILITY, RunFolder, load_run
 from evalgate.suite.order import first_half, frozen_order
 
 if TYPE_CHECKING:

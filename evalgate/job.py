@@ -15,10 +15,12 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import AdapterProbe, Run, TrainedRow
 from evalgate.execution.process import give_back_memory
+from evalgate.feasibility import refuse_impossible
+from evalgate.files import read_record, write_lines, write_record
 from evalgate.looks import training_rows
-from evalgate.planning import Plan, bound, candidate_draft, refuse_impossible
+from evalgate.planning import Plan, bound, candidate_draft
 from evalgate.sealing import IDENTITY_FILE
-from evalgate.store import CAPABILITY, RunFolder, read_record, write_lines, write_record
+from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take
 
 if TYPE_CHECKING:

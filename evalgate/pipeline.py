@@ -15,12 +15,13 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
 from evalgate.execution.process import no_collections, settle_environment, standing_heap
+from evalgate.files import read_record, write_atomic, write_record
 from evalgate.job import Job
 from evalgate.judging import judge_look, judge_run
 from evalgate.looks import disclosed
 from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
-from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run, read_record, write_atomic, write_record
+from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
 
 # A sealed decision's length says little.
 DECISION_BYTES = 1 << 14

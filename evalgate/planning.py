@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +19,6 @@ from evalgate.checking import checked
 from evalgate.config.project import load_project
 from evalgate.core.data import (
     Example,
-    GateSpec,
     ModelSpec,
     Project,
     Recipe,
@@ -35,20 +33,16 @@ from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
 from evalgate.core.results import Overlap, Run
 from evalgate.core.seeds import now
-from evalgate.gates.columns import refuse_unfit
-from evalgate.gates.impossible import impossible
-from evalgate.gates.judge import LATENCY
+from evalgate.feasibility import refuse_impossible, refuse_unfit_metrics
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
-from evalgate.store import BASE, CAPABILITY
+from evalgate.store import BASE
 from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import bind
 
 REPORTS = Path("reports")
-# Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
-ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
 
 
@@ -178,50 +172,6 @@ def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
     refuse_unfit_metrics(suite)
     if sizes:
         refuse_impossible(suite, len(seeds_of(project.recipes)))
-
-
-def refuse_unfit_metrics(suite: Suite) -> None:
-    """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
-    metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
-    for gate in suite.spec.gates:
-        refuse_unfit(gate, metrics, where=_yaml(suite))
-
-
-def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | None = None) -> None:
-    """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do.
-
-    Of several candidates the first to pass must do so at its share of alpha (Holm). How many items capability has is
-    known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
-    """
-    problems: list[str] = []
-    for gate in suite.spec.gates:
-        n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
-        if n is not None:
-            alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
-            problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
-    if problems:
-        raise UsageError(
-            f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "
-            + "\n  ".join(problems),
-            code="impossible-gate",
-            fix="change the gate, or freeze more held-out examples; nothing was run",
-            where=_yaml(suite),
-        )
-
-
-def _yaml(suite: Suite) -> str:
-    return str(Path(suite.folder) / "suite.yaml")
-
-
-def size_of(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
-    """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
-    if gate.task == LATENCY:
-        return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
-    if gate.task not in suite.tasks:
-        return None, None
-    examples = suite.tasks[gate.task].splits["heldout"]
-    sizes = list(Counter(("", e.id) if e.cluster is None else ("c", e.cluster) for e in examples).values())
-    return len(examples), sizes if len(sizes) < len(examples) else None
 
 
 def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:

@@ -52,7 +52,7 @@ def run_command(
 ) -> int:
     """Score the baselines, train and score the candidates of SUITE, judge them, and decide."""
     from evalgate import pipeline
-    from evalgate.console import RichProgress
+    from evalgate.console.progress import RichProgress
     from evalgate.core.data import RunOptions
 
     names = None if candidates is None else tuple(n.strip() for n in candidates.split(",") if n.strip())

@@ -10,8 +10,8 @@ from evalgate.core.protocols import Ask, Backend, Progress
 from evalgate.core.record import Record
 from evalgate.core.results import Generation, LatencyPair, Prediction
 from evalgate.core.seeds import clock, rng
+from evalgate.files import Appender, read_keys
 from evalgate.sealing import Seal
-from evalgate.store import Appender, read_keys
 
 
 def predict(

@@ -11,9 +11,10 @@ from evalgate.config.project import CANDIDATES
 from evalgate.core.data import GateSpec, Suite, SuiteSpec
 from evalgate.core.errors import UsageError
 from evalgate.core.record import Record
+from evalgate.feasibility import refuse_unfit_metrics, size_of
 from evalgate.gates.compare import check_alpha
 from evalgate.gates.judge import LATENCY
-from evalgate.planning import refuse_unfit_metrics, seeds_of, size_of
+from evalgate.planning import seeds_of
 from evalgate.plugins import metric_names
 from evalgate.power.rows import GatePower, plan_gate
 from evalgate.power.spread import DISCORDANCE, LATENCY_SCALE, Spread, assumed, measured, quantile_scale

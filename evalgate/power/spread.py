@@ -10,11 +10,11 @@ from scipy.special import ndtri
 
 from evalgate.core.data import GateSpec
 from evalgate.core.results import LatencyPair
+from evalgate.feasibility import ZERO_OR_ONE
 from evalgate.gates.columns import Column, GateData, clusters_of, column, quantile_of, scored
 from evalgate.gates.judge import LATENCY
 from evalgate.gates.pairs import align
 from evalgate.judging import metrics_of
-from evalgate.planning import ZERO_OR_ONE
 from evalgate.stats.paired import paired_test
 from evalgate.stats.plan import z_of
 from evalgate.stats.quantile import n_resamples, quantile_ratio

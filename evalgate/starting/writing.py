@@ -12,9 +12,9 @@ from evalgate.bring.prompts import Prompts
 from evalgate.bring.yaml_text import Facts, baseline_yaml, recipe_yaml, suite_yaml
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import short, to_json_line
+from evalgate.files import disk_errors
 from evalgate.starting.ask import Brought, Start
 from evalgate.starting.showing import example_of
-from evalgate.store import disk_errors
 
 DEFAULT_MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 

@@ -19,7 +19,7 @@ import msgspec
 
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, digest_bytes, from_json, to_json_line
-from evalgate.store import disk_errors, write_atomic
+from evalgate.files import disk_errors, write_atomic
 
 LEDGER_FILE, DIGESTS_FILE = "ledger.jsonl", "ledger.digests"
 ATTRIBUTES_FILE = ".gitattributes"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from evalgate.core.data import Example, Passage, Split, Suite, SuiteSpec, Task, TaskSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import digest_bytes, digest_of
-from evalgate.store import write_atomic, write_record
+from evalgate.files import write_atomic, write_record
 from evalgate.suite.formats import place_of, read_examples, read_passages, read_schema
 from evalgate.suite.labels import check_labels
 from evalgate.suite.ledger import carry_over, contents_of

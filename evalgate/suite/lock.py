@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalgate.core.data import Example, SourceSpec, SuiteSpec
 from evalgate.core.record import Record, canonical_json, digest_bytes, digest_of, short
-from evalgate.store import read_record
+from evalgate.files import read_record
 from evalgate.suite.formats import place_of
 from evalgate.suite.places import changed_line, changed_setting
 

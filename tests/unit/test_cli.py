@@ -14,11 +14,12 @@ from small_suite import write_suite
 
 import evalgate
 from evalgate.cli import run_cli
-from evalgate.console import RichProgress, decision_text, duration
+from evalgate.console import decision_text
+from evalgate.console.progress import RichProgress, duration
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import Decision, Verdict
-from evalgate.store import write_record
+from evalgate.files import write_record
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "peft", "trl", "datasets", "lm_eval", "rich", "jinja2", "yaml")
 DECISION = Decision(

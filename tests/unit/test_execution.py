@@ -14,7 +14,8 @@ from evalgate.core.protocols import Ask, Request
 from evalgate.core.results import Failure, LatencyPair, Prediction
 from evalgate.execution.local import Contest, measure_latency, predict
 from evalgate.execution.process import standing_heap
-from evalgate.store import RunFolder, read_lines
+from evalgate.files import read_lines
+from evalgate.store import RunFolder
 
 
 def ask(i: int, side: str = "", digest: str = "d") -> Ask:

@@ -22,8 +22,9 @@ from evalgate.config import load_suite_spec
 from evalgate.console import decision_text
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import Decision, Failure, Prediction, Score
+from evalgate.files import Appender, read_keys, read_lines
 from evalgate.sealing import BOX_BYTES, IDENTITY_FILE, Seal, make_identity
-from evalgate.store import Appender, RunFolder, load_run, read_keys, read_lines
+from evalgate.store import RunFolder, load_run
 
 pytest.importorskip("pyrage", reason="sealing needs the extra `seal`")
 

@@ -19,8 +19,9 @@ from evalgate.core.record import Record
 from evalgate.core.results import AdapterProbe, Decision, Finding, LatencyPair, Prediction, Run, Score, TrainedRow
 from evalgate.doctor.inject import diagnose
 from evalgate.doctor.text import findings_text
+from evalgate.files import read_lines, read_record, write_lines, write_record
 from evalgate.judging import judge_run
-from evalgate.store import RunFolder, load_run, read_lines, read_record, write_lines, write_record
+from evalgate.store import RunFolder, load_run
 from evalgate.validity import doubtful, examine
 
 
