@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy.special import ndtr, ndtri
 
@@ -29,7 +30,12 @@ def _smallest_n(z_plain: float, alpha: float, sd: float, gap: float, collapse: f
         guarded = z_guarded * math.sqrt((sd * sd + unseen * collapse * collapse / n) / n)
         return z_plain * sd / math.sqrt(n) + guarded + unseen * collapse / n <= gap * (1 + 1e-12)
 
-    low, high = 0, 1
+    return least_n(enough)
+
+
+def least_n(enough: Callable[[int], bool], *, start: int = 1) -> int | None:
+    """The least n from `start` on with `enough(n)`, which must stay true once it is; None beyond a billion."""
+    low, high = start - 1, start
     while not enough(high):
         low, high = high, high * 2
         if high > LARGEST_N:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from scipy.special import bdtr, nctdtr, ndtr, stdtrit
 
-from evalgate.stats.plan import LARGEST_N, z_of
+from evalgate.stats.paired import unseen_at
+from evalgate.stats.plan import least_n, z_of
 from evalgate.stats.proportion import floor_n, p_at_least
 
 # From so many degrees of freedom on t is normal to four digits.
@@ -40,9 +41,10 @@ class MeanPlan:
         """The chance that a true `effect` passes with `n` examples."""
         df = max(1.0, n / self.per_cluster - 1)
         crit = z_of(self.alpha) if self.normal else -float(stdtrit(df, self.alpha))
-        # The hypothetical example shifts the mean by c/n and widens its error.
-        guarded = crit * math.sqrt(self.sd**2 + self.collapse**2 / n) / self.sd
-        shift = (effect - self.collapse / n) * math.sqrt(n) / self.sd
+        # Each hypothetical example shifts the mean by c/n and widens its error.
+        unseen = unseen_at(self.alpha)
+        guarded = crit * math.sqrt(self.sd**2 + unseen * self.collapse**2 / n) / self.sd
+        shift = (effect - unseen * self.collapse / n) * math.sqrt(n) / self.sd
         if self.normal or df > NORMAL_DF:
             return float(ndtr(shift - guarded))
         return 1 - float(nctdtr(df, shift, guarded))
@@ -54,19 +56,6 @@ class MeanPlan:
     def n(self, effect: float, power: float) -> int | None:
         """The least n that shows `effect` with this power; None where no n does."""
         return None if effect <= 0 else least_n(lambda n: self.chance(effect, n) >= power, start=2)
-
-
-def least_n(enough: Callable[[int], bool], *, start: int = 1) -> int | None:
-    """The least n from `start` on with `enough(n)`, which must stay true once it is; None beyond a billion."""
-    low, high = start - 1, start
-    while not enough(high):
-        low, high = high, high * 2
-        if high > LARGEST_N:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
 
 
 def _crossing(enough: Callable[[float], bool], high: float) -> float:
