@@ -41,9 +41,10 @@ def _fraction(name: str, text: str) -> Callable[[F], F]:
 @click.option("--looks", type=click.IntRange(min=1), help="Decisions that the held-out set may make.")
 @click.option("--candidates", type=click.IntRange(min=1), help="Candidates that share the error rate.")
 @click.option("-n", "--examples", type=click.IntRange(min=1), help="Try this held-out size instead of the present one.")
+@click.option("--curves", is_flag=True, help="Also the chance to pass for several truths, at n/2, n and 2n.")
 @format_option
 @debug_option
-def power_command(suite: Path | None, run: Path | None, kind: str, **asked: Any) -> int:
+def power_command(suite: Path | None, run: Path | None, curves: bool, kind: str, **asked: Any) -> int:
     """Say what the held-out set of SUITE can show and how large its gates need it; nothing is frozen or run."""
     from evalgate.power.plan import Asked, power_of_question, power_of_run, power_of_suite
     from evalgate.power.text import power_text
@@ -56,7 +57,7 @@ def power_command(suite: Path | None, run: Path | None, kind: str, **asked: Any)
         report = power_of_suite(suite_folder(None, None, suite), question, run)
     else:
         report = power_of_run(run, question) if run else power_of_question(question)
-    click.echo(power_text(report, kind), nl=False)
+    click.echo(power_text(report, kind, curves=curves), nl=False)
     return 0
 
 

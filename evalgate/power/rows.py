@@ -23,9 +23,21 @@ POWERS = (0.8, 0.9)
 ABOVE_MEAN_FLOOR = 0.05
 
 
+class Curve(Record, frozen=True, kw_only=True):
+    """The chance to pass with `n` examples for each of several truths; the first truth must not pass: its chance is the
+    false-ship rate. Truths are gains, changes, rates, means or latency ratios.
+    """
+
+    n: int
+    truths: tuple[float, ...]
+    chances: tuple[float, ...]
+
+
 class GatePower(Record, frozen=True, kw_only=True):
     """What a gate can show. `shows` and `needs` are at 80 % and at 90 % power; None where no number does.
 
+    `least` is the smallest n at which it can pass at all; `curves` are at half the present n (or of what it needs), at
+    it and at twice it.
     `shows` is a gain, a drop that can be ruled out, a true rate or mean, or a true latency ratio. `needs` and `chance`
     (at the present n) suppose the `truth`. `enough` compares with the asked power.
     """
@@ -43,6 +55,8 @@ class GatePower(Record, frozen=True, kw_only=True):
     chance: float | None
     enough: bool | None
     sentence: str
+    least: int | None = None
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +69,9 @@ class _Answer:
     needs: Callable[[float], int | None]
     chance: Callable[[int], float]
     said: Callable[[float], str]
+    truths: tuple[float, ...]
+    passes: Callable[[float, int], float]
+    least: int | None
     unit: str = "examples"
     effective: float | None = None
     note: str = ""
@@ -73,7 +90,16 @@ def plan_gate(
         gate=gate.name, metric=gate.metric, asks=answer.asks, truth=answer.truth, alpha=alpha, n=n,
         n_effective=answer.effective if n else None, spread=spread.source, shows=shows, needs=needs, chance=chance,
         enough=None if chance is None else chance >= power, sentence=_sentence(answer, n, shows, needs),
+        least=answer.least, curves=_curves(answer, n or needs[0]),
     )  # fmt: skip
+
+
+def _curves(answer: _Answer, n: int | None) -> tuple[Curve, ...]:
+    sizes = [] if n is None else [max(1, n // 2), n, 2 * n]
+    return tuple(
+        Curve(n=size, truths=answer.truths, chances=tuple(answer.passes(truth, size) for truth in answer.truths))
+        for size in sizes
+    )
 
 
 def _answer(gate: GateSpec, alpha: float, n: int | None, spread: Spread, sizes: list[int] | None) -> _Answer:
@@ -121,6 +147,9 @@ def _paired(gate: GateSpec, alpha: float, n: int | None, spread: Spread, sizes: 
         chance=lambda n: 0.0 if n < least or _few(n, sizes) else plan.chance(gap, n),
         said=lambda v: f"a gain of {points(v)} points is seen" if better else (
             f"a drop of {points(v)} points is ruled out, if there is none,"),
+        truths=tuple(limit + gap * k for k in (0, 0.5, 1, 1.5, 2)) if better else tuple(gap * k for k in (-1, -0.5, 0)),
+        passes=lambda truth, n: 0.0 if n < least else plan.chance(truth - limit if better else gap + truth, n),
+        least=least,
         effective=None if n is None else n * (spread.sd / plan.sd) ** 2,
     )  # fmt: skip
 
@@ -135,6 +164,8 @@ def _mean_floor(floor: float, alpha: float, n: int | None, spread: Spread, sizes
         needs=lambda p: _at_least(plan.n(gap, p), _least(sizes)),
         chance=lambda n: 0.0 if _few(n, sizes) else plan.chance(gap, n),
         said=lambda v: f"a true mean of {points(v)} points passes",
+        truths=tuple(floor + gap * k for k in (0, 0.5, 1, 1.5)),
+        passes=lambda truth, n: 0.0 if n < _least(sizes) else plan.chance(truth - floor, n), least=_least(sizes),
         effective=None if n is None else n * (spread.sd / plan.sd) ** 2,
     )  # fmt: skip
 
@@ -149,13 +180,15 @@ def _floor(floor: float, alpha: float, n: int | None, spread: Spread, sizes: lis
 
     said = "as measured" if spread.rate is not None else "half of the allowed failures"
     least = floor_n(0, floor, alpha)
-    note = "" if least is None else f" Without a single failure {count(math.ceil(least / worth - 1e-9))} are the least."
+    least = None if least is None else math.ceil(least / worth - 1e-9)
+    note = "" if least is None else f" Without a single failure {count(least)} are the least."
     return _Answer(
         asks=f"a rate of at least {percent(floor)}", truth=f"the rate is {percent(rate)}: {said}",
         shows=lambda n, p: stats.floor_rate(_whole(n * worth), floor, alpha, p),
         needs=needs, chance=lambda n: stats.floor_chance(rate, _whole(n * worth), floor, alpha),
         said=lambda v: f"a true rate of {percent(v)} passes", effective=None if n is None else n * worth,
-        note=note,
+        truths=tuple(floor + (1 - floor) * k for k in (0, 0.25, 0.5, 0.75, 1)), least=least, note=note,
+        passes=lambda truth, n: stats.floor_chance(truth, _whole(n * worth), floor, alpha),
     )  # fmt: skip
 
 
@@ -167,6 +200,8 @@ def _latency(gate: GateSpec, alpha: float, spread: Spread) -> _Answer:
         needs=lambda p: _at_least(stats.ratio_pairs(limit, spread.sd, alpha, p), least),
         chance=lambda n: 0.0 if n < least else stats.ratio_chance(1.0, n, limit, spread.sd, alpha),
         said=lambda v: f"a true ratio of {v:.2f} passes {limit:.2f}",
+        truths=(limit, math.sqrt(limit), 1.0), least=least,
+        passes=lambda truth, n: 0.0 if n < least else stats.ratio_chance(truth, n, limit, spread.sd, alpha),
     )  # fmt: skip
 
 

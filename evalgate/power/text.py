@@ -8,15 +8,16 @@ from evalgate.gates.words import count, percent, points
 from evalgate.power.plan import PowerReport, is_assumed
 from evalgate.power.rows import GatePower
 
-HEADER = ["gate", "asks", "alpha", "n", "shows 80%", "shows 90%", "needs 80%", "needs 90%", "chance", ""]
+HEADER = ["gate", "asks", "alpha", "n", "shows 80%", "shows 90%", "least", "needs 80%", "needs 90%", "chance", ""]
 
 
-def power_text(report: PowerReport, kind: str) -> str:
-    """The report as `text`, `md` or `json`, newline included."""
+def power_text(report: PowerReport, kind: str, *, curves: bool = False) -> str:
+    """The report as `text`, `md` or `json`, newline included; JSON has the curves always."""
     if kind == "json":
         return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
     rows = [HEADER, *(_cells(row) for row in report.gates)]
     lines = [f"{row.gate}: {row.sentence}{_worth(row)} ({row.spread})" for row in report.gates]
+    lines += [line for row in report.gates for line in _curve_lines(row)] if curves else []
     notes = _notes(report)
     if kind == "md":
         table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
@@ -38,6 +39,7 @@ def _cells(row: GatePower) -> list[str]:
         f"{row.alpha:.3g}",
         "?" if row.n is None else count(row.n),
         *shows,
+        "none" if row.least is None else count(row.least),
         *needs,
         chance,
         mark,
@@ -48,6 +50,17 @@ def _value(row: GatePower, value: float) -> str:
     if row.asks.startswith("at most"):
         return f"{value:.2f}×"
     return percent(value) if row.asks.startswith("a rate") else f"{points(value)} pt"
+
+
+def _curve_lines(row: GatePower) -> list[str]:
+    """The chance to pass for several truths, a line for each n."""
+    return [
+        f"{row.gate} with {count(curve.n)}: passes "
+        + ", ".join(
+            f"{chance:.1%} at {_value(row, truth)}" for truth, chance in zip(curve.truths, curve.chances, strict=True)
+        )
+        for curve in row.curves
+    ]
 
 
 def _worth(row: GatePower) -> str:

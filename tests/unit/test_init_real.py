@@ -18,10 +18,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def made(*arguments: str) -> dict[str, int]:
+def made(*arguments: str, validates: int = 0) -> dict[str, int]:
     assert init(*arguments) == 0
     assert run_cli(["freeze", "suites/desk"]) == 0
-    assert run_cli(["validate", "suites/desk"]) == 0
+    assert run_cli(["validate", "suites/desk"]) == validates
     return {split: len(examples) for split, examples in splits_of().items()}
 
 
@@ -46,8 +46,9 @@ def test_tweetsumm_as_given_in_a_folder() -> None:
     assert sizes["train"] <= 869
 
 
-def test_banking77_with_its_own_test_set() -> None:
-    sizes = made("--from", f"{DATA}/banking77/train.jsonl", "--from", f"{DATA}/banking77/test.jsonl")
+def test_banking77_with_its_own_test_set(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = made("--from", f"{DATA}/banking77/train.jsonl", "--from", f"{DATA}/banking77/test.jsonl", validates=3)
+    assert "error[contaminated-train]" in capsys.readouterr().err
     assert sizes == {"train": 8796, "dev": 1200, "heldout": 3080}
     parts = splits_of()
     labels = {split: Counter(e.label for e in part) for split, part in parts.items()}
@@ -56,8 +57,9 @@ def test_banking77_with_its_own_test_set() -> None:
         assert abs(labels["dev"][label] - 0.12 * (n + labels["dev"][label])) < 2
 
 
-def test_qqp_is_balanced_in_every_split() -> None:
-    sizes = made("--from", f"{DATA}/qqp/dev.jsonl")
+def test_qqp_is_balanced_in_every_split(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = made("--from", f"{DATA}/qqp/dev.jsonl", validates=3)
+    assert "error[contaminated-train]" in capsys.readouterr().err
     assert sizes == {"train": 8058, "dev": 1200, "heldout": 742}
     for part in splits_of().values():
         assert abs(sum(e.label == "1" for e in part) - len(part) / 2) <= 2

@@ -100,8 +100,8 @@ def test_clusters_lessen_what_examples_are_worth() -> None:
 def test_a_question_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["power", "--discordance", "0.2", "--gain", "0.05", "-n", "300"]) == 0
     assert capsys.readouterr().out == (
-        "gate  asks                  alpha  n    shows 80%  shows 90%  needs 80%  needs 90%  chance\n"
-        "gain  a gain of 5.0 points  0.05   300  6.4 pt     7.6 pt     495        686        61%     TOO SMALL\n"
+        "gate  asks                  alpha  n    shows 80%  shows 90%  least  needs 80%  needs 90%  chance\n"
+        "gain  a gain of 5.0 points  0.05   300  6.4 pt     7.6 pt     20     495        686        61%     TOO SMALL\n"
         "\n"
         "gain: With 300 examples a gain of 6.4 points is seen 8 times in 10. To pass 8 times in 10 it needs 495 "
         "examples, 9 times in 10 686, if the gain is as declared. (given discordance 0.2)\n"
@@ -167,6 +167,43 @@ def test_a_suite_before_it_is_frozen(tmp_path: Path) -> None:
     more = {row.gate: row for row in power_of_suite(folder, Asked(examples=5000, looks=1)).gates}
     assert more["summaries"].enough is True
     assert more["latency"].n == 20, "pairs are no examples"
+
+
+CURVED = [
+    ("{better}", graded(0.2), [0.0, 0.025, 0.05, 0.075, 0.1]),
+    ("{better}", Spread(sd=0.4, binary=True, source="given"), [0.0, 0.025, 0.05, 0.075, 0.1]),
+    ("{not_worse}", Spread(sd=0.3, binary=True, source="given"), [-0.05, -0.025, 0.0]),
+    ("{floor}", Spread(sd=0.4, binary=True, source="exact"), [0.8, 0.85, 0.9, 0.95, 1.0]),
+    ("{latency}", Spread(sd=0.5, binary=False, source="given"), [1.21, 1.1, 1.0]),
+]
+RULES = {
+    "{better}": {"metric": "t.accuracy", "rule": "better_than_baselines", "min_gain": 0.05},
+    "{not_worse}": {"metric": "t.accuracy", "rule": "not_worse_than_baseline", "margin": 0.05},
+    "{floor}": {"metric": "t.json_valid", "rule": "at_least", "limit": 0.8},
+    "{latency}": {"metric": "latency.p95", "rule": "not_worse_than_baseline", "limit": 1.21},
+}
+
+
+@pytest.mark.parametrize(("rule", "spread", "truths"), CURVED)
+def test_curves_begin_at_the_false_ship_rate_and_rise(rule: str, spread: Spread, truths: list[float]) -> None:
+    row = plan_gate(GateSpec(name="g", **RULES[rule]), alpha=0.05, n=400, spread=spread)
+    assert [curve.n for curve in row.curves] == [200, 400, 800]
+    for curve in row.curves:
+        assert curve.truths == pytest.approx(truths)
+        assert curve.chances[0] <= 0.05 + 1e-9
+        assert list(curve.chances) == sorted(curve.chances)
+    powers = [curve.chances[-1] for curve in row.curves]
+    assert powers == sorted(powers)
+    assert row.least is not None
+    few = plan_gate(GateSpec(name="g", **RULES[rule]), alpha=0.05, n=row.least - 1, spread=spread)
+    enough = plan_gate(GateSpec(name="g", **RULES[rule]), alpha=0.05, n=row.least, spread=spread)
+    assert few.curves[1].chances[-1] == 0 < enough.curves[1].chances[-1]
+
+
+def test_curves_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["power", "--floor", "0.9", "-n", "100", "--curves"]) == 0
+    out = capsys.readouterr().out
+    assert "floor with 100: passes 2.4% at 90%, 12.2% at 92.5%, 43.6% at 95%, 89.4% at 97.5%, 100.0% at 100%\n" in out
 
 
 @pytest.mark.slow
