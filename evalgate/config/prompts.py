@@ -11,7 +11,8 @@ from evalgate.config.document import Document, Place, did_you_mean, read_text
 from evalgate.core.data import PromptDraft, Sampling, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
-    from evalgate.config.schema import PromptYaml, RecipeYaml
+    from evalgate.config.prompt_schema import PromptYaml
+    from evalgate.config.schema import RecipeYaml
 
 
 class Prompts:
@@ -77,7 +78,7 @@ class Prompts:
         return PromptDraft(
             template=source,
             template_path=str(path),
-            shots=tuple(prompt.shots) if isinstance(prompt.shots, list) else prompt.shots,
+            shots=prompt.shots.draft(),
             retrieve=prompt.retrieve,
             sampling=sampling,
         )
@@ -86,8 +87,12 @@ class Prompts:
         place: Place = ("prompts", task.name)
         if prompt.retrieve and not task.corpus:
             self.document.problem((*place, "retrieve"), f"task '{task.name}' has no `corpus` in suite.yaml")
-        if prompt.shots and "train" not in task.splits:
-            self.document.problem((*place, "shots"), f"task '{task.name}' has no train split to take examples from")
+        pool = prompt.shots.pool
+        if prompt.shots.n and pool not in task.splits:
+            self.document.problem((*place, "shots"), f"task '{task.name}' has no {pool} split to take examples from")
+        if prompt.shots.n and pool == "dev" and "train" in task.splits:
+            text = "examples come from train where a task has one: dev is for choosing between prompts"
+            self.document.problem((*place, "shots", "from"), text)
         if prompt.constraint == "json_schema" and not task.output_schema:
             self.document.problem((*place, "constraint"), f"task '{task.name}' has no `schema` in suite.yaml")
         if prompt.constraint == "choices" and task.kind != "classification":

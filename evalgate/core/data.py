@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
+from evalgate.core.prompts import Pool, ShotChoice, Shots
 from evalgate.core.record import Record
 
 TaskKind = Literal["classification", "extraction", "summarization", "qa", "generation"]
@@ -167,13 +170,16 @@ class SuiteSpec(Record, frozen=True, kw_only=True):
 class PromptSpec(Record, frozen=True, kw_only=True):
     """How one system asks for one task. The template is Jinja2 source; its result is one user message.
 
-    `shots` are the ids of training examples shown, in order. `retrieve` passages come from the task's corpus.
+    `shots` are the ids of examples shown to every question, in order: of `pool`, the training split if left out.
+    `choice` says how each question's own are found instead. `retrieve` passages come from the task's corpus.
     """
 
     template: str
     shots: tuple[str, ...] = ()
     retrieve: int = 0
     sampling: Sampling = Sampling()
+    pool: Pool | UnsetType = UNSET
+    choice: ShotChoice | UnsetType = UNSET
 
 
 class SystemSpec(Record, frozen=True, kw_only=True):
@@ -193,11 +199,11 @@ class SystemSpec(Record, frozen=True, kw_only=True):
 
 
 class PromptDraft(Record, frozen=True, kw_only=True):
-    """A prompt as its author wrote it: `shots` is still a number of training examples to pick, or their ids."""
+    """A prompt as its author wrote it: `shots` is still what to pick, or examples' ids."""
 
     template: str
     template_path: str
-    shots: int | tuple[str, ...] = 0
+    shots: int | tuple[str, ...] | Shots = 0
     retrieve: int = 0
     sampling: Sampling = Sampling()
 

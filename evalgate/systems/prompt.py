@@ -9,11 +9,11 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalgate.core.content import text_of
-from evalgate.core.data import Example, Message, Passage, PromptDraft, PromptSpec, SystemDraft, SystemSpec, Task
+from evalgate.core.data import Example, Message, Passage, SystemDraft, SystemSpec, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, Request, Retriever
 from evalgate.core.record import digest_of
-from evalgate.core.seeds import rng
+from evalgate.systems.shots import bind_shots, shots_for
 
 
 def bind(
@@ -40,45 +40,8 @@ def bind(
         retriever_digest=retriever_digest if any(p.retrieve for p in draft.prompts.values()) else None,
         adapter_digest=adapter_digest,
         description=draft.description,
-        prompts={name: _bind_prompt(p, tasks[name], seed, draft) for name, p in draft.prompts.items()},
+        prompts={name: bind_shots(p, tasks[name], seed, draft) for name, p in draft.prompts.items()},
     )
-
-
-def _bind_prompt(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -> PromptSpec:
-    shots = draft.shots
-    if isinstance(shots, int):
-        shots = pick_shots(task.splits.get("train", ()), shots, seed=seed, name=task.spec.name)
-    known = {e.id for e in task.splits.get("train", ())}
-    if missing := [s for s in shots if s not in known]:
-        raise UsageError(
-            f"system '{system.name}' shows examples that are not in the training split of '{task.spec.name}': "
-            f"{missing}",
-            code="unknown-shot",
-            fix="name ids of the train split, or a number of examples to pick",
-            where=system.path,
-        )
-    return PromptSpec(template=draft.template, shots=tuple(shots), retrieve=draft.retrieve, sampling=draft.sampling)
-
-
-def pick_shots(examples: Sequence[Example], k: int, *, seed: int, name: str) -> tuple[str, ...]:
-    """k training examples, the same for a seed; labels take turns so that each is shown before one is shown twice.
-
-    Raises `too-few-shots` if there are fewer than k.
-    """
-    if k > len(examples):
-        raise UsageError(
-            f"task '{name}' has {len(examples)} training examples, but a prompt shows {k}",
-            code="too-few-shots",
-            fix="lower `shots` in the system's YAML",
-        )
-    order = rng(seed, "shots", name).permutation(len(examples))
-    turn: dict[str | None, int] = {}
-    ranked = []
-    for position, i in enumerate(order):
-        label = examples[i].label
-        turn[label] = turn.get(label, 0) + 1
-        ranked.append((turn[label], position, examples[i].id))
-    return tuple(identity for _, _, identity in sorted(ranked)[:k])
 
 
 def prepare(
@@ -90,14 +53,14 @@ def prepare(
     """
     prompt = system.prompts[task.spec.name]
     template = _environment().from_string(prompt.template)
-    by_id = {e.id: e for e in task.splits.get("train", ())}
-    shots = [_fields(by_id[s]) | {"answer": answer_of(by_id[s])} for s in prompt.shots]
+    chosen = shots_for(prompt, task, examples)
     labels = task.labels
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
         found = retriever.search([text_of(e) for e in examples], prompt.retrieve)
     prepared = []
-    for example, passages in zip(examples, found, strict=True):
+    for example, shown, passages in zip(examples, chosen, found, strict=True):
+        shots = [_fields(shot) | {"answer": answer_of(shot)} for shot in shown]
         values = _fields(example) | {"shots": shots, "passages": passages, "schema": task.schema, "labels": labels}
         text = _render(template, values, system, example)
         request = Request(messages=(Message(role="user", content=text),), sampling=prompt.sampling)

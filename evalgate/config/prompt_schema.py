@@ -1,0 +1,61 @@
+"""The keys of one prompt: its template, the examples it shows, what it looks up, how its answer is decoded."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from evalgate.config.strict import Count, Strict
+from evalgate.core.prompts import Choose, Pool, Shots
+
+
+class ShotsYaml(Strict):
+    """`shots:` a number, a list of example ids, or a mapping."""
+
+    n: int = Field(ge=0)
+    ids: list[str] = Field(default=[], exclude=True)
+    choose: Choose = "fixed"
+    pool: Pool = Field(default="train", alias="from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        if isinstance(value, dict):
+            if "ids" in value:
+                raise ValueError("write ids as a plain list: `shots: [id, id]`")
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return {"n": value}
+        if isinstance(value, list) and all(isinstance(v, str) for v in value) and len(set(value)) == len(value):
+            return {"n": len(value), "ids": value}
+        raise ValueError(
+            "must be a number of training examples (0 or more), a list of different example ids, "
+            "or `{n: 3, from: train, choose: nearest}`"
+        )
+
+    def draft(self) -> int | tuple[str, ...] | Shots:
+        """The shortest form that says the same: equal prompts have equal digests."""
+        if self.ids:
+            return tuple(self.ids)
+        if (self.choose, self.pool) == ("fixed", "train") or self.n == 0:
+            return self.n
+        return Shots(n=self.n, choose=self.choose, pool=self.pool)
+
+
+class PromptYaml(Strict):
+    """How a system asks for one task, with its decoding settings on the same level."""
+
+    template: str
+    shots: ShotsYaml = ShotsYaml(n=0)
+    retrieve: int = Field(default=0, ge=0)
+    max_tokens: Count = 64
+    stop: list[str] = []
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    constraint: Literal["none", "json_schema", "choices"] = "none"
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
