@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from evalgate import plugins
+from evalgate.backends.constraints import problem_of
 from evalgate.backends.model_files import ModelFiles, locate
 from evalgate.config.project import load_project
 from evalgate.core.data import (
@@ -39,10 +41,11 @@ from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
 from evalgate.suite.ledger import Claim, open_ledger
-from evalgate.systems.prompt import bind
+from evalgate.systems.prompt import bind, refuse_constraints
+from evalgate.systems.retrieval import BM25Retriever
 
 REPORTS = Path("reports")
-# Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
+# Their scores are 0 or 1, so the smallest possible n is known before anything is measured.
 ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
 
@@ -98,7 +101,9 @@ def make_plan(options: RunOptions) -> Plan:
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
-    retrievers = open_retrievers(project)
+    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    refuse_constraints(drafts, project.suite.tasks, problem_of)
+    retrievers = open_retrievers(drafts, project.suite.tasks)
     binding = Binding(
         suite=project.suite,
         model=model,
@@ -108,8 +113,8 @@ def make_plan(options: RunOptions) -> Plan:
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
     run = _run(project, binding, baselines, options.limit, early_stop=options.early_stop)
-    heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
-    claim = claim_of(project, run, model, retrievers, heldout)
+    asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
+    claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
         open_ledger(Path(project.suite.folder)).refuse_spent(claim)
     return Plan(
@@ -125,13 +130,10 @@ def make_plan(options: RunOptions) -> Plan:
     )
 
 
-def open_retrievers(project: Project) -> dict[str, Retriever]:
+def open_retrievers(drafts: Sequence[SystemDraft], tasks: Mapping[str, Task]) -> dict[str, Retriever]:
     """One retriever for each task of which some system looks passages up."""
-    from evalgate.systems.retrieval import BM25Retriever
-
-    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
     names = {name for draft in drafts for name, prompt in draft.prompts.items() if prompt.retrieve}
-    return {name: BM25Retriever(project.suite.tasks[name].corpus) for name in sorted(names)}
+    return {name: BM25Retriever(tasks[name].corpus) for name in sorted(names)}
 
 
 def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = None) -> SystemSpec:
@@ -239,8 +241,7 @@ def _run(
     project: Project, binding: Binding, baselines: tuple[SystemSpec, ...], limit: int | None, *, early_stop: bool
 ) -> Run:
     suite, files, model = binding.suite, binding.files, binding.model
-    trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
-    seeds = seeds_of(project.recipes)
+    trained, seeds = [bound(candidate_draft(r), binding) for r in project.recipes], seeds_of(project.recipes)
     base = SystemSpec(
         name=BASE,
         kind="prompt",

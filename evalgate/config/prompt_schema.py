@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator, model_validator
 
 from evalgate.config.strict import Count, Strict
-from evalgate.core.prompts import Choose, Pool, Shots
+from evalgate.core.answers import GROUP
+from evalgate.core.prompts import Choose, Constraint, Pool, Shots
 
 
 class ShotsYaml(Strict):
@@ -43,6 +42,33 @@ class ShotsYaml(Strict):
         return Shots(n=self.n, choose=self.choose, pool=self.pool)
 
 
+class AnswerYaml(Strict):
+    """`answer:` where the answer stands in what a system writes."""
+
+    after: str = ""
+    regex: str = ""
+    timeout_s: float = Field(default=1.0, gt=0, le=60)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AnswerYaml:
+        if bool(self.after) == bool(self.regex):
+            raise ValueError("give either `after`, the words that stand before the answer, or `regex`")
+        return self
+
+    @field_validator("regex")
+    @classmethod
+    def _names_the_answer(cls, value: str) -> str:
+        import regex
+
+        try:
+            groups = regex.compile(value).groupindex if value else {GROUP: 1}
+        except regex.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if GROUP not in groups:
+            raise ValueError("must name what it looks for: `(?P<answer>...)`")
+        return value
+
+
 class PromptYaml(Strict):
     """How a system asks for one task, with its decoding settings on the same level."""
 
@@ -53,7 +79,8 @@ class PromptYaml(Strict):
     stop: list[str] = []
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
-    constraint: Literal["none", "json_schema", "choices"] = "none"
+    constraint: Constraint | None = None
+    answer: AnswerYaml | None = None
 
     @field_validator("stop", mode="before")
     @classmethod

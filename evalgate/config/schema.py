@@ -56,6 +56,7 @@ class TaskYaml(Strict):
     output_schema: str | None = Field(default=None, alias="schema")
     corpus: str | None = None
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
+    constraint: Literal["json_schema", "choices"] | None = None
 
 
 class CapabilityYaml(Strict):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
+from msgspec.json import encode
+from msgspec.structs import replace
 
 from evalgate.core.content import text_of
-from evalgate.core.data import Example, Message, Passage, SystemDraft, SystemSpec, Task
+from evalgate.core.data import Example, Message, Passage, Sampling, SystemDraft, SystemSpec, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, Request, Retriever
 from evalgate.core.record import digest_of
@@ -58,21 +60,48 @@ def prepare(
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
         found = retriever.search([text_of(e) for e in examples], prompt.retrieve)
+    rule, sampling = prompt.answer or None, constrained(prompt.sampling, task)
+    identity = [system.model_digest, system.adapter_digest, system.quantization, *([rule] if rule else [])]
     prepared = []
     for example, shown, passages in zip(examples, chosen, found, strict=True):
         shots = [_fields(shot) | {"answer": answer_of(shot)} for shot in shown]
         values = _fields(example) | {"shots": shots, "passages": passages, "schema": task.schema, "labels": labels}
         text = _render(template, values, system, example)
-        request = Request(messages=(Message(role="user", content=text),), sampling=prompt.sampling)
+        request = Request(messages=(Message(role="user", content=text),), sampling=sampling)
         prepared.append(
             Ask(
                 example_id=example.id,
                 request=request,
                 context_ids=tuple(p.id for p in passages),
-                digest=digest_of([request, system.model_digest, system.adapter_digest, system.quantization]),
+                digest=digest_of([request, *identity]),
+                answer=rule,
             )
         )
     return prepared
+
+
+def constrained(sampling: Sampling, task: Task) -> Sampling:
+    """Decoding that knows what its constraint means for a task; the schema's order of keys is kept, for it counts."""
+    if sampling.constraint == "none":
+        return sampling
+    meant = task.schema if sampling.constraint == "json_schema" else task.labels
+    return replace(sampling, grammar=encode(meant).decode())
+
+
+def refuse_constraints(
+    drafts: Iterable[SystemDraft], tasks: Mapping[str, Task], problem_of: Callable[[Sampling], str | None]
+) -> None:
+    """Raise `bad-constraint` for a constraint that the decoder cannot keep; `problem_of` says why."""
+    for draft in drafts:
+        for name, prompt in draft.prompts.items():
+            sampling = constrained(prompt.sampling, tasks[name])
+            if sampling.constraint != "none" and (why := problem_of(sampling)):
+                raise UsageError(
+                    f"system '{draft.name}' cannot hold its answers of task '{name}' to the constraint: {why}",
+                    code="bad-constraint",
+                    fix="simplify the schema, or take `constraint` out of every system of the task",
+                    where=draft.path,
+                )
 
 
 def answer_of(example: Example) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
+from msgspec.structs import replace
 
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Example, Passage, PromptDraft, PromptSpec, SystemDraft, Task
@@ -23,7 +23,7 @@ def bind_shots(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -
     asked = draft.shots if isinstance(draft.shots, Shots) else None
     pool: Pool = asked.pool if asked else "train"
     examples = task.splits.get(pool, ())
-    spec = PromptSpec(template=draft.template, retrieve=draft.retrieve, sampling=draft.sampling)
+    spec = PromptSpec(template=draft.template, retrieve=draft.retrieve, sampling=draft.sampling, answer=draft.answer)
     if asked and asked.choose != "fixed":
         _refuse_too_few(examples, asked.n, task.spec.name)
         choice = ShotChoice(
@@ -47,7 +47,8 @@ def bind_shots(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -
             fix="name ids of the train split, or a number of examples to pick",
             where=system.path,
         )
-    return _changed(spec, shots=tuple(shots), pool=UNSET if pool == "train" else pool)
+    chosen = _changed(spec, shots=tuple(shots))
+    return chosen if pool == "train" else _changed(chosen, choice=ShotChoice(n=len(shots), choose="fixed", pool=pool))
 
 
 def pick_shots(examples: Sequence[Example], k: int, *, seed: int, name: str) -> tuple[str, ...]:
@@ -71,11 +72,12 @@ def shots_for(prompt: PromptSpec, task: Task, examples: Sequence[Example]) -> li
 
     The nearest one stands last, next to the question.
     """
-    if prompt.choice is UNSET:
-        by_id = {e.id: e for e in task.splits.get("train" if prompt.pool is UNSET else prompt.pool, ())}
+    choice = prompt.choice or ShotChoice(n=len(prompt.shots), choose="fixed", pool="train")
+    pool = task.splits.get(choice.pool, ())
+    if choice.choose == "fixed":
+        by_id = {e.id: e for e in pool}
         fixed = [by_id[s] for s in prompt.shots]
         return [[shot for shot in fixed if shot.id != example.id] for example in examples]
-    choice, pool = prompt.choice, task.splits.get(prompt.choice.pool, ())
     if choice.choose == "nearest":
         return _nearest(pool, examples, choice.n)
     return [_random(pool, example, choice, task.spec.name) for example in examples]
@@ -118,6 +120,4 @@ def _refuse_too_few(examples: Sequence[Example], k: int, name: str) -> None:
 
 
 def _changed(spec: PromptSpec, **fields: object) -> PromptSpec:
-    from msgspec.structs import replace
-
     return replace(spec, **fields)

@@ -6,6 +6,7 @@ import pytest
 from ledger_suite import bump, options, write_ledger_suite
 from small_suite import rows_of, write_rows
 
+from evalgate.core.errors import UsageError
 from evalgate.looks import candidate_digest, training_rows
 from evalgate.planning import Plan, make_plan
 from evalgate.systems.prompt import prepare
@@ -80,3 +81,16 @@ def test_other_examples_to_choose_from_make_another_candidate(folder: Path) -> N
     write_rows(folder / "policy_qa" / "train.jsonl", rows_of("policy_qa", "train", 5))
     bump(folder)
     assert digest_of_candidate(make_plan(options(folder))) != digest_of_candidate(before)
+
+
+def test_a_schema_that_no_decoder_can_keep_is_told_of_before_anything_runs(folder: Path) -> None:
+    (folder / "extract" / "schema.json").write_text('{"type": "object", "not": {"required": ["x"]}}')
+    bump(folder)
+    with pytest.raises(UsageError) as caught:
+        make_plan(options(folder))
+    assert str(caught.value) == (
+        "error[bad-constraint]: system 'zero_shot' cannot hold its answers of task 'extract' to the constraint: "
+        'Unimplemented keys: ["not"]\n'
+        f"  at: {folder / '../../baselines/desk/zero_shot.yaml'}\n\n"
+        "hint: simplify the schema, or take `constraint` out of every system of the task"
+    )
