@@ -257,6 +257,24 @@ def ledger_command(suite: Path, kind: str) -> int:
     return 0
 
 
+@cli.command("retrieval", short_help="Show how well passages are found on dev.")
+@_suite
+@_debug_option
+def retrieval_command(suite: Path) -> int:
+    """Look up SUITE's dev examples as each system would: recall where examples name passages, answers in context."""
+    from evalgate.backends.encoder import open_encoder
+    from evalgate.config import load_project
+    from evalgate.planning import candidate_draft
+    from evalgate.systems.recall import recall_text
+    from evalgate.systems.retrieval import open_retrievers
+
+    project = load_project(suite, splits=("train", "dev"), verify=False)
+    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    found = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(suite / encoder))
+    click.echo(recall_text(drafts, project.suite.tasks, found))
+    return 0
+
+
 @cli.command("ls", short_help="List recorded runs.")
 @click.argument("reports", type=click.Path(path_type=Path), default=Path("reports"))
 @_debug_option

@@ -6,7 +6,6 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ import msgspec
 
 from evalgate import plugins
 from evalgate.backends.constraints import problem_of
+from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles, locate
 from evalgate.config.project import load_project
 from evalgate.core.data import (
@@ -42,7 +42,7 @@ from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, CAPABILITY
 from evalgate.suite.ledger import Claim, open_ledger
 from evalgate.systems.prompt import bind, refuse_constraints
-from evalgate.systems.retrieval import BM25Retriever
+from evalgate.systems.retrieval import index_name, open_retrievers
 
 REPORTS = Path("reports")
 # Their scores are 0 or 1, so the smallest possible n is known before anything is measured.
@@ -103,7 +103,8 @@ def make_plan(options: RunOptions) -> Plan:
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     drafts = [*project.systems, *map(candidate_draft, project.recipes)]
     refuse_constraints(drafts, project.suite.tasks, problem_of)
-    retrievers = open_retrievers(drafts, project.suite.tasks)
+    folder = Path(project.suite.folder)
+    retrievers = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(folder / encoder))
     binding = Binding(
         suite=project.suite,
         model=model,
@@ -116,7 +117,7 @@ def make_plan(options: RunOptions) -> Plan:
     asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
-        open_ledger(Path(project.suite.folder)).refuse_spent(claim)
+        open_ledger(folder).refuse_spent(claim)
     return Plan(
         binding=binding,
         recipes=project.recipes,
@@ -130,15 +131,9 @@ def make_plan(options: RunOptions) -> Plan:
     )
 
 
-def open_retrievers(drafts: Sequence[SystemDraft], tasks: Mapping[str, Task]) -> dict[str, Retriever]:
-    """One retriever for each task of which some system looks passages up."""
-    names = {name for draft in drafts for name, prompt in draft.prompts.items() if prompt.retrieve}
-    return {name: BM25Retriever(tasks[name].corpus) for name in sorted(names)}
-
-
 def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = None) -> SystemSpec:
     """A draft with this run's model, seed and retrievers."""
-    used = sorted(name for name, prompt in draft.prompts.items() if prompt.retrieve)
+    used = sorted(index_name(name, prompt) for name, prompt in draft.prompts.items() if prompt.retrieve)
     return bind(
         draft,
         binding.suite.tasks,

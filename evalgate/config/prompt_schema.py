@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
 from pydantic import Field, field_validator, model_validator
 
 from evalgate.config.strict import Count, Strict
 from evalgate.core.answers import GROUP
-from evalgate.core.prompts import Choose, Constraint, Pool, Shots
+from evalgate.core.prompts import Choose, Chunk, Constraint, Finds, Index, Pool, Shots
 
 
 class ShotsYaml(Strict):
@@ -69,12 +70,53 @@ class AnswerYaml(Strict):
         return value
 
 
+class ChunkYaml(Strict):
+    """`chunk:` how passages are cut."""
+
+    words: Count
+    overlap: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> ChunkYaml:
+        if self.overlap >= self.words:
+            raise ValueError("`overlap` must be smaller than `words`")
+        return self
+
+
+class RetrieveYaml(Strict):
+    """`retrieve:` a number of passages, or a mapping that also says how they are found."""
+
+    k: int = Field(ge=0)
+    by: Finds = "bm25"
+    encoder: str = ""
+    chunk: ChunkYaml | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return value if isinstance(value, dict) else {"k": value}
+
+    @model_validator(mode="after")
+    def _has_encoder(self) -> RetrieveYaml:
+        if (self.by == "bm25") == bool(self.encoder):
+            raise ValueError(
+                "`encoder`, a model's folder seen from the suite's, belongs to `by: dense` and `by: hybrid`"
+            )
+        return self
+
+    def index(self) -> Index | UnsetType:
+        """How passages are found; unset for what a plain number means."""
+        chunk = Chunk(**self.chunk.model_dump()) if self.chunk else None
+        found = Index(by=self.by, encoder=self.encoder, chunk=chunk)
+        return UNSET if found == Index() else found
+
+
 class PromptYaml(Strict):
     """How a system asks for one task, with its decoding settings on the same level."""
 
     template: str
     shots: ShotsYaml = ShotsYaml(n=0)
-    retrieve: int = Field(default=0, ge=0)
+    retrieve: RetrieveYaml = RetrieveYaml(k=0)
     max_tokens: Count = 64
     stop: list[str] = []
     temperature: float = Field(default=0.0, ge=0)

@@ -91,14 +91,15 @@ class Prompts:
             template=source,
             template_path=str(path),
             shots=prompt.shots.draft(),
-            retrieve=prompt.retrieve,
+            retrieve=prompt.retrieve.k,
+            index=prompt.retrieve.index(),
             sampling=sampling,
             answer=AnswerRule(**prompt.answer.model_dump()) if prompt.answer else UNSET,
         )
 
     def _check_needs(self, task: TaskSpec, prompt: PromptYaml) -> None:
         place: Place = ("prompts", task.name)
-        if prompt.retrieve and not task.corpus:
+        if prompt.retrieve.k and not task.corpus:
             self.document.problem((*place, "retrieve"), f"task '{task.name}' has no `corpus` in suite.yaml")
         pool = prompt.shots.pool
         if prompt.shots.n and pool not in task.splits:

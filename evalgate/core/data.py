@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.prompts import AnswerRule, Constraint, ShotChoice, Shots
+from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice, Shots
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414 (it belongs to what is evaluated)
 from evalgate.core.record import Record
 
@@ -170,6 +170,7 @@ class PromptSpec(Record, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     choice: ShotChoice | UnsetType = UNSET
     answer: AnswerRule | UnsetType = UNSET
+    index: Index | UnsetType = UNSET
 
 
 class SystemSpec(Record, frozen=True, kw_only=True):
@@ -197,6 +198,7 @@ class PromptDraft(Record, frozen=True, kw_only=True):
     retrieve: int = 0
     sampling: Sampling = Sampling()
     answer: AnswerRule | UnsetType = UNSET
+    index: Index | UnsetType = UNSET
 
 
 class SystemDraft(Record, frozen=True, kw_only=True):

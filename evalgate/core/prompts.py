@@ -13,6 +13,7 @@ Choose = Literal["fixed", "random", "nearest"]
 Pool = Literal["train", "dev"]
 # What the decoder holds an answer to, whatever the model would rather write.
 Constraint = Literal["none", "json_schema", "choices"]
+Finds = Literal["bm25", "dense", "hybrid"]
 
 
 class Sampling(Record, frozen=True, kw_only=True):
@@ -63,3 +64,21 @@ class AnswerRule(Record, frozen=True, kw_only=True):
     after: str = ""
     regex: str = ""
     timeout_s: float = 1.0
+
+
+class Chunk(Record, frozen=True, kw_only=True):
+    """Passages are cut into pieces of `words` words, of which `overlap` stand in the piece before, too."""
+
+    words: int
+    overlap: int = 0
+
+
+class Index(Record, frozen=True, kw_only=True):
+    """How passages are found, where that is not BM25 over whole passages.
+
+    `encoder` is a model's folder as seen from the suite's; its files are identified by the retriever's digest.
+    """
+
+    by: Finds = "bm25"
+    encoder: str = ""
+    chunk: Chunk | None = None

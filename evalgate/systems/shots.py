@@ -23,7 +23,13 @@ def bind_shots(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -
     asked = draft.shots if isinstance(draft.shots, Shots) else None
     pool: Pool = asked.pool if asked else "train"
     examples = task.splits.get(pool, ())
-    spec = PromptSpec(template=draft.template, retrieve=draft.retrieve, sampling=draft.sampling, answer=draft.answer)
+    spec = PromptSpec(
+        template=draft.template,
+        retrieve=draft.retrieve,
+        sampling=draft.sampling,
+        answer=draft.answer,
+        index=draft.index,
+    )
     if asked and asked.choose != "fixed":
         _refuse_too_few(examples, asked.n, task.spec.name)
         choice = ShotChoice(
