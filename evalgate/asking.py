@@ -76,10 +76,12 @@ class Asking:
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
         """The held-out requests, kept: each stage and latency need them."""
         from evalgate.systems.prompt import prepare
+        from evalgate.systems.retrieval import index_name
 
         key = (digest_of(system), task)
         if key not in self._prepared:
-            found, retriever = self._plan.suite.tasks[task], self._plan.retrievers.get(task)
+            found = self._plan.suite.tasks[task]
+            retriever = self._plan.retrievers.get(index_name(task, system.prompts[task]))
             self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
         return self._prepared[key]
 

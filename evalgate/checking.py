@@ -10,12 +10,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from evalgate.core.content import text_of
-from evalgate.core.data import Project, PromptDraft, Recipe, Replay, Suite, SystemDraft
+from evalgate.core.data import Example, Project, PromptDraft, Recipe, Replay, Suite, SystemDraft
 from evalgate.core.errors import EvalgateError
+from evalgate.core.prompts import Pool, Shots
 from evalgate.core.results import Overlap
 from evalgate.suite.contamination import Piece, check
 from evalgate.suite.formats import place_of
-from evalgate.systems.prompt import answer_of, pick_shots
+from evalgate.systems.prompt import answer_of
+from evalgate.systems.shots import pick_shots
 from evalgate.training.replay import TASK as REPLAY
 from evalgate.training.replay import read_replay
 
@@ -103,21 +105,27 @@ def lines_of(overlaps: Sequence[Overlap]) -> list[str]:
 def _used(project: Project, found: Sequence[Overlap]) -> list[Overlap]:
     """Copies in rows that a recipe trains on or a prompt picks its shots from."""
     trained = {name for recipe in project.recipes for name in recipe.prompts}
-    pools = {name for draft in project.systems for name, p in draft.prompts.items() if p.shots}
-    return [
-        o
-        for o in found
-        if o.kind in COPIES and (o.source == "replay" or (o.source == "train" and o.source_task in trained | pools))
-    ]
+    drafts: list[SystemDraft | Recipe] = [*project.systems, *project.recipes]
+    shown = {(_pool(p), name) for draft in drafts for name, p in draft.prompts.items() if p.shots}
+    used = {("train", name) for name in trained} | shown
+    return [o for o in found if o.kind in COPIES and (o.source == "replay" or (o.source, o.source_task) in used)]
+
+
+def _pool(prompt: PromptDraft) -> Pool:
+    return prompt.shots.pool if isinstance(prompt.shots, Shots) else "train"
 
 
 def _without(project: Project, rows: dict[str, tuple[str, ...]]) -> Project:
-    """The project without these train rows and replay lines: nobody trains on them, no prompt shows them."""
+    """The project without these rows and replay lines: nobody trains on them, no prompt shows them."""
     tasks = {}
     for name, task in project.suite.tasks.items():
         gone = set(rows.get(name, ()))
-        train = {"train": tuple(e for e in task.splits["train"] if e.id not in gone)} if gone else {}
-        tasks[name] = replace(task, splits=task.splits | train)
+        kept = {
+            split: tuple(e for e in task.splits[split] if e.id not in gone)
+            for split in ("train", "dev")
+            if gone and split in task.splits
+        }
+        tasks[name] = replace(task, splits=task.splits | kept)
     places = rows.get(REPLAY, ())
     recipes = tuple(
         replace(recipe, prompts=_shown(recipe.prompts, rows), replay=_replay_without(recipe, places))
@@ -136,7 +144,7 @@ def _shown(prompts: dict[str, PromptDraft], rows: dict[str, tuple[str, ...]]) ->
     kept = {
         name: tuple(shot for shot in prompt.shots if shot not in rows.get(name, ()))
         for name, prompt in prompts.items()
-        if not isinstance(prompt.shots, int)
+        if isinstance(prompt.shots, tuple)
     }
     return {name: replace(p, shots=kept.get(name, p.shots)) for name, p in prompts.items()}
 
@@ -158,15 +166,24 @@ def _replayed(recipes: Sequence[Recipe]) -> Iterator[Piece]:
 
 
 def _prompts(project: Project, seed: int) -> Iterator[Piece]:
-    """What every prompt says beside the example: its template, and its shots with their answers."""
+    """What every prompt says beside the example: its template, and the shots that all questions see, with answers.
+
+    Shots chosen for each question are rows of a split, which is checked as a whole.
+    """
     suite = project.suite
     drafts: list[SystemDraft | Recipe] = [*project.systems, *project.recipes]
     for draft in drafts:
         for name, prompt in draft.prompts.items():
-            train = suite.tasks[name].splits.get("train", ())
-            shots = prompt.shots
-            if isinstance(shots, int):
-                shots = pick_shots(train, shots, seed=seed, name=name)
-            shown = [f"{text_of(e)}\n{answer_of(e)}" for e in train if e.id in shots]
+            pool = suite.tasks[name].splits.get(_pool(prompt), ())
+            ids = _fixed(prompt, pool, seed, name)
+            shown = [f"{text_of(e)}\n{answer_of(e)}" for e in pool if e.id in ids]
             text = "\n".join([prompt.template, *shown])
             yield Piece(source="prompt", task=name, id=draft.name, where=prompt.template_path, text=text)
+
+
+def _fixed(prompt: PromptDraft, pool: Sequence[Example], seed: int, name: str) -> Sequence[str]:
+    """The ids of the shots that every question sees."""
+    shots = prompt.shots
+    if isinstance(shots, Shots):
+        shots = shots.n if shots.choose == "fixed" else 0
+    return pick_shots(pool, shots, seed=seed, name=name) if isinstance(shots, int) else shots

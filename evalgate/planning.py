@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 from evalgate import plugins
+from evalgate.backends.constraints import problem_of
+from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles, locate
 from evalgate.checking import checked
 from evalgate.config.project import load_project
@@ -40,7 +42,8 @@ from evalgate.store import BASE
 from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
-from evalgate.systems.prompt import bind
+from evalgate.systems.prompt import bind, refuse_constraints
+from evalgate.systems.retrieval import index_name, open_retrievers
 
 REPORTS = Path("reports")
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
@@ -100,7 +103,10 @@ def make_plan(options: RunOptions) -> Plan:
     seed = spec.seed if options.seed is None else options.seed
     project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
-    retrievers = open_retrievers(project)
+    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    refuse_constraints(drafts, project.suite.tasks, problem_of)
+    folder = Path(project.suite.folder)
+    retrievers = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(folder / encoder))
     binding = Binding(
         suite=project.suite,
         model=model,
@@ -110,10 +116,10 @@ def make_plan(options: RunOptions) -> Plan:
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
     run = _run(project, binding, baselines, options, dropped)
-    heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
-    claim = claim_of(project, run, model, retrievers, heldout)
+    asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
+    claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
-        open_ledger(Path(project.suite.folder)).refuse_spent(claim)
+        open_ledger(folder).refuse_spent(claim)
     return Plan(
         binding=binding,
         recipes=project.recipes,
@@ -128,18 +134,9 @@ def make_plan(options: RunOptions) -> Plan:
     )
 
 
-def open_retrievers(project: Project) -> dict[str, Retriever]:
-    """One retriever for each task of which some system looks passages up."""
-    from evalgate.systems.retrieval import BM25Retriever
-
-    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
-    names = {name for draft in drafts for name, prompt in draft.prompts.items() if prompt.retrieve}
-    return {name: BM25Retriever(project.suite.tasks[name].corpus) for name in sorted(names)}
-
-
 def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = None) -> SystemSpec:
     """A draft with this run's model, seed and retrievers."""
-    used = sorted(name for name, prompt in draft.prompts.items() if prompt.retrieve)
+    used = sorted(index_name(name, prompt) for name, prompt in draft.prompts.items() if prompt.retrieve)
     return bind(
         draft,
         binding.suite.tasks,

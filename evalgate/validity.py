@@ -23,7 +23,7 @@ MIN_EQUAL, MIN_EITHER = 100, 10
 
 def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]:
     """Every finding, hard ones first. Of candidates stopped early, `in_part`, nobody expects all answers."""
-    checks = (untrained, inactive, double_bos, leaked, unscored, twins, cached)
+    checks = (untrained, inactive, double_bos, leaked, unscored, twins, uneven, cached)
     found = [*unanswered(data, in_part), *(finding for check in checks for finding in check(data))]
     return tuple(sorted(found, key=lambda finding: not finding.hard))
 
@@ -180,6 +180,24 @@ def twins(data: RunData) -> Iterator[Finding]:
                 where=str(PLACES.run_file),
                 fix="remove one of the two: it counts twice where candidates or baselines are counted",
             )
+
+
+def uneven(data: RunData) -> Iterator[Finding]:
+    """Candidates whose decoder keeps a form that no baseline's does: they may win by the form alone."""
+    baselines = [data.run.systems[name].prompts for name in data.run.baselines]
+    for name in _trained(data.run):
+        for task, prompt in data.run.systems[name].prompts.items():
+            kept = prompt.sampling.constraint
+            others = [prompts[task].sampling.constraint for prompts in baselines if task in prompts]
+            if kept != "none" and others and kept not in others:
+                yield Finding(
+                    code="constraint-uneven",
+                    system=name,
+                    hard=False,
+                    what=f"{name} answers {task} under the constraint {kept}, and no baseline does",
+                    where=str(PLACES.run_file),
+                    fix="set `constraint` on the task in suite.yaml, which holds all systems to it, and run again",
+                )
 
 
 def cached(data: RunData) -> Iterator[Finding]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from evalgate.cli.options import debug_option, suite_argument
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("validate", short_help="Check a suite and everything that competes on it.")
@@ -69,6 +65,24 @@ def ledger_command(suite: Path, kind: str) -> int:
 
     spec = load_suite_spec(suite)  # a folder that is no suite is an error
     click.echo(ledger_text(suite, kind, look_alpha(spec.gates, spec.looks or 1)), nl=False)
+    return 0
+
+
+@click.command("retrieval", short_help="Show how well passages are found on dev.")
+@suite_argument
+@debug_option
+def retrieval_command(suite: Path) -> int:
+    """Look up SUITE's dev examples as each system would: recall where examples name passages, answers in context."""
+    from evalgate.backends.encoder import open_encoder
+    from evalgate.config import load_project
+    from evalgate.planning import candidate_draft
+    from evalgate.systems.recall import recall_text
+    from evalgate.systems.retrieval import open_retrievers
+
+    project = load_project(suite, splits=("train", "dev"), verify=False)
+    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    found = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(suite / encoder))
+    click.echo(recall_text(drafts, project.suite.tasks, found))
     return 0
 
 

@@ -27,6 +27,7 @@ from evalgate.core.data import (
     TaskSpec,
 )
 from evalgate.core.errors import UsageError
+from evalgate.core.prompts import Shots
 
 if TYPE_CHECKING:
     from evalgate.config.schema import RecipeYaml, SuiteYaml, SystemYaml
@@ -96,8 +97,14 @@ def load_systems(
 
 
 def _rung(draft: SystemDraft) -> tuple[bool, int, str]:
-    shots = [prompt.shots if isinstance(prompt.shots, int) else len(prompt.shots) for prompt in draft.prompts.values()]
+    shots = [_shown(prompt.shots) for prompt in draft.prompts.values()]
     return draft.kind != "prompt", max(shots, default=0), draft.name
+
+
+def _shown(shots: int | tuple[str, ...] | Shots) -> int:
+    if isinstance(shots, Shots):
+        return shots.n
+    return shots if isinstance(shots, int) else len(shots)
 
 
 def load_recipes(
@@ -134,7 +141,9 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     tasks = []
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
-        values = task.model_dump(exclude={"metrics", "data", "splits"})
+        values = task.model_dump(
+            exclude={"metrics", "data", "splits"} | ({"constraint"} if not task.constraint else set())
+        )
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
     model = parsed.model.model_dump()
     model["id"] = _model_id(parsed.model.id, folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
 
@@ -39,7 +41,10 @@ class Generation(Record, frozen=True, kw_only=True):
 
 
 class Prediction(Record, frozen=True, kw_only=True):
-    """One answer of one system to one example. `request_digest` is the identity of what was asked."""
+    """One answer of one system to one example. `request_digest` is the identity of what was asked.
+
+    `raw` is the whole text where `output` is only the answer that stands in it.
+    """
 
     example_id: str
     system: str
@@ -56,6 +61,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     context_ids: tuple[str, ...] = ()
     request_digest: str = ""
     cached: bool = False
+    raw: str | UnsetType = UNSET
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):

@@ -221,6 +221,25 @@ def test_a_tuned_file_lends_prompts_but_does_not_compete(suite: Path) -> None:
     assert [s.name for s in load_systems(Path("baselines/desk"), load_suite_spec(suite))] == ["zero_shot", "rag"]
 
 
+def test_a_task_can_hold_all_its_systems_to_a_constraint(suite: Path) -> None:
+    assert not load_suite_spec(suite).tasks[1].constraint
+    edit(suite / "suite.yaml", "kind: classification,", "kind: classification, constraint: choices,")
+    spec = load_suite_spec(suite)
+    assert spec.tasks[1].constraint == "choices"
+    constraints = {n: p.sampling.constraint for n, p in load_systems(Path("baselines/desk"), spec)[0].prompts.items()}
+    assert (constraints["route"], constraints["summarize"]) == ("choices", "none")
+    edit(Path("baselines/desk/zero_shot.yaml"), "shots: 2", "constraint: none")
+    assert (
+        "prompts.route.constraint: suite.yaml holds all systems of task 'route' to `choices`: delete this"
+        in systems_error(suite)
+    )
+
+
+def test_a_task_can_only_be_held_to_what_it_has(suite: Path) -> None:
+    text = error_of(suite, ("kind: classification,", "kind: classification, constraint: json_schema,"))
+    assert text.startswith("error[bad-config]: tasks.route.constraint: task 'route' has no `schema` in suite.yaml\n")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [

@@ -15,6 +15,7 @@ from evalgate.cli import run_cli
 from evalgate.config import load_project, load_suite_spec
 from evalgate.core.data import Replay, RunOptions
 from evalgate.core.errors import EvalgateError
+from evalgate.core.prompts import Choose, Shots
 from evalgate.core.results import Decision
 from evalgate.looks import training_rows
 from evalgate.planning import make_plan
@@ -177,6 +178,24 @@ def test_shots_are_refused_and_dropped_alike(suite: Path) -> None:
         checked(project)
     clean = checked(project, drop=True)
     assert {s.name: s.prompts["route"].shots for s in clean.project.systems} == {"other": 0, "zero": ("route-train-1",)}
+
+
+@pytest.mark.parametrize("choose", ["fixed", "nearest", "random"])
+def test_dev_rows_that_a_prompt_shows_are_refused_and_dropped(suite: Path, choose: Choose) -> None:
+    plant(suite, "dev", KETTLE)
+    project = load_project(suite)
+    assert checked(project).dropped == {}
+    zero = next(draft for draft in project.systems if draft.name == "zero")
+    route = msgspec.structs.replace(zero.prompts["route"], shots=Shots(n=2, choose=choose, pool="dev"))
+    zero = msgspec.structs.replace(zero, prompts=zero.prompts | {"route": route})
+    project = msgspec.structs.replace(project, systems=(zero,))
+    with pytest.raises(EvalgateError, match=r"1 training row that candidates or prompts use copies") as refused:
+        checked(project)
+    assert refused.value.where == "suites/desk/route/dev.jsonl:3 (id 'dev-planted-0')"
+    clean = checked(project, drop=True)
+    assert clean.dropped == {"route": ("dev-planted-0",)}
+    splits, before = clean.project.suite.tasks["route"].splits, project.suite.tasks["route"].splits
+    assert splits == {**before, "dev": before["dev"][:2]}
 
 
 def test_replayed_lines_are_left_out(suite: Path) -> None:
