@@ -18,6 +18,7 @@ from evalgate.judging import choose_best, metrics_of, score_table, still_in
 from evalgate.planning import Plan, task_metrics
 from evalgate.store import BASE, CAPABILITY, RunFolder, load_run
 from evalgate.suite.order import first_half, frozen_order
+from evalgate.validity import trained_systems
 
 if TYPE_CHECKING:
     from evalgate.capability.harness import Harness
@@ -146,8 +147,8 @@ class Asking:
         early = self._plan.run.early_stop
         if early is None or not systems or (early.after_failure == "measure" and after != "half"):
             return systems
-        candidates, seeds = still_in(load_run(self._folder.folder, self._plan.seal), after), self._plan.run.seeds
-        names = {seed for name in candidates for seed in seeds.get(name, (name,))}
+        candidates = still_in(load_run(self._folder.folder, self._plan.seal), after)
+        names = {name for name, candidate in trained_systems(self._plan.run).items() if candidate in candidates}
         for name in sorted(systems.keys() - names):
             where = "at half of the held-out set" if after == "half" else "a required gate"
             self._progress.note(f"{name} has failed {where}: it is measured no further")

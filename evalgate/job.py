@@ -141,7 +141,7 @@ class Job:
         self._remember(recipe, card.adapter_digest, rows)
         system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
-        write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
+        self._write_run()
         self.asking.forget_stale(system)
         return system
 
@@ -169,6 +169,8 @@ class Job:
         """Count this look in the suite's ledger before a candidate sees the held-out set; the same one counts once."""
         if self.plan.claim is not None:
             self.run = msgspec.structs.replace(self.run, look=take(Path(self.plan.suite.folder), self.plan.claim))
-            write_record(
-                self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems)
-            )
+            self._write_run()
+
+    def _write_run(self) -> None:
+        """The run's record with the systems that were trained so far."""
+        write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evalgate import plugins
+from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
@@ -51,14 +52,8 @@ def judge_run(data: RunData) -> Decision:
 
 def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
     """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
-    policy = [at_look(gate, run.suite.looks) for gate in run.gates]
-    found = judge_in_stages(
-        policy if run.candidates else (),  # baselines alone are measured, not judged
-        candidates=run.candidates,
-        baselines=run.baselines,
-        data=gate_data,
-        early_stop=run.early_stop,
-    )
+    policy = _policy(run)
+    found = _staged(run, policy, gate_data)
     shares = shares_of_alpha(found, candidates=run.candidates, gates=policy)
     gates = {gate.name: gate for gate in policy}
 
@@ -70,6 +65,22 @@ def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
         return judge(gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=alpha)[name]
 
     return [with_looks_left(shared(verdict), run) for verdict in found]
+
+
+def _policy(run: Run) -> list[GateSpec]:
+    """The run's gates at the level of one look; none for baselines alone, which are measured, not judged."""
+    return [at_look(gate, run.suite.looks) for gate in run.gates] if run.candidates else []
+
+
+def _staged(run: Run, policy: Sequence[GateSpec], gate_data: GateData, until: Stage = "latency") -> list[Verdict]:
+    return judge_in_stages(
+        policy,
+        candidates=run.candidates,
+        baselines=run.baselines,
+        data=gate_data,
+        early_stop=run.early_stop,
+        until=until,
+    )
 
 
 def judge_look(data: RunData) -> Decision:
@@ -98,14 +109,7 @@ def judge_look(data: RunData) -> Decision:
 def still_in(data: RunData, after: Stage) -> list[str]:
     """The candidates that have failed no required gate of the stages up to `after`, under the run's early stop."""
     run = data.run
-    verdicts = judge_in_stages(
-        [at_look(gate, run.suite.looks) for gate in run.gates],
-        candidates=run.candidates,
-        baselines=run.baselines,
-        data=_gate_data(data, metrics_of(data)),
-        early_stop=run.early_stop,
-        until=after,
-    )
+    verdicts = _staged(run, _policy(run), _gate_data(data, metrics_of(data)), until=after)
     out = failed(verdicts)
     return [name for name in run.candidates if name not in out]
 

@@ -30,7 +30,7 @@ def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]
 
 def doubtful(findings: Sequence[Finding], run: Run) -> dict[str, str]:
     """Candidate -> why it cannot be trusted; a hard finding on what all are compared with concerns them all."""
-    owners = _trained(run)
+    owners = trained_systems(run)
     doubts: dict[str, list[str]] = {}
     for finding in findings:
         if finding.hard:
@@ -39,14 +39,14 @@ def doubtful(findings: Sequence[Finding], run: Run) -> dict[str, str]:
     return {name: f"{name} cannot be trusted: {'; '.join(texts)}." for name, texts in doubts.items()}
 
 
-def _trained(run: Run) -> dict[str, str]:
+def trained_systems(run: Run) -> dict[str, str]:
     """Every trained system, one a seed, to its candidate."""
     return {name: candidate for candidate in run.candidates for name in run.seeds.get(candidate, (candidate,))}
 
 
 def unanswered(data: RunData, in_part: Collection[str] = ()) -> Iterator[Finding]:
     """Held-out examples that a system was never asked: the run is not finished, or lines are lost."""
-    partial = {seed for name in in_part for seed in data.run.seeds.get(name, (name,))}
+    partial = {name for name, candidate in trained_systems(data.run).items() if candidate in in_part}
     for name, system in data.run.systems.items():
         for task in system.prompts if name not in partial else ():
             answered = {p.example_id for p in data.predictions[name].get(task, ())}
@@ -80,7 +80,7 @@ def unscored(data: RunData) -> Iterator[Finding]:
 
 def untrained(data: RunData) -> Iterator[Finding]:
     """Candidates that answered without the adapter that their card describes."""
-    for name in _trained(data.run):
+    for name in trained_systems(data.run):
         asked, card = data.run.systems[name].adapter_digest, data.cards.get(name)
         if asked is not None and (card is None or card.adapter_digest == asked):
             continue
@@ -95,7 +95,7 @@ def untrained(data: RunData) -> Iterator[Finding]:
 
 def inactive(data: RunData) -> Iterator[Finding]:
     """Adapters that change nothing: loaded under another name, into other layers, or not at all."""
-    for name in _trained(data.run):
+    for name in trained_systems(data.run):
         probe = data.probes.get(name)
         if probe is not None:
             same, n = probe.base == probe.tuned, len(probe.base)
@@ -185,7 +185,7 @@ def twins(data: RunData) -> Iterator[Finding]:
 def uneven(data: RunData) -> Iterator[Finding]:
     """Candidates whose decoder keeps a form that no baseline's does: they may win by the form alone."""
     baselines = [data.run.systems[name].prompts for name in data.run.baselines]
-    for name in _trained(data.run):
+    for name in trained_systems(data.run):
         for task, prompt in data.run.systems[name].prompts.items():
             kept = prompt.sampling.constraint
             others = [prompts[task].sampling.constraint for prompts in baselines if task in prompts]

@@ -65,6 +65,7 @@ def recognise(rows: Sequence[Row], columns: Sequence[str], wish: Wish) -> Readin
                 where=rows[0].place,
             )
     found = [r for r in _readings(rows[:LOOK], columns, wish) if wish.shape in (None, r.shape)]
+    found = [r for r in found if wish.texts and r.texts == wish.texts] or found
     if not found:
         raise UsageError(
             "the columns have no shape that is known" if not wish.shape else f"the columns do not make '{wish.shape}'",
@@ -117,6 +118,8 @@ def _named(wish: Wish) -> list[tuple[str, str]]:
 def _flag(reading: Reading, found: list[Reading]) -> str:
     if sum(other.shape == reading.shape for other in found) == 1:
         return f"--shape {reading.shape}"
+    if not reading.answers:  # turns, whose answer is the last of them
+        return f"--text-columns {','.join(reading.texts)}"
     flag = "--label-column" if reading.shape == "classification" else "--answer-column"
     return f"{flag} {reading.answers[0]}"
 

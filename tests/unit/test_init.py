@@ -141,6 +141,22 @@ def test_two_readings_are_refused_with_the_flag_that_decides(capsys: pytest.Capt
     assert init("--from", "t.jsonl", "--label-column", "label", name="routes") == 0
 
 
+def test_of_two_columns_of_turns_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [[{"from": "human", "value": asked(i)}, {"from": "gpt", "value": answer(i)}] for i in range(80)]
+    write(Path("t.jsonl"), [{"conversations": t, "messages": t[:1] + t} for t in turns])
+    assert init("--from", "t.jsonl") == 64
+    assert capsys.readouterr().err == (
+        "error[unclear-shape]: the rows can be read in 2 ways:\n"
+        "  --text-columns messages: sharegpt: column messages holds turns with from, value\n"
+        "  --text-columns conversations: sharegpt: column conversations holds turns with from, value\n"
+        "  at: t.jsonl:1\n\n"
+        "hint: choose one, e.g. `--text-columns messages`\n"
+    )
+    assert init("--from", "t.jsonl", "--text-columns", "conversations") == 0
+    (example, *_) = splits_of()["train"]
+    assert len(example.inputs["conversation"]) == 1
+
+
 def test_columns_that_say_nothing_are_refused_and_flags_mend_it(capsys: pytest.CaptureFixture[str]) -> None:
     data = [{"foo": asked(i), "bar": answer(i), "baz": "x y"} for i in range(80)]
     write(Path("t.csv"), data)

@@ -391,8 +391,8 @@ def test_a_rerun_that_says_something_else_names_what_was_said_first(suite: Path)
 FULL = (
     "Look 1 of 2, alpha 0.025 per look: the chance that any of the 2 decisions ships a candidate that is no better "
     "than the baselines is at most 5%, if no candidate was chosen by the scores of earlier looks. The scores are "
-    "disclosed here, and the bound does not hold against tuning on them: simulated, such a team shipped wrongly in 6% "
-    "of 10-look ledgers."
+    "disclosed here, and the bound does not hold against tuning on them: simulated, such a team shipped wrongly in up "
+    "to 14% of 10-look ledgers."
 )
 NONE = (
     "No ledger is kept (`looks` in suite.yaml): each gate has its own error rate, and nothing bounds the error of "
