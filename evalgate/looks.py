@@ -161,7 +161,8 @@ def bound_in_words(run: Run) -> str:
         return f"{text}. Only pass or not-pass is disclosed, so this holds however earlier verdicts guide the next try."
     return (
         f"{text}, if no candidate was chosen by the scores of earlier looks. The scores are disclosed here, and the "
-        "bound does not hold against tuning on them: simulated, such a team shipped wrongly in up to 14% of 10-look ledgers."
+        "bound does not hold against tuning on them: simulated, such a team shipped wrongly in up to 14% of 10-look "
+        "ledgers."
     )
 
 
