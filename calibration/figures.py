@@ -56,7 +56,8 @@ def _bar(drawing: Drawing, left: float, y: float, width: float, shares: list[flo
     drawing.line(left + width * low, y + 9, left + width * high, y + 9, "range")
     for end in (low, high):
         drawing.line(left + width * end, y + 5, left + width * end, y + 13, "range")
-    drawing.text(left + width * max(high, middle) + 6, y + 13.5, percent(middle), "small bold")
+    beyond = max(high, middle) if high >= ALPHA else ALPHA  # the number stands beside the line of alpha, not on it
+    drawing.text(left + width * beyond + 6, y + 13.5, percent(middle), "small bold")
 
 
 def percent(share: float) -> str:
@@ -107,7 +108,8 @@ def false_ships(results: Results) -> str:
         left, bottom + 36, "A dot is one score shape. Below: number of examples. Dashed: the promise, 5%. Shaded: what "
         f"{results.replications:,} replications cannot tell from 5%.", "muted small",
     )  # fmt: skip
-    drawing.text(left, bottom + 52, "Red: above 5% beyond simulation error.", "red small")
+    none = "" if any(row.replications for row in results.above()) else ": none"
+    drawing.text(left, bottom + 52, f"Red: above 5% beyond simulation error{none}.", "red small")
     return drawing.svg()
 
 

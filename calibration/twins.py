@@ -11,27 +11,24 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from calibration.shapes import Array, Mask
-
-# Below this level two unseen collapses would be as many as one is at 0.05: halfway between 0.05 and its square.
-SECOND_LEVEL = 0.05**1.5
+from evalgate.stats.paired import SECOND_LEVEL
 
 
-def guarded_t(total: Array, squares: Array, n: int, base_mean: Array, limit: float, *, unseen: int = 1) -> Array:
-    """The p-value of "gain <= limit" by the paired t that must survive `unseen` collapses; the product has one.
+def guarded_t(total: Array, squares: Array, n: int, base_mean: Array, limit: float) -> Array:
+    """The p-value of "gain <= limit" by the paired t whose passes must survive one unseen collapse, or two.
 
-    From the sum and the sum of squares of `n` differences, and the baseline's mean score.
+    From the sum and the sum of squares of `n` differences, and the baseline's mean score. The second collapse counts
+    below `SECOND_LEVEL`: the p-value is the smallest level at which the test passes.
     """
+    one, two = (t_surviving(total, squares, n, base_mean, limit, unseen=unseen) for unseen in (1, 2))
+    return np.where(one > SECOND_LEVEL, one, np.minimum(np.maximum(one, two), SECOND_LEVEL))
+
+
+def t_surviving(total: Array, squares: Array, n: int, base_mean: Array, limit: float, *, unseen: int) -> Array:
+    """The p-value of the paired t that must survive `unseen` collapses, the same number at every level."""
     plain = t_above(total, squares, n, limit)
     longer = t_above(total - unseen * base_mean, squares + unseen * base_mean**2, n + unseen, limit)
     return np.maximum(plain, longer)
-
-
-def twice_guarded(one: Array, two: Array) -> Array:
-    """The p-value of a test that asks for a second unseen collapse below `SECOND_LEVEL`: a proposal, not the product.
-
-    The smallest level at which it passes, from the p-values with one and with two unseen collapses.
-    """
-    return np.where(one > SECOND_LEVEL, one, np.minimum(np.maximum(one, two), SECOND_LEVEL))
 
 
 def t_above(total: Array, squares: Array, n: int, limit: float) -> Array:

@@ -12,11 +12,13 @@ from evalgate.core.protocols import Ask, LocalBackend, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Cost, Prediction, Score
 from evalgate.execution.process import give_back_memory
+from evalgate.files import Appender, read_keys, read_lines
 from evalgate.gates.stages import Stage, winning_tasks
 from evalgate.judging import choose_best, metrics_of, score_table, still_in
 from evalgate.planning import Plan, task_metrics
-from evalgate.store import BASE, CAPABILITY, Appender, RunFolder, load_run, read_keys, read_lines
+from evalgate.store import BASE, CAPABILITY, RunFolder, load_run
 from evalgate.suite.order import first_half, frozen_order
+from evalgate.validity import trained_systems
 
 if TYPE_CHECKING:
     from evalgate.capability.harness import Harness
@@ -75,6 +77,7 @@ class Asking:
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
         """The held-out requests, kept: each stage and latency need them."""
         from evalgate.systems.prompt import prepare
+        from evalgate.systems.retrieval import index_name
 
         key = (digest_of(system), task)
         if key not in self._prepared:
@@ -83,7 +86,8 @@ class Asking:
 
                 self._prepared[key] = recorded_asks(system.predictions[task], self._plan.heldout(task))
                 return self._prepared[key]
-            found, retriever = self._plan.suite.tasks[task], self._plan.retrievers.get(task)
+            found = self._plan.suite.tasks[task]
+            retriever = self._plan.retrievers.get(index_name(task, system.prompts[task]))
             self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
         return self._prepared[key]
 
@@ -148,8 +152,8 @@ class Asking:
         early = self._plan.run.early_stop
         if early is None or not systems or (early.after_failure == "measure" and after != "half"):
             return systems
-        candidates, seeds = still_in(load_run(self._folder.folder, self._plan.seal), after), self._plan.run.seeds
-        names = {seed for name in candidates for seed in seeds.get(name, (name,))}
+        candidates = still_in(load_run(self._folder.folder, self._plan.seal), after)
+        names = {name for name, candidate in trained_systems(self._plan.run).items() if candidate in candidates}
         for name in sorted(systems.keys() - names):
             where = "at half of the held-out set" if after == "half" else "a required gate"
             self._progress.note(f"{name} has failed {where}: it is measured no further")

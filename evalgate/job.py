@@ -9,16 +9,19 @@ import msgspec
 
 from evalgate.asking import Asking
 from evalgate.backends.opening import open_model
+from evalgate.checking import notes_of
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, SystemSpec
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import AdapterProbe, Run, TrainedRow
 from evalgate.execution.process import give_back_memory
+from evalgate.feasibility import refuse_impossible
+from evalgate.files import read_record, write_lines, write_record
 from evalgate.looks import training_rows
-from evalgate.planning import Plan, bound, candidate_draft, refuse_impossible
+from evalgate.planning import Plan, bound, candidate_draft
 from evalgate.sealing import IDENTITY_FILE
-from evalgate.store import CAPABILITY, RunFolder, read_record, write_lines, write_record
+from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take
 
 if TYPE_CHECKING:
@@ -57,6 +60,9 @@ class Job:
             self._keep_look(recorded)
             self._warn_of_seal()
         write_record(self.folder.run_file, self.run)
+        write_lines(self.folder.contamination, self.plan.overlaps)
+        for text in notes_of(self.plan.overlaps, self.plan.run.dropped):
+            self.progress.note(text)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
         spec = self.plan.suite.spec.capability
@@ -112,7 +118,7 @@ class Job:
         """The look that this folder has taken; a ledger that lacks it has lost its end."""
         if self.plan.claim is not None and recorded.look is not None:
             ledger = open_ledger(Path(self.plan.suite.folder))
-            if recorded.look.entry not in ledger.entries:
+            if recorded.look.entry not in ledger.chain.entries:
                 raise lost_look(Path(self.plan.suite.folder), recorded.look.number)
             self.run = msgspec.structs.replace(self.run, look=ledger.taken.get(self.plan.claim.key))
 
@@ -146,7 +152,7 @@ class Job:
         self._remember(recipe, card.adapter_digest, rows)
         system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
-        write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))
+        self._write_run()
         self.asking.forget_stale(system)
         return system
 
@@ -182,6 +188,8 @@ class Job:
         """Count this look in the suite's ledger before a candidate sees the held-out set; the same one counts once."""
         if self.plan.claim is not None:
             self.run = msgspec.structs.replace(self.run, look=take(Path(self.plan.suite.folder), self.plan.claim))
-            write_record(
-                self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems)
-            )
+            self._write_run()
+
+    def _write_run(self) -> None:
+        """The run's record with the systems that were trained so far."""
+        write_record(self.folder.run_file, msgspec.structs.replace(self.run, systems=self.run.systems | self.systems))

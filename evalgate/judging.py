@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evalgate import plugins
+from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
@@ -14,7 +15,7 @@ from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
-from evalgate.looks import at_look, bound_in_words, note_look, said_of, with_looks_left
+from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
@@ -41,7 +42,8 @@ def judge_run(data: RunData) -> Decision:
     trusted = [candidate for candidate in run.candidates if candidate not in doubted]
     gates = in_order(run.gates)
     decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
-    decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run))
+    clean = tuple(clean_table(data, metrics))
+    decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
@@ -50,14 +52,8 @@ def judge_run(data: RunData) -> Decision:
 
 def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
     """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
-    policy = [at_look(gate, run.suite.looks) for gate in run.gates]
-    found = judge_in_stages(
-        policy if run.candidates else (),  # baselines alone are measured, not judged
-        candidates=run.candidates,
-        baselines=run.baselines,
-        data=gate_data,
-        early_stop=run.early_stop,
-    )
+    policy = _policy(run)
+    found = _staged(run, policy, gate_data)
     shares = shares_of_alpha(found, candidates=run.candidates, gates=policy)
     gates = {gate.name: gate for gate in policy}
 
@@ -69,6 +65,22 @@ def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
         return judge(gate, candidates=[name], baselines=run.baselines, data=gate_data, alpha=alpha)[name]
 
     return [with_looks_left(shared(verdict), run) for verdict in found]
+
+
+def _policy(run: Run) -> list[GateSpec]:
+    """The run's gates at the level of one look; none for baselines alone, which are measured, not judged."""
+    return [at_look(gate, run.suite.looks) for gate in run.gates] if run.candidates else []
+
+
+def _staged(run: Run, policy: Sequence[GateSpec], gate_data: GateData, until: Stage = "latency") -> list[Verdict]:
+    return judge_in_stages(
+        policy,
+        candidates=run.candidates,
+        baselines=run.baselines,
+        data=gate_data,
+        early_stop=run.early_stop,
+        until=until,
+    )
 
 
 def judge_look(data: RunData) -> Decision:
@@ -85,26 +97,19 @@ def judge_look(data: RunData) -> Decision:
             where=data.folder,
         )
     decision = judge_run(data)
-    first = note_look(run, decision)
-    if first is None or first.outcome == said_of(run, decision)[0]:
-        return decision
-    text = (
-        f" The ledger holds what look {first.number} said first: {first.outcome}. Only that is under its error bound."
-    )
-    return msgspec.structs.replace(decision, bound=decision.bound + text)
+    first, notes = note_look(run, decision), [decision.bound, overspent(run)]
+    if run.look is not None and first is not None and first.outcome != said_of(run, decision)[0]:
+        notes.append(
+            f"The ledger holds what look {run.look.number} said first: {first.outcome}. Only that is under its error "
+            "bound."
+        )
+    return msgspec.structs.replace(decision, bound=" ".join(filter(None, notes)))
 
 
 def still_in(data: RunData, after: Stage) -> list[str]:
     """The candidates that have failed no required gate of the stages up to `after`, under the run's early stop."""
     run = data.run
-    verdicts = judge_in_stages(
-        [at_look(gate, run.suite.looks) for gate in run.gates],
-        candidates=run.candidates,
-        baselines=run.baselines,
-        data=_gate_data(data, metrics_of(data)),
-        early_stop=run.early_stop,
-        until=after,
-    )
+    verdicts = _staged(run, _policy(run), _gate_data(data, metrics_of(data)), until=after)
     out = failed(verdicts)
     return [name for name in run.candidates if name not in out]
 
@@ -168,6 +173,20 @@ def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
         if len(systems) > 1:
             table += recipe_rows(candidate.partition("@")[0], systems, data, metrics)
     return table
+
+
+def clean_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
+    """The score table without contaminated held-out examples, for the tasks that have any; gates judge all examples."""
+    touched: dict[str, set[str]] = {}
+    for overlap in data.overlaps or ():
+        touched.setdefault(overlap.task, set()).add(overlap.example_id)
+    if not touched:
+        return []
+    clean = {
+        system: {t: [s for s in tasks.get(t, ()) if s.example_id not in gone] for t, gone in touched.items()}
+        for system, tasks in data.scores.items()
+    }
+    return score_table(msgspec.structs.replace(data, scores=clean), metrics)
 
 
 def recipe_rows(recipe: str, systems: Sequence[str], data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:

@@ -12,9 +12,11 @@ from evalgate.core.protocols import Retriever
 from evalgate.core.record import digest_of
 from evalgate.core.results import Decision, Run, Verdict
 from evalgate.gates.words import percent
-from evalgate.suite.ledger import Claim, Decided, note_decision
+from evalgate.suite.chain import Claim, Decided
+from evalgate.suite.ledger import note_decision, read_ledger
 from evalgate.suite.lock import read_lock
 from evalgate.systems.prompt import answer_of, prepare
+from evalgate.systems.retrieval import index_name
 from evalgate.training.data import TrainRow, rows_digest
 from evalgate.training.recipe import recipe_digest
 from evalgate.validity import doubtful
@@ -31,7 +33,7 @@ def training_rows(
     for name in system.prompts:
         task = suite.tasks[name]
         examples = {e.id: e for e in task.splits.get(split, ())}
-        for ask in prepare(system, task, [*examples.values()], retrievers.get(name)):
+        for ask in prepare(system, task, [*examples.values()], retrievers.get(index_name(name, system.prompts[name]))):
             if completion := answer_of(examples[ask.example_id]):
                 messages = ask.request.messages
                 rows.append(TrainRow(id=ask.example_id, task=name, messages=messages, completion=completion))
@@ -66,7 +68,8 @@ def claim_of(
     return Claim(
         candidates_digest=digest_of(sorted(set(digests))),
         heldout_digest=digest_of([heldout, lock.documents]),
-        policy_digest=lock.policy_digest,
+        # Gates on a metric that counts otherwise are other gates; a lock may know no metrics.
+        policy_digest=digest_of([lock.policy_digest, lock.signatures]) if lock.signatures else lock.policy_digest,
         suite_digest=suite.digest,
         candidates=run.candidates,
         n_heldout=sum(map(len, heldout.values())),
@@ -107,6 +110,12 @@ def note_look(run: Run, decision: Decision) -> Decided | None:
     if run.look is None:
         return None
     return note_decision(Path(run.suite_folder), run.look, run.id, *said_of(run, decision))
+
+
+def overspent(run: Run) -> str:
+    """That this run's ledger holds more looks than were declared, as a merge of branches can leave it; else empty."""
+    ledger = read_ledger(Path(run.suite_folder)) if run.look else None
+    return ledger.overspent() if run.look and ledger and ledger.counted(run.look.entry) else ""
 
 
 def disclosed(run: Run, decision: Decision) -> Decision:
@@ -155,7 +164,8 @@ def bound_in_words(run: Run) -> str:
         return f"{text}. Only pass or not-pass is disclosed, so this holds however earlier verdicts guide the next try."
     return (
         f"{text}, if no candidate was chosen by the scores of earlier looks. The scores are disclosed here, and the "
-        "bound does not hold against tuning on them: simulated, such a team shipped wrongly in 6% of 10-look ledgers."
+        "bound does not hold against tuning on them: simulated, such a team shipped wrongly in up to 14% of 10-look "
+        "ledgers."
     )
 
 

@@ -15,13 +15,14 @@ from evalgate.core.data import RunOptions
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
-from evalgate.execution.process import settle_environment
+from evalgate.execution.process import no_collections, settle_environment, standing_heap
+from evalgate.files import read_record, write_atomic, write_record
 from evalgate.job import Job
 from evalgate.judging import judge_look, judge_run
 from evalgate.looks import disclosed
 from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
-from evalgate.store import BASE, RunFolder, load_identity, load_run, read_record, write_atomic, write_record
+from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
 
 # A sealed decision's length says little.
 DECISION_BYTES = 1 << 14
@@ -34,13 +35,15 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
         job.start(resume=options.resume)
-        for system in plan.baselines:
-            job.asking.answer(system)
-        job.asking.test_capability(BASE, adapter=None)
-        candidates = [job.train(recipe) for recipe in plan.recipes] + [job.enter(system) for system in plan.entrants]
-        job.take_look()
-        job.asking.measure(candidates)
-        return finish(job.folder.folder, plan.seal)
+        with standing_heap():
+            for system in plan.baselines:
+                job.asking.answer(system)
+            job.asking.test_capability(BASE, adapter=None)
+            candidates = [job.train(recipe) for recipe in plan.recipes]
+            candidates += [job.enter(system) for system in plan.entrants]
+            job.take_look()
+            job.asking.measure(candidates)
+            return finish(job.folder.folder, plan.seal)
 
 
 def gate(folder: Path) -> Decision:
@@ -53,7 +56,7 @@ def report(folder: Path) -> Path:
 
     Those of a sealed run say what its `decision.json` says, and need no key.
     """
-    from evalgate.report import render_html, render_junit, render_markdown, render_sealed
+    from evalgate.report import render_sealed
 
     html, run = folder / "report.html", load_identity(folder)
     if run.suite.disclosure == "verdict":
@@ -64,6 +67,13 @@ def report(folder: Path) -> Path:
     data = load_run(folder)
     if data.decision is None:
         data = msgspec.structs.replace(data, decision=judge_run(data))
+    return _write_reports(folder, data)
+
+
+def _write_reports(folder: Path, data: RunData) -> Path:
+    from evalgate.report import render_html, render_junit, render_markdown
+
+    html = folder / "report.html"
     write_atomic(html, render_html(data).encode())
     write_atomic(folder / "report.md", render_markdown(data).encode())
     write_atomic(folder / "junit.xml", render_junit(data).encode())
@@ -91,10 +101,18 @@ def unseal(folder: Path, target: Path) -> Path:
 
 def finish(folder: Path, seal: Seal | None = None) -> Decision:
     """Judge what a folder holds, note it in the ledger, record the decision, write the reports."""
-    data = load_run(folder, seal)
+    with no_collections():
+        data = load_run(folder, seal)
+    with standing_heap():
+        return _finish(folder, data, seal)
+
+
+def _finish(folder: Path, data: RunData, seal: Seal | None) -> Decision:
     decision = judge_look(data)
     if (seal := seal or seal_of(data.run.suite)) is not None:
         write_atomic(RunFolder(folder).sealed_decision_file, seal.box(msgspec.json.encode(decision), DECISION_BYTES))
-        decision = disclosed(data.run, decision)
+        write_record(folder / "decision.json", decision := disclosed(data.run, decision))
+        return msgspec.structs.replace(decision, report=str(report(folder)))
     write_record(folder / "decision.json", decision)
-    return msgspec.structs.replace(decision, report=str(report(folder)))
+    html = _write_reports(folder, msgspec.structs.replace(data, decision=decision))
+    return msgspec.structs.replace(decision, report=str(html))

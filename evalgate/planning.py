@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,14 @@ from pathlib import Path
 import msgspec
 
 from evalgate import plugins
+from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles
-from evalgate.backends.opening import backend_of, find_model, named_digest, refuse_unmeasurable
+from evalgate.backends.opening import backend_of, find_model, keeper_of, named_digest, refuse_unmeasurable
 from evalgate.backends.recorded import RecordedBackend, open_recorded
+from evalgate.checking import checked
 from evalgate.config.project import chosen, load_project
 from evalgate.core.data import (
     Example,
-    GateSpec,
     ModelSpec,
     Project,
     Recipe,
@@ -28,24 +28,22 @@ from evalgate.core.data import (
     SystemSpec,
     Task,
 )
-from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
-from evalgate.core.results import Run
+from evalgate.core.results import Overlap, Run
 from evalgate.core.seeds import now
 from evalgate.execution.process import commit, versions
-from evalgate.gates.columns import refuse_unfit
-from evalgate.gates.impossible import impossible
-from evalgate.gates.judge import LATENCY
+from evalgate.feasibility import refuse_impossible, refuse_unfit_metrics, yaml_of
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
-from evalgate.store import BASE, CAPABILITY
-from evalgate.suite.ledger import Claim, open_ledger
-from evalgate.systems.prompt import bind
+from evalgate.store import BASE
+from evalgate.suite.chain import Claim
+from evalgate.suite.frozen import refuse_other_metrics
+from evalgate.suite.ledger import open_ledger
+from evalgate.systems.prompt import bind, refuse_constraints
+from evalgate.systems.retrieval import index_name, open_retrievers
 
 REPORTS = Path("reports")
-# Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
-ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
 
 
 class Binding(Record, frozen=True, kw_only=True):
@@ -73,6 +71,7 @@ class Plan:
     recorded: dict[tuple[str, str], RecordedBackend] = field(default_factory=dict)
     claim: Claim | None = None
     seal: Seal | None = None
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def suite(self) -> Suite:
@@ -100,23 +99,28 @@ def make_plan(options: RunOptions) -> Plan:
     spec = project.suite.spec
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
+    seed = spec.seed if options.seed is None else options.seed
+    project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
-    retrievers = open_retrievers(project)
+    drafts = drafts_of(project)
+    refuse_constraints(drafts, project.suite.tasks, keeper_of(model))
+    folder = Path(project.suite.folder)
+    retrievers = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(folder / encoder))
     binding = Binding(
         suite=project.suite,
         model=model,
         files=find_model(model, sorted({draft.model for draft in project.entrants if draft.model})),
-        seed=spec.seed if options.seed is None else options.seed,
+        seed=seed,
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
     recorded, digests = open_recorded(project)
     baselines = tuple(bound(draft, binding, recorded=digests) for draft in project.systems)
     entrants = tuple(bound(draft, binding, recorded=digests) for draft in project.entrants)
-    run = _run(project, binding, baselines, entrants, options.limit, early_stop=options.early_stop)
-    heldout = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
-    claim = claim_of(project, run, model, retrievers, heldout)
+    run = _run(project, binding, baselines, entrants, options, dropped)
+    asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
+    claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
-        open_ledger(Path(project.suite.folder)).refuse_spent(claim)
+        open_ledger(folder).refuse_spent(claim)
     return Plan(
         binding=binding,
         recipes=project.recipes,
@@ -129,16 +133,8 @@ def make_plan(options: RunOptions) -> Plan:
         recorded=recorded,
         claim=claim,
         seal=seal,
+        overlaps=overlaps,
     )
-
-
-def open_retrievers(project: Project) -> dict[str, Retriever]:
-    """One retriever for each task of which some system looks passages up."""
-    from evalgate.systems.retrieval import BM25Retriever
-
-    drafts = [*project.systems, *map(candidate_draft, project.recipes), *project.entrants]
-    names = {name for draft in drafts for name, prompt in draft.prompts.items() if prompt.retrieve}
-    return {name: BM25Retriever(project.suite.tasks[name].corpus) for name in sorted(names)}
 
 
 def bound(
@@ -158,7 +154,7 @@ def bound(
             predictions=(recorded or {})[draft.name],
             description=draft.description,
         )
-    used = sorted(name for name, prompt in draft.prompts.items() if prompt.retrieve)
+    used = sorted(index_name(name, prompt) for name, prompt in draft.prompts.items() if prompt.retrieve)
     return bind(
         draft,
         binding.suite.tasks,
@@ -180,61 +176,24 @@ def candidate_draft(recipe: Recipe) -> SystemDraft:
     )
 
 
+def drafts_of(project: Project) -> list[SystemDraft]:
+    """Everything that will be asked: baselines, what recipes become, and candidates that nothing is trained for."""
+    return [*project.systems, *map(candidate_draft, project.recipes), *project.entrants]
+
+
 def task_metrics(task: Task) -> list[Metric]:
     """The metric objects of a task, the primary one first."""
     return [plugins.metric(use) for use in task.spec.metrics]
 
 
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
-    """Raise for gates that cannot be judged (`cannot-gate`) or, where `sizes` count, passed (`impossible-gate`)."""
-    refuse_unfit_metrics(project.suite)
-    refuse_unmeasurable(project, where=_yaml(project.suite))
+    """Raise `metric-changed`, `cannot-gate`, `cannot-measure` or, where `sizes` count, `impossible-gate`."""
+    suite = project.suite
+    refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec))
+    refuse_unfit_metrics(suite)
+    refuse_unmeasurable(project, where=yaml_of(suite))
     if sizes:
-        refuse_impossible(project.suite, len(seeds_of(project.recipes)) + len(project.entrants))
-
-
-def refuse_unfit_metrics(suite: Suite) -> None:
-    """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
-    metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
-    for gate in suite.spec.gates:
-        refuse_unfit(gate, metrics, where=_yaml(suite))
-
-
-def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | None = None) -> None:
-    """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do.
-
-    Of several candidates the first to pass must do so at its share of alpha (Holm). How many items capability has is
-    known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
-    """
-    problems: list[str] = []
-    for gate in suite.spec.gates:
-        n, sizes = (n_capability, None) if gate.task == CAPABILITY else _size(gate, suite)
-        if n is not None:
-            alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
-            problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
-    if problems:
-        raise UsageError(
-            f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "
-            + "\n  ".join(problems),
-            code="impossible-gate",
-            fix="change the gate, or freeze more held-out examples; nothing was run",
-            where=_yaml(suite),
-        )
-
-
-def _yaml(suite: Suite) -> str:
-    return str(Path(suite.folder) / "suite.yaml")
-
-
-def _size(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
-    """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
-    if gate.task == LATENCY:
-        return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
-    if gate.task not in suite.tasks:
-        return None, None
-    examples = suite.tasks[gate.task].splits["heldout"]
-    sizes = list(Counter(("", e.id) if e.cluster is None else ("c", e.cluster) for e in examples).values())
-    return len(examples), sizes if len(sizes) < len(examples) else None
+        refuse_impossible(suite, len(seeds_of(project.recipes)) + len(project.entrants))
 
 
 def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
@@ -250,11 +209,10 @@ def _run(
     binding: Binding,
     baselines: tuple[SystemSpec, ...],
     entrants: tuple[SystemSpec, ...],
-    limit: int | None,
-    *,
-    early_stop: bool,
+    options: RunOptions,
+    dropped: dict[str, tuple[str, ...]],
 ) -> Run:
-    suite, files, model = binding.suite, binding.files, binding.model
+    suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
     trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
     seeds = seeds_of(project.recipes) | {system.name: (system.name,) for system in entrants}
     base = SystemSpec(
@@ -272,6 +230,7 @@ def _run(
     served = msgspec.structs.replace(model, server=None)  # where and what it is stands in the files' digest
     identity = [suite.data_digest, files.digest, served, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
+    identity += [dropped] if dropped else []
     if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
         identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(
@@ -290,8 +249,9 @@ def _run(
         limit=limit,
         started=now(),
         code_commit=commit(),
-        versions=versions(),
+        versions=dict(versions()),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
-        early_stop=suite.spec.early_stop if early_stop else None,
+        early_stop=suite.spec.early_stop if options.early_stop else None,
+        dropped=dropped,
     )

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from evalgate.core.data import MetricUse
+from evalgate.core.data import MetricUse, SuiteSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Metric
 
@@ -44,6 +44,11 @@ def metric(use: MetricUse) -> Metric:
         make = partial(make, use.name)
     made: Metric = make(use.options)
     return made
+
+
+def signatures(spec: SuiteSpec) -> dict[str, str]:
+    """`task.metric` -> the metric's signature with its options: what a frozen suite holds its metrics to."""
+    return {f"{task.name}.{use.name}": metric(use).spec.signature for task in spec.tasks for use in task.metrics}
 
 
 def _load(target: str) -> Any:

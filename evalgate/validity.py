@@ -23,14 +23,14 @@ MIN_EQUAL, MIN_EITHER = 100, 10
 
 def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]:
     """Every finding, hard ones first. Of candidates stopped early, `in_part`, nobody expects all answers."""
-    checks = (untrained, inactive, double_bos, leaked, unscored, twins, cached)
+    checks = (untrained, inactive, double_bos, leaked, unscored, twins, uneven, cached)
     found = [*unanswered(data, in_part), *(finding for check in checks for finding in check(data))]
     return tuple(sorted(found, key=lambda finding: not finding.hard))
 
 
 def doubtful(findings: Sequence[Finding], run: Run) -> dict[str, str]:
     """Candidate -> why it cannot be trusted; a hard finding on what all are compared with concerns them all."""
-    owners = _trained(run)
+    owners = trained_systems(run)
     doubts: dict[str, list[str]] = {}
     for finding in findings:
         if finding.hard:
@@ -39,19 +39,19 @@ def doubtful(findings: Sequence[Finding], run: Run) -> dict[str, str]:
     return {name: f"{name} cannot be trusted: {'; '.join(texts)}." for name, texts in doubts.items()}
 
 
-def _trained(run: Run) -> dict[str, str]:
+def trained_systems(run: Run) -> dict[str, str]:
     """Every trained system, one a seed, to its candidate."""
     return {name: candidate for candidate in run.candidates for name in run.seeds.get(candidate, (candidate,))}
 
 
 def _with_adapter(run: Run) -> list[str]:
     """The systems that have an adapter of ours; what a server or a file answered with is theirs to know."""
-    return [name for name in _trained(run) if run.systems[name].kind not in ("api", "recorded")]
+    return [name for name in trained_systems(run) if run.systems[name].kind not in ("api", "recorded")]
 
 
 def unanswered(data: RunData, in_part: Collection[str] = ()) -> Iterator[Finding]:
     """Held-out examples that a system was never asked: the run is not finished, or lines are lost."""
-    partial = {seed for name in in_part for seed in data.run.seeds.get(name, (name,))}
+    partial = {name for name, candidate in trained_systems(data.run).items() if candidate in in_part}
     for name, system in data.run.systems.items():
         for task in system.tasks if name not in partial else ():
             answered = {p.example_id for p in data.predictions[name].get(task, ())}
@@ -145,12 +145,17 @@ def double_bos(data: RunData) -> Iterator[Finding]:
 
 def leaked(data: RunData) -> Iterator[Finding]:
     """Held-out examples whose text was trained on, whatever its id."""
+    if not any(data.trained.values()):
+        return
+    asked = {
+        task: [(example.id, content_digest(text_of(example))) for example in examples]
+        for task, examples in data.examples.items()
+        if task != CAPABILITY
+    }
     for name, rows in data.trained.items():
         trained = {row.content_digest: row.id for row in rows}
-        for task, examples in data.examples.items():
-            if task == CAPABILITY:
-                continue
-            copies = [(e.id, trained[d]) for e in examples if (d := content_digest(text_of(e))) in trained]
+        for task, examples in asked.items():
+            copies = [(example_id, trained[digest]) for example_id, digest in examples if digest in trained]
             if copies:
                 first, row = copies[0]
                 yield Finding(
@@ -180,6 +185,24 @@ def twins(data: RunData) -> Iterator[Finding]:
                 where=str(PLACES.run_file),
                 fix="remove one of the two: it counts twice where candidates or baselines are counted",
             )
+
+
+def uneven(data: RunData) -> Iterator[Finding]:
+    """Candidates whose decoder keeps a form that no baseline's does: they may win by the form alone."""
+    baselines = [data.run.systems[name].prompts for name in data.run.baselines]
+    for name in trained_systems(data.run):
+        for task, prompt in data.run.systems[name].prompts.items():
+            kept = prompt.sampling.constraint
+            others = [prompts[task].sampling.constraint for prompts in baselines if task in prompts]
+            if kept != "none" and others and kept not in others:
+                yield Finding(
+                    code="constraint-uneven",
+                    system=name,
+                    hard=False,
+                    what=f"{name} answers {task} under the constraint {kept}, and no baseline does",
+                    where=str(PLACES.run_file),
+                    fix="set `constraint` on the task in suite.yaml, which holds all systems to it, and run again",
+                )
 
 
 def cached(data: RunData) -> Iterator[Finding]:

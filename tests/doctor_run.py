@@ -13,8 +13,9 @@ from evalgate.core.data import RunOptions
 from evalgate.core.results import AdapterCard, AdapterProbe, LatencyPair, Prediction, Run, Score, TrainedRow
 from evalgate.core.seeds import rng
 from evalgate.doctor.copies import Scorer
+from evalgate.files import write_lines, write_record
 from evalgate.planning import make_plan
-from evalgate.store import CAPABILITY, RunFolder, write_lines, write_record
+from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.frozen import freeze
 
 SUITE = """\

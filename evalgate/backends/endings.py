@@ -16,7 +16,7 @@ class Endings:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         eos = model.generation_config.eos_token_id or tokenizer.eos_token_id
         self._tokenizer = tokenizer
-        self._eos: list[int] = list(eos) if isinstance(eos, list) else [eos]
+        self.eos: list[int] = list(eos) if isinstance(eos, list) else [eos]
         self._holding: dict[str, list[int]] = {}
 
     def of(self, sampling: Sampling) -> tuple[list[str], list[int]]:
@@ -24,7 +24,7 @@ class Endings:
 
         A stop of one character ends at any token that holds it, which costs nothing; longer ones can span tokens.
         """
-        ids = [*self._eos]
+        ids = [*self.eos]
         for mark in sampling.stop:
             if len(mark) == 1:
                 ids += self._tokens_with(mark)
@@ -40,7 +40,7 @@ class Endings:
         self, ids: Sequence[int], prompt: Sequence[int], sampling: Sampling, elapsed_s: float | None
     ) -> Generation:
         """New tokens as an answer: cut at its end, `truncated` if it has none."""
-        cut = next((k for k, token in enumerate(ids) if token in self._eos), None)
+        cut = next((k for k, token in enumerate(ids) if token in self.eos), None)
         text = self._tokenizer.decode(ids if cut is None else ids[:cut], skip_special_tokens=True)
         finished = cut is not None
         for mark in sampling.stop:  # before spaces are stripped: the mark may be one

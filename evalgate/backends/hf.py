@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalgate.backends.batching import Batch, plan_batches
+from evalgate.backends.constraints import Constraints
 from evalgate.backends.endings import Endings
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.loading import load_model, load_tokenizer
@@ -44,6 +45,7 @@ class HFBackend:
         self._shrink = 1
         self._active: str | None = None
         self._endings = Endings(self._model, self._tokenizer)
+        self._constraints = Constraints(self._tokenizer, int(self._model.config.vocab_size), self._endings.eos)
         # The last shared beginning by adapter and tokens, with its keys and values.
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 
@@ -216,8 +218,9 @@ class HFBackend:
             gap = width - len(suffix)  # padding stands between the shared prefix and the rest
             ids.append([*row[:prefix], *[pad] * gap, *suffix])
             mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
+        held = self._constraints.processor(sampling) if sampling.constraint != "none" else None
         with torch.inference_mode(), self.using(adapter) as model:
-            extra: dict[str, Any] = {}
+            extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
             if prefix:
                 kept = self._keep_prefix(model, adapter, rows[0][:prefix])
                 extra["past_key_values"] = copy.deepcopy(kept)
@@ -230,10 +233,14 @@ class HFBackend:
             )
         new = output[:, prefix + width :].tolist()
         elapsed = clock() - started
-        return [
+        found = [
             self._endings.generation(out, row, sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
+        for i, why in (held.failures() if held else {}).items():
+            failure = Failure(code="constraint-failed", message=why[:300])
+            found[i] = Generation(output=None, status="error", failure=failure, prompt_tokens=len(rows[i]))
+        return found
 
     def _keep_prefix(self, model: Any, adapter: str | None, prefix: list[int]) -> Any:
         """Keys and values of a shared beginning, computed once for an adapter."""

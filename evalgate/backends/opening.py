@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, cast
 
 from evalgate.backends.model_files import ModelFiles, locate
-from evalgate.core.data import ModelSpec, Project
+from evalgate.core.data import ModelSpec, Project, Sampling
 from evalgate.core.errors import UsageError
 from evalgate.core.record import digest_of
 
@@ -31,6 +31,15 @@ def find_model(spec: ModelSpec, others: Collection[str] = ()) -> ModelFiles:
         facts = served(spec.server, spec.id, *others)
         return ModelFiles(path="", revision=None, digest=digest_of(facts), facts=facts)
     return locate(spec) if spec.id else ModelFiles(path="", revision=None, digest="")
+
+
+def keeper_of(spec: ModelSpec) -> Callable[[Sampling], str | None]:
+    """Says why a constraint cannot be kept by the model's decoder, None if it can; a server's is its own affair."""
+    if spec.server is not None or not spec.id:
+        return lambda _: None
+    from evalgate.backends.constraints import problem_of
+
+    return problem_of
 
 
 def named_digest(files: ModelFiles, name: str) -> str:

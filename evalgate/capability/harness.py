@@ -12,8 +12,9 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalModel, Progress
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Score
+from evalgate.files import Appender, read_keys, write_atomic
 from evalgate.sealing import Seal, SealedLine
-from evalgate.store import CAPABILITY, Appender, read_keys, write_atomic
+from evalgate.store import CAPABILITY
 
 METRIC = "accuracy"
 # The seed that lm-eval itself uses to pick few-shot examples, so that its own numbers are matched.

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.config.prompts import unfit_constraint
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 
 # Measurements that are no task's: what a gate may name, and the section of suite.yaml that asks for them.
@@ -50,6 +51,8 @@ def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[s
         document.problem((*place, "splits"), "a task needs a heldout split to be judged on")
     if len(set(task.splits)) < len(task.splits):
         document.problem((*place, "splits"), "a split stands twice")
+    if task.constraint and (why := unfit_constraint(task.constraint, task)):
+        document.problem((*place, "constraint"), why)
     for key, name in (("schema", task.output_schema), ("corpus", task.corpus)):
         if name:
             _check_there(document, (*place, key), folder / name)

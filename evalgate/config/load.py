@@ -23,11 +23,13 @@ from evalgate.core.data import (
     Recipe,
     Replay,
     ServerSpec,
+    SourceSpec,
     SuiteSpec,
     SystemDraft,
     TaskSpec,
 )
 from evalgate.core.errors import UsageError
+from evalgate.core.prompts import Shots
 
 if TYPE_CHECKING:
     from evalgate.config.schema import ModelYaml, RecipeYaml, SuiteYaml, SystemYaml
@@ -70,7 +72,9 @@ def load_suite_spec(path: Path, metrics: Collection[str] = ()) -> SuiteSpec:
 def load_systems(
     folder: Path, suite: SuiteSpec, fields: Mapping[str, Collection[str]] | None = None
 ) -> list[SystemDraft]:
-    """Read all baselines of a folder, in order of their file names; files of `kind: tuned` only lend their prompts.
+    """Read all baselines of a folder, as a ladder: prompts before RAG, fewer shots before more, then by name.
+
+    Files of `kind: tuned` only lend their prompts.
 
     `fields` are the input fields of each task's examples, for checking what templates use. Raises `bad-config` with all
     problems of all files.
@@ -96,7 +100,18 @@ def load_systems(
             drafts.append(draft)
     _check_served(suite, drafts, problems, folder)
     problems.raise_if_any(_FIX)
-    return drafts
+    return sorted(drafts, key=_rung)
+
+
+def _rung(draft: SystemDraft) -> tuple[bool, int, str]:
+    shots = [_shown(prompt.shots) for prompt in draft.prompts.values()]
+    return draft.kind != "prompt", max(shots, default=0), draft.name
+
+
+def _shown(shots: int | tuple[str, ...] | Shots) -> int:
+    if isinstance(shots, Shots):
+        return shots.n
+    return shots if isinstance(shots, int) else len(shots)
 
 
 def load_recipes(
@@ -150,7 +165,9 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     tasks = []
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
-        values = task.model_dump(exclude={"metrics", "data", "splits"})
+        values = task.model_dump(
+            exclude={"metrics", "data", "splits"} | ({"constraint"} if not task.constraint else set())
+        )
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
     capability = parsed.capability
     return SuiteSpec(
@@ -170,6 +187,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         looks=parsed.looks,
         disclosure=parsed.disclosure,
         sealed_for=tuple(parsed.sealed_for),
+        source=SourceSpec(**parsed.source.model_dump()) if parsed.source else None,
     )
 
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from evalgate.config.document import Document, Place, did_you_mean, read_text
 from evalgate.core.data import PromptDraft, Sampling, SuiteSpec, TaskSpec
+from evalgate.core.prompts import AnswerRule
 
 if TYPE_CHECKING:
-    from evalgate.config.schema import PromptYaml, RecipeYaml
+    from evalgate.config.prompt_schema import PromptYaml
+    from evalgate.config.schema import RecipeYaml
     from evalgate.config.schema_entrants import ApiYaml
+
+
+def unfit_constraint(constraint: str, task: TaskSpec) -> str | None:
+    """Why a task's answers cannot be held to a constraint; None if they can."""
+    if constraint == "json_schema" and not task.output_schema:
+        return f"task '{task.name}' has no `schema` in suite.yaml"
+    if constraint == "choices" and task.kind != "classification":
+        return f"only a classification task has choices, not {task.kind}"
+    return None
 
 
 class Prompts:
@@ -73,43 +87,59 @@ class Prompts:
             top_p=prompt.top_p,
             max_tokens=prompt.max_tokens,
             stop=tuple(prompt.stop),
-            constraint=prompt.constraint,
+            constraint=prompt.constraint or task.constraint or "none",
         )
         return PromptDraft(
             template=source,
             template_path=str(path),
-            shots=tuple(prompt.shots) if isinstance(prompt.shots, list) else prompt.shots,
-            retrieve=prompt.retrieve,
+            shots=prompt.shots.draft(),
+            retrieve=prompt.retrieve.k,
+            index=prompt.retrieve.index(),
             sampling=sampling,
+            answer=AnswerRule(**prompt.answer.model_dump()) if prompt.answer else UNSET,
         )
 
     def _check_needs(self, task: TaskSpec, prompt: PromptYaml) -> None:
         place: Place = ("prompts", task.name)
-        if prompt.retrieve and not task.corpus:
+        if prompt.retrieve.k and not task.corpus:
             self.document.problem((*place, "retrieve"), f"task '{task.name}' has no `corpus` in suite.yaml")
-        if prompt.shots and "train" not in task.splits:
-            self.document.problem((*place, "shots"), f"task '{task.name}' has no train split to take examples from")
-        if prompt.constraint == "json_schema" and not task.output_schema:
-            self.document.problem((*place, "constraint"), f"task '{task.name}' has no `schema` in suite.yaml")
-        if prompt.constraint == "choices" and task.kind != "classification":
-            self.document.problem((*place, "constraint"), f"only a classification task has choices, not {task.kind}")
+        pool = prompt.shots.pool
+        if prompt.shots.n and pool not in task.splits:
+            self.document.problem((*place, "shots"), f"task '{task.name}' has no {pool} split to take examples from")
+        if prompt.shots.n and pool == "dev" and "train" in task.splits:
+            text = "examples come from train where a task has one: dev is for choosing between prompts"
+            self.document.problem((*place, "shots", "from"), text)
+        if prompt.constraint and task.constraint and prompt.constraint != task.constraint:
+            text = f"suite.yaml holds all systems of task '{task.name}' to `{task.constraint}`: delete this"
+            self.document.problem((*place, "constraint"), text)
+        elif prompt.constraint and (why := unfit_constraint(prompt.constraint, task)):
+            self.document.problem((*place, "constraint"), why)
 
     def _check_template(self, task: str, path: Path, source: str) -> None:
         import jinja2
-        from jinja2 import meta
 
-        environment = jinja2.Environment()
         try:
-            tree = environment.parse(source)
-            environment.compile(source)  # finds unknown filters and tests, which parsing does not
+            names = _names_in(source)
         except jinja2.TemplateSyntaxError as error:
             self.document.problems.add(f"{path}:{error.lineno}", f"this is not a Jinja2 template: {error.message}")
             return
         if self.fields is None or task not in self.fields:
             return
         known = {*self.fields[task], *self.names}
-        for name in sorted(meta.find_undeclared_variables(tree) - known):
+        for name in sorted(names - known):
             line = next((n for n, text in enumerate(source.splitlines(), 1) if name in text), 1)
             self.document.problems.add(
                 f"{path}:{line}", f"examples of task '{task}' have no field '{name}'{did_you_mean(name, known)}"
             )
+
+
+@lru_cache(maxsize=256)
+def _names_in(source: str) -> frozenset[str]:
+    """The variables that a template expects; raises Jinja's `TemplateSyntaxError`. Recipes share their templates."""
+    import jinja2
+    from jinja2 import meta
+
+    environment = jinja2.Environment()
+    tree = environment.parse(source)
+    environment.compile(source)  # finds unknown filters and tests, which parsing does not
+    return frozenset(meta.find_undeclared_variables(tree))

@@ -7,25 +7,20 @@ import typing
 from typing import Annotated, Any, Literal, TypeVar, Union
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.config.prompt_schema import PromptYaml
+from evalgate.config.strict import Count, Strict
 from evalgate.core.data import Disclosure, Rule, Split, TaskKind
 
 # Names become folder and file names, so they may not hold slashes or spaces.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 LOCAL_KEYS = {"revision", "dtype", "quantization", "trust_remote_code"}
 SERVER_KEYS = {"base_url", "api_key_env", "timeout_s", "max_concurrency", "stream", "trust_env"}
-
-
-class Strict(BaseModel):
-    """Refuses unknown keys and infinite numbers."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
 class ModelYaml(Strict):
@@ -90,6 +85,7 @@ class TaskYaml(Strict):
     output_schema: str | None = Field(default=None, alias="schema")
     corpus: str | None = None
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
+    constraint: Literal["json_schema", "choices"] | None = None
 
 
 class CapabilityYaml(Strict):
@@ -131,6 +127,18 @@ class GateYaml(Strict):
     max_unscored: float = Field(default=0.05, ge=0, le=1)
 
 
+class SourceYaml(Strict):
+    """Where the data came from: an id, or a mapping with its revision."""
+
+    id: str = Field(min_length=1)
+    revision: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"id": value} if isinstance(value, str) else value
+
+
 class SuiteYaml(Strict):
     """A whole suite.yaml."""
 
@@ -148,35 +156,9 @@ class SuiteYaml(Strict):
     capability: CapabilityYaml | None = None
     latency: LatencyYaml | None = None
     early_stop: EarlyStopYaml | None = None
+    source: SourceYaml | None = None
 
     @field_validator("sealed_for", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
-
-
-class PromptYaml(Strict):
-    """How a system asks for one task, with its decoding settings on the same level."""
-
-    template: str
-    shots: int | list[str] = 0
-    retrieve: int = Field(default=0, ge=0)
-    max_tokens: Count = 64
-    stop: list[str] = []
-    temperature: float = Field(default=0.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    constraint: Literal["none", "json_schema", "choices"] = "none"
-
-    @field_validator("shots", mode="plain")
-    @classmethod
-    def _number_or_ids(cls, value: object) -> object:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-        if isinstance(value, list) and all(isinstance(v, str) for v in value) and len(set(value)) == len(value):
-            return value
-        raise ValueError("must be a number of training examples (0 or more), or a list of different example ids")
-
-    @field_validator("stop", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value

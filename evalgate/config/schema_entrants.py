@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evalgate.config.schema import Name, PromptYaml, Strict
+from evalgate.config.prompt_schema import PromptYaml
+from evalgate.config.schema import Name
+from evalgate.config.strict import Strict
 
 
 class RecordedFileYaml(Strict):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
+from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice, Shots
+from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414 (it belongs to what is evaluated)
 from evalgate.core.record import Record
 
 TaskKind = Literal["classification", "extraction", "summarization", "qa", "generation"]
@@ -39,17 +43,6 @@ class Passage(Record, frozen=True, kw_only=True):
     text: str
 
 
-class Sampling(Record, frozen=True, kw_only=True):
-    """How text is decoded; temperature 0 is greedy. `max_tokens` counts new tokens."""
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    max_tokens: int = 64
-    stop: tuple[str, ...] = ()
-    seed: int = 0
-    constraint: Literal["none", "json_schema", "choices"] = "none"
-
-
 class MetricUse(Record, frozen=True, kw_only=True):
     """A metric by name with its options, as a task asks for it."""
 
@@ -58,7 +51,7 @@ class MetricUse(Record, frozen=True, kw_only=True):
 
 
 class TaskSpec(Record, frozen=True, kw_only=True):
-    """One task of a suite: where its data lies (relative to the suite folder) and how it is judged."""
+    """One task of a suite: where its data lies (relative to the suite folder), how all decode it, how it is judged."""
 
     name: str
     kind: TaskKind
@@ -67,6 +60,7 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     output_schema: str | None = None
     corpus: str | None = None
     splits: tuple[Split, ...] = ("train", "dev", "heldout")
+    constraint: Constraint | UnsetType = UNSET
 
     @property
     def primary(self) -> str:
@@ -94,7 +88,7 @@ class EarlyStop(Record, frozen=True, kw_only=True):
     """When a candidate that cannot ship is measured no further; nothing ever passes early.
 
     `futility`: one look at half of the held-out set, which may fail a candidate that does not win. `after_failure`:
-    whether the later stages of a candidate that has failed a required gate are skipped or measured all the same.
+    what becomes of the later stages of a candidate that has failed a required gate.
     """
 
     futility: bool = True
@@ -160,11 +154,17 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     server: ServerSpec | None = None
 
 
-class SuiteSpec(Record, frozen=True, kw_only=True):
-    """Everything that a suite's YAML says.
+class SourceSpec(Record, frozen=True, kw_only=True):
+    """Where a suite's data came from: a hub id, an address or a file, and its revision or digest."""
 
-    `looks` is how many decisions the held-out set may make; None keeps no ledger. With the disclosure `verdict`, scores
-    and answers are sealed for the age recipients of `sealed_for`.
+    id: str
+    revision: str | None = None
+
+
+class SuiteSpec(Record, frozen=True, kw_only=True):
+    """A suite's YAML. `looks` is how many decisions the held-out set may make; None keeps no ledger.
+
+    With the disclosure `verdict`, scores and answers are sealed for the age recipients of `sealed_for`.
     """
 
     name: str
@@ -181,18 +181,23 @@ class SuiteSpec(Record, frozen=True, kw_only=True):
     looks: int | None = None
     disclosure: Disclosure = "full"
     sealed_for: tuple[str, ...] = ()
+    source: SourceSpec | None = None
 
 
 class PromptSpec(Record, frozen=True, kw_only=True):
     """How one system asks for one task. The template is Jinja2 source; its result is one user message.
 
-    `shots` are the ids of training examples shown, in order. `retrieve` passages come from the task's corpus.
+    `shots` are the ids of training examples shown, in order; `choice` is there where they are chosen otherwise.
+    `retrieve` passages come from the task's corpus.
     """
 
     template: str
     shots: tuple[str, ...] = ()
     retrieve: int = 0
     sampling: Sampling = Sampling()
+    choice: ShotChoice | UnsetType = UNSET
+    answer: AnswerRule | UnsetType = UNSET
+    index: Index | UnsetType = UNSET
 
 
 class SystemSpec(Record, frozen=True, kw_only=True):
@@ -230,13 +235,15 @@ class RecordedFile(Record, frozen=True, kw_only=True):
 
 
 class PromptDraft(Record, frozen=True, kw_only=True):
-    """A prompt as its author wrote it: `shots` is still a number of training examples to pick, or their ids."""
+    """A prompt as its author wrote it: `shots` is still what to pick, or examples' ids."""
 
     template: str
     template_path: str
-    shots: int | tuple[str, ...] = 0
+    shots: int | tuple[str, ...] | Shots = 0
     retrieve: int = 0
     sampling: Sampling = Sampling()
+    answer: AnswerRule | UnsetType = UNSET
+    index: Index | UnsetType = UNSET
 
 
 class SystemDraft(Record, frozen=True, kw_only=True):
@@ -259,11 +266,15 @@ class SystemDraft(Record, frozen=True, kw_only=True):
         return [*self.prompts, *self.predictions]
 
 
-class Replay(Record, frozen=True, kw_only=True):
-    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows."""
+class Replay(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows.
+
+    `left_out` are positions in the file, from 0, of contaminated rows.
+    """
 
     path: str
     share: float
+    left_out: tuple[int, ...] = ()
 
 
 class Recipe(Record, frozen=True, kw_only=True):
@@ -343,3 +354,4 @@ class RunOptions(Record, frozen=True, kw_only=True):
     model: str | None = None
     candidates: tuple[str, ...] | None = None
     early_stop: bool = True
+    drop: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalgate.core.data import Example, Message, Passage, Sampling, Task
+from evalgate.core.prompts import AnswerRule
 from evalgate.core.record import Record
 from evalgate.core.results import Generation, MetricSpec, Prediction, Score
 
@@ -24,12 +25,16 @@ class Request(Record, frozen=True, kw_only=True):
 
 
 class Ask(Record, frozen=True, kw_only=True):
-    """One question to one system; `digest` identifies the request together with the weights that answer it."""
+    """One question to one system; `digest` identifies the request together with the weights that answer it.
+
+    `answer` is where the answer stands in the text, None if the text is the answer.
+    """
 
     example_id: str
     request: Request
     context_ids: tuple[str, ...] = ()
     digest: str = ""
+    answer: AnswerRule | None = None
 
 
 class Backend(Protocol):

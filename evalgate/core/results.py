@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
 
@@ -11,6 +13,8 @@ from evalgate.core.record import Record
 # `not_pass` is all that a sealed run tells of what has not passed.
 Outcome = Literal["pass", "fail", "inconclusive", "not_run", "not_pass"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
+OverlapKind = Literal["exact", "normalised", "near", "quoted", "answer-in-prompt", "answer-in-passage"]
+OverlapSource = Literal["train", "dev", "replay", "passage", "prompt"]
 
 
 class Failure(Record, frozen=True, kw_only=True):
@@ -38,7 +42,10 @@ class Generation(Record, frozen=True, kw_only=True):
 
 
 class Prediction(Record, frozen=True, kw_only=True):
-    """One answer of one system to one example. `request_digest` is the identity of what was asked."""
+    """One answer of one system to one example. `request_digest` is the identity of what was asked.
+
+    `raw` is the whole text where `output` is only the answer that stands in it.
+    """
 
     example_id: str
     system: str
@@ -55,6 +62,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     context_ids: tuple[str, ...] = ()
     request_digest: str = ""
     cached: bool = False
+    raw: str | UnsetType = UNSET
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):
@@ -166,11 +174,26 @@ class Finding(Record, frozen=True, kw_only=True):
     hard: bool = True
 
 
+class Overlap(Record, frozen=True, kw_only=True):
+    """What a row, passage or prompt shares with a held-out example; `share` is the overlap of n-grams, 1 for all."""
+
+    kind: OverlapKind
+    source: OverlapSource
+    source_task: str
+    source_id: str
+    where: str
+    task: str
+    example_id: str
+    heldout_where: str
+    share: float = 1.0
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """The answer: ship a named candidate, keep the baseline, or cannot tell yet.
 
     `report` is where the HTML lies, for the terminal; it is empty in the recorded file. `bound` says which error rate
-    holds over all decisions on the held-out set.
+    holds over all decisions on the held-out set. `clean_scores` are those without contaminated held-out examples, for
+    the tasks that have any; gates judge all examples.
     """
 
     outcome: DecisionOutcome
@@ -179,6 +202,7 @@ class Decision(Record, frozen=True, kw_only=True):
     best_baselines: dict[str, str] = {}
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
+    clean_scores: tuple[SystemScore, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
     bound: str = ""
@@ -246,7 +270,7 @@ class Look(Record, frozen=True, kw_only=True):
     @property
     def left(self) -> int:
         """How many looks were left after this one."""
-        return self.looks - self.number
+        return max(0, self.looks - self.number)
 
 
 class Run(Record, frozen=True, kw_only=True):
@@ -255,7 +279,8 @@ class Run(Record, frozen=True, kw_only=True):
     `serving` is the backend's identity: device, precision, quantisation, library versions. `early_stop` is the policy
     in force, None where everything is measured. `seeds` names for each candidate the systems of its recipe, one a
     training seed; the candidate itself, the first one, is what may ship. `look` is there once the candidates have been
-    asked the held-out set of a suite that keeps a ledger.
+    asked the held-out set of a suite that keeps a ledger. `dropped` names by task the contaminated train rows that were
+    left out (`--drop`); `replay` are lines of replay files.
     """
 
     id: str
@@ -279,3 +304,4 @@ class Run(Record, frozen=True, kw_only=True):
     early_stop: EarlyStop | None = None
     seeds: dict[str, tuple[str, ...]] = {}
     look: Look | None = None
+    dropped: dict[str, tuple[str, ...]] = {}

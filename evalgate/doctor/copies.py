@@ -11,8 +11,9 @@ from evalgate.core.data import Example, Task
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Decision, Finding, LatencyPair, Prediction, Run, Score
+from evalgate.files import read_lines, write_lines
 from evalgate.judging import judge_run
-from evalgate.store import CAPABILITY, RunData, RunFolder, load_run, read_lines, write_lines
+from evalgate.store import CAPABILITY, RunData, RunFolder, load_run
 from evalgate.suite.frozen import load_suite
 
 Outputs = Mapping[str, str | None]

@@ -15,8 +15,9 @@ from evalgate.core.results import AdapterProbe, LatencyPair, Run, TrainedRow
 from evalgate.core.seeds import rng
 from evalgate.doctor.copies import Copy, capability_items
 from evalgate.doctor.twin import broken, good_answers
+from evalgate.files import read_lines, read_record, write_lines, write_record
 from evalgate.gates.judge import LATENCY
-from evalgate.store import BASE, CAPABILITY, read_lines, read_record, write_lines, write_record
+from evalgate.store import BASE, CAPABILITY
 
 BROKEN, COLLAPSED, SLOWER, COPIED = 0.05, 0.01, 1.2, 0.05
 

@@ -13,10 +13,11 @@ from evalgate.core.data import Example, GateSpec
 from evalgate.core.results import AdapterProbe, Prediction, Run, Score, Verdict
 from evalgate.core.seeds import rng
 from evalgate.doctor.copies import Copy, capability_items
+from evalgate.files import write_lines, write_record
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import LATENCY, judge
 from evalgate.judging import metrics_of
-from evalgate.store import BASE, CAPABILITY, RunData, write_lines, write_record
+from evalgate.store import BASE, CAPABILITY, RunData
 
 GARBAGE = "\ufffd\ufffd{"
 # Just below the limit: bounds are compared with it in floating point.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalgate.core.results import Cost
 from evalgate.core.seeds import clock
-from evalgate.store import Appender, count_lines
+from evalgate.files import Appender, count_lines
 
 
 @contextmanager

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
+from evalgate.core.answers import extract
 from evalgate.core.protocols import Ask, Backend, Progress
 from evalgate.core.record import Record
-from evalgate.core.results import Generation, LatencyPair, Prediction
+from evalgate.core.results import Failure, Generation, LatencyPair, Prediction
 from evalgate.core.seeds import clock, rng
+from evalgate.files import Appender, read_keys
 from evalgate.sealing import Seal
-from evalgate.store import Appender, read_keys
 
 
 def predict(
@@ -42,13 +46,23 @@ def predict(
 
 
 def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Prediction:
+    output, failure = answer.output, answer.failure
+    status: Literal["ok", "truncated", "error"] = answer.status
+    raw: str | UnsetType = UNSET
+    if ask.answer is not None and answer.output is not None:
+        raw, found = answer.output, extract(ask.answer, answer.output)
+        if isinstance(found, Failure):
+            output, status, failure = None, "error", _with_status(found, answer)
+        else:
+            output = found
     return Prediction(
         example_id=ask.example_id,
         system=system,
         task=task,
-        output=answer.output,
-        status=answer.status,
-        failure=answer.failure,
+        output=output,
+        status=status,
+        failure=failure,
+        raw=raw,
         latency_s=answer.latency_s,
         first_token_s=answer.first_token_s,
         prompt_tokens=answer.prompt_tokens,
@@ -57,6 +71,13 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
         context_ids=ask.context_ids,
         request_digest=ask.digest,
     )
+
+
+def _with_status(failure: Failure, answer: Generation) -> Failure:
+    """A text that was cut may have been about to give its answer."""
+    if answer.status != "truncated":
+        return failure
+    return Failure(code=failure.code, message=f"{failure.message}; the text ends at `max_tokens`")
 
 
 class Contest(Record, frozen=True, kw_only=True):

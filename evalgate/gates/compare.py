@@ -238,13 +238,13 @@ def _verdict(
         subject=question.subject if binding.claim == name else f"{question.subject} of {binding.claim}",
         n_clusters=test.n_clusters, n_unscored=binding.n_unscored, value=test.value, low=test.low(level),
         high=test.high(question.alpha), margin=question.margin, min_gain=question.min_gain, alpha_low=level,
-        alpha=question.alpha, guarded=test.guard is not None, guard_decided=guard_decided, needed_n=needed,
+        alpha=question.alpha, unseen=test.unseen(level), guard_decided=guard_decided, needed_n=needed,
         needed_if_measured=if_measured, n_candidates=n_candidates, n_seeds=n_seeds,
     )  # fmt: skip
     return Verdict(
         gate=question.gate or question.rule, outcome=outcome, reason=_sentence(outcome, facts, question, test, note),
         candidate=name, baseline=binding.baseline, estimate=_estimate(test, level, binding.n_unscored),
-        p_pass=p_pass, p_fail=p_fail, alpha=question.alpha, n=test.n, method=test.method,
+        p_pass=p_pass, p_fail=p_fail, alpha=question.alpha, n=test.n, method=test.method_at(level),
         guard_decided=guard_decided, needed_n=needed,
     )  # fmt: skip
 
@@ -260,7 +260,7 @@ def _sentence(outcome: Outcome, facts: words.Facts, question: Question, test: Pa
 def _estimate(test: PairedTest, level: float, n_unscored: int) -> Estimate:
     return Estimate(
         value=test.value, low=test.low(level), high=test.high(level), level=1 - 2 * level, n=test.n,
-        method=test.method, n_clusters=test.n_clusters, n_unscored=n_unscored,
+        method=test.method_at(level), n_clusters=test.n_clusters, n_unscored=n_unscored,
     )  # fmt: skip
 
 
@@ -276,12 +276,12 @@ def _needed(test: PairedTest, question: Question, level: float) -> tuple[int | N
     if question.rule == "better":
         if question.min_gain is None:
             return None, None
-        collapse = 0.0 if test.guard is None else test.base_mean + question.min_gain
+        collapse = test.base_mean + question.min_gain if test.guards else 0.0
         n = superiority_n(
             test.sd, question.min_gain - margin - 2 * seeds, alpha=level, alpha_fail=question.alpha, collapse=collapse
         )
         return (None if n is None else max(n, least)), None
-    collapse = 0.0 if test.guard is None else test.base_mean
+    collapse = test.base_mean if test.guards else 0.0
     floor = no_flip_n(margin, level) if test.binary and margin > 0 else 0
     for power in (0.8, 0.95, 0.99):
         n = paired_n(test.sd, margin - seeds, alpha=level, power=power, collapse=collapse)

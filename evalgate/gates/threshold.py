@@ -12,7 +12,7 @@ from evalgate.core.results import Estimate, Outcome, Verdict
 from evalgate.gates import words
 from evalgate.gates.compare import Question, check_alpha, judge_pairs
 from evalgate.gates.pairs import Clusters, Entry
-from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS
+from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS, unseen_at
 from evalgate.stats.proportion import (
     clopper_pearson_high,
     clopper_pearson_low,
@@ -116,7 +116,7 @@ def mean_floor(
     if verdict.n >= MIN_PAIRS and not few:
         reason = words.mean_floor(
             verdict.outcome, n=verdict.n, value=estimate.value, low=estimate.low, high=estimate.high, limit=floor,
-            alpha=alpha, guarded=verdict.guard_decided,
+            alpha=alpha, unseen=unseen_at(alpha) if verdict.guard_decided else 0,
         )  # fmt: skip
     return msgspec.structs.replace(verdict, method=method, estimate=estimate, reason=reason, baseline=None)
 

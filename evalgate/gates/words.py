@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from evalgate.core.results import Outcome
 
+# What may overturn a pass, by the number of unseen collapses that the guard adds.
+UNSEEN = ("", "one unseen collapsed answer", "two unseen collapsed answers")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -28,7 +31,7 @@ class Facts:
     min_gain: float | None
     alpha_low: float
     alpha: float
-    guarded: bool
+    unseen: int  # collapses that the guard asks a pass to survive, 0 without it
     guard_decided: bool
     needed_n: int | None
     needed_if_measured: int | None
@@ -107,7 +110,8 @@ def superiority(outcome: Outcome, facts: Facts) -> str:
         null = "no better than the baseline" if facts.margin == 0 else (
             f"that gains no more than {points(facts.margin)} points"
         )  # fmt: skip
-        guard = " It holds even if one unseen example had collapsed to 0." if facts.guarded else ""
+        unseen = ("", "one unseen example", "two unseen examples")[facts.unseen]
+        guard = f" It holds even if {unseen} had collapsed to 0." if unseen else ""
         text = (
             f"On {count(facts.n)} paired held-out examples {facts.candidate} beats {_against(facts)} by at least "
             f"{points(facts.low)} points ({sure} one-sided; measured {points(facts.value, sign=True)}{hope}). "
@@ -130,7 +134,7 @@ def superiority(outcome: Outcome, facts: Facts) -> str:
     elif facts.guard_decided:
         more = _more(facts)
         text = (
-            f"Better on this sample (measured {points(facts.value, sign=True)}), but one unseen collapsed answer "
+            f"Better on this sample (measured {points(facts.value, sign=True)}), but {UNSEEN[facts.unseen]} "
             f"would overturn it. {f'Add {more}' if more else 'Add examples'} or look at the worst 10 outputs."
         )
     else:
@@ -178,9 +182,9 @@ def non_inferiority(outcome: Outcome, facts: Facts, extra: str = "") -> str:
     elif facts.guard_decided:
         more = _more(facts)
         text = (
-            f"{facts.subject} held on this sample (measured {points(facts.value, sign=True)}), but one unseen "
-            f"collapsed answer would overturn it. {f'Add {more}' if more else 'Add examples'} or look at the worst "
-            "10 outputs."
+            f"{facts.subject} held on this sample (measured {points(facts.value, sign=True)}), but "
+            f"{UNSEEN[facts.unseen]} would overturn it. {f'Add {more}' if more else 'Add examples'} or look at the "
+            "worst 10 outputs."
         )
     else:
         text = (
@@ -255,17 +259,17 @@ def clustered_floor(text: str, n_clusters: int, least: int) -> str:
 
 
 def mean_floor(
-    outcome: Outcome, *, n: int, value: float, low: float, high: float, limit: float, alpha: float, guarded: bool
+    outcome: Outcome, *, n: int, value: float, low: float, high: float, limit: float, alpha: float, unseen: int
 ) -> str:
-    """The sentence of a floor on a mean of graded scores, in points of 100."""
+    """The sentence of a floor on a mean of graded scores, in points of 100; `unseen` collapses overturn a pass."""
     sure = percent(1 - alpha)
     measured = f"measured {points(value)} on {count(n)} examples; the floor is {points(limit)}"
     if outcome == "pass":
         return f"The mean is at least {points(low)} ({sure}; {measured})."
     if outcome == "fail":
         return f"The mean is at most {points(high)} ({sure}; {measured})."
-    if guarded:
-        return f"Above the floor on this sample, but one unseen collapsed answer would overturn it ({measured})."
+    if unseen:
+        return f"Above the floor on this sample, but {UNSEEN[unseen]} would overturn it ({measured})."
     return f"The mean lies between {points(low)} and {points(high)} ({measured}). This is not a pass and not a fail."
 
 

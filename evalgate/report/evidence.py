@@ -162,6 +162,7 @@ def _column(index: Index, task: TaskSpec, system: str, reference: str, example: 
         "system": system,
         "role": roles.get(system, "candidate"),
         "output": cut(output, TEXT_LIMIT),
+        "raw": cut(prediction.raw, TEXT_LIMIT) if prediction and prediction.raw else None,
         "empty": not output,
         "diff": word_diff(reference[:TEXT_LIMIT], cut(output, TEXT_LIMIT)) if diffed else None,
         "value": show(index.value(system, task.name, example.id), "fraction"),

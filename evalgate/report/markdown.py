@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from evalgate.report import words
+from evalgate.report.contamination import contamination_view
 from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
 from evalgate.store import RunData
 
 # A bot that updates its own comment finds it by this line.
 MARKER = "<!-- evalgate-report -->"
+# Contamination findings named in a comment; the HTML has more.
+FINDINGS = 5
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#@!])")
 SIGNS = {
     "pass": "✔ PASS",
@@ -34,7 +37,7 @@ def render_markdown(data: RunData) -> str:
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
-    lines += ["", *_scores(data)]
+    lines += ["", *_scores(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
@@ -67,4 +70,20 @@ def _scores(data: RunData) -> list[str]:
         spans = [f"{v}, {c['part']}" if c["part"] else v for v, c in zip(spans, row["cells"], strict=True)]
         spans = [f"{v}; {c['spread']}" if c["spread"] else v for v, c in zip(spans, row["cells"], strict=True)]
         lines.append(f"| {text(row['task'] + '.' + row['metric'])} | {' | '.join(spans)} |")
+    return [*lines, "", "</details>"]
+
+
+def _contamination(data: RunData) -> list[str]:
+    found = contamination_view(data)
+    if not found["rows"]:
+        return []
+    lines = ["", f"<details><summary>Contamination: {found['n']} findings; gates judge the full set</summary>", ""]
+    lines += [f"- {text(told)}" for told in found["left_out"]]
+    for row in found["rows"][:FINDINGS]:
+        lines.append(f"- {row['kind']}: {text(row['where'])} and {text(row['heldout'])} ({row['share']})")
+    if found["scores"]:
+        lines += ["", "| Metric | System | Full set | n | Clean subset | n |", "|---|---|--:|--:|--:|--:|"]
+    for row in found["scores"]:
+        named = f"{text(row['metric'])} | {text(row['system'])}"
+        lines.append(f"| {named} | {row['full']} | {row['full_n']} | {row['clean']} | {row['clean_n']} |")
     return [*lines, "", "</details>"]

@@ -9,6 +9,7 @@ from evalgate.core.data import GateSpec
 from evalgate.core.record import short
 from evalgate.core.results import AdapterCard, Verdict
 from evalgate.report import charts, words
+from evalgate.report.contamination import contamination_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
 from evalgate.report.savings import part_asked, policy_words, savings
@@ -254,6 +255,7 @@ def trust_view(index: Index) -> View:
         "systems": systems,
         "cards": cards,
         "unscored": unscored_view(index),
+        "contamination": contamination_view(index.data),
     }
 
 

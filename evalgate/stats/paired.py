@@ -21,6 +21,14 @@ MIN_PAIRS = 20
 MIN_CLUSTERS = 8
 # Differences closer together than this are the same number up to rounding.
 NO_SPREAD = 1e-12
+# Below this level a pass must survive a second unseen collapse: halfway between 0.05, where one is right, and 0.05**2,
+# where two are (on a logarithmic scale).
+SECOND_LEVEL = 0.05**1.5
+
+
+def unseen_at(level: float) -> int:
+    """How many unseen collapses a pass at this level must survive: 1, below `SECOND_LEVEL` 2."""
+    return 1 if level >= SECOND_LEVEL else 2
 
 
 class Test(Protocol):
@@ -157,12 +165,13 @@ def _crossing(holds: Callable[[float], bool]) -> float:
 class PairedTest:
     """All that one candidate against one baseline says: every test in `tests` and the guard must agree.
 
+    `guards` are the tests with one and with two unseen collapses, or none; `method` is named without them.
     `sd` is the spread of one example's difference (its design effect included), `base_mean` the baseline's mean score,
     `seeds` what several training seeds add to it, which more examples cannot lessen.
     """
 
     tests: tuple[Test, ...]
-    guard: Test | None
+    guards: tuple[Test, ...]
     method: str
     n: int
     n_clusters: int | None
@@ -186,9 +195,23 @@ class PairedTest:
         return max(test.p_above(limit) for test in self.tests)
 
     def p_above(self, limit: float) -> float:
-        """The p-value of "difference <= limit", the guard included."""
+        """The p-value of "difference <= limit", the guard included: the smallest level at which a pass survives it.
+
+        With p1 and p2 for one and for two collapses: p1 above `SECOND_LEVEL`, else p2, but no more than that level.
+        """
         plain = self.p_unguarded(limit)
-        return plain if self.guard is None else max(plain, self.guard.p_above(limit))
+        if not self.guards:
+            return plain
+        one, two = (max(plain, guard.p_above(limit)) for guard in self.guards)
+        return one if one > SECOND_LEVEL else min(max(one, two), SECOND_LEVEL)
+
+    def unseen(self, level: float) -> int:
+        """How many unseen collapses a pass at this level survives; 0 without the guard."""
+        return unseen_at(level) if self.guards else 0
+
+    def method_at(self, level: float) -> str:
+        """The method's name as the report prints it, with the guard of this level."""
+        return self.method + ("", " with one-collapse guard", " with two-collapse guard")[self.unseen(level)]
 
     def p_below(self, limit: float) -> float:
         """The p-value of "difference >= limit"."""
@@ -206,16 +229,17 @@ class PairedTest:
 def paired_test(candidate: Array, baseline: Array, *, codes: Codes | None, binary: bool, guard: bool) -> PairedTest:
     """The recommended test for `candidate[n]` against `baseline[n]`, scores from 0 to 1, n >= 2.
 
-    0/1 scores: Tango. Other scores: paired t, and with `guard` a pass must survive one more example on which the
-    candidate scores 0 and the baseline its average. `codes[n]` (clusters): CR1, for 0/1 scores together with Tango,
-    which alone is sound near rates of 0 and 1. Without any spread both directions must survive an unseen example.
+    0/1 scores: Tango. Other scores: paired t, and with `guard` a pass must survive one more example (at strict levels
+    two) on which the candidate scores 0 and the baseline its average. `codes[n]` (clusters): CR1, for 0/1 scores
+    together with Tango, which alone is sound near rates of 0 and 1. Without any spread both directions must survive an
+    unseen example.
     """
     d = candidate - baseline
     n = d.size
     n_clusters = None if codes is None else int(codes.max()) + 1
     mean = mean_test(d, codes)
     tests: tuple[Test, ...] = (mean,)
-    extra: Test | None = None
+    guards: tuple[Test, ...] = ()
     sd = mean.se * math.sqrt(n)
     base_mean = float(np.sort(baseline).mean())
     if binary:
@@ -223,11 +247,11 @@ def paired_test(candidate: Array, baseline: Array, *, codes: Codes | None, binar
         tests = (tango,) if codes is None else (mean, tango)
         sd = max(sd if codes is not None else 0.0, math.sqrt((tango.gained + tango.lost) / n))
     elif guard:
-        extra = with_unseen(d, codes, -base_mean)
+        guards = tuple(with_unseen(d, codes, -base_mean, unseen) for unseen in (1, 2))
         if mean.se == 0:
-            tests = (mean, extra, with_unseen(d, codes, 1 - base_mean))
+            tests = (mean, guards[0], with_unseen(d, codes, 1 - base_mean))
     return PairedTest(
-        tests=tests, guard=extra, method=_method(binary, codes, guard), n=n, n_clusters=n_clusters, sd=sd,
+        tests=tests, guards=guards, method=_method(binary, codes), n=n, n_clusters=n_clusters, sd=sd,
         base_mean=base_mean, binary=binary,
     )  # fmt: skip
 
@@ -241,15 +265,14 @@ def mean_test(d: Array, codes: Codes | None) -> MeanTest:
     return cluster_test(d, codes)
 
 
-def with_unseen(d: Array, codes: Codes | None, difference: float) -> MeanTest:
-    """The test with one hypothetical example more, in a cluster of its own."""
-    longer = None if codes is None else np.append(codes, codes.max() + 1)
-    return mean_test(np.append(d, difference), longer)
+def with_unseen(d: Array, codes: Codes | None, difference: float, unseen: int = 1) -> MeanTest:
+    """The test with `unseen` hypothetical examples more, each in a cluster of its own."""
+    longer = None if codes is None else np.append(codes, codes.max() + 1 + np.arange(unseen))
+    return mean_test(np.append(d, np.full(unseen, difference)), longer)
 
 
-def _method(binary: bool, codes: Codes | None, guard: bool) -> str:
-    """The method's name as the report prints it."""
+def _method(binary: bool, codes: Codes | None) -> str:
+    """The method's name without the guard."""
     if binary:
         return "Tango score test" if codes is None else "CR1 cluster-robust t and Tango score test"
-    name = "paired t" if codes is None else "CR1 cluster-robust t"
-    return f"{name} with one-collapse guard" if guard else name
+    return "paired t" if codes is None else "CR1 cluster-robust t"

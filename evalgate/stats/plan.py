@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy.special import ndtr, ndtri
+
+from evalgate.stats.paired import unseen_at
 
 LARGEST_N = 1_000_000_000
 
@@ -14,19 +17,25 @@ def z_of(alpha: float) -> float:
     return float(-ndtri(alpha))
 
 
-def _smallest_n(z_plain: float, z_guarded: float, sd: float, gap: float, collapse: float) -> int | None:
-    """The least n with `z_plain*sd/sqrt(n) + z_guarded*sqrt(sd^2 + collapse^2/n)/sqrt(n) + collapse/n <= gap`.
+def _smallest_n(z_plain: float, alpha: float, sd: float, gap: float, collapse: float) -> int | None:
+    """The least n with `z_plain*sd/sqrt(n) + z_alpha*sqrt(sd^2 + u*collapse^2/n)/sqrt(n) + u*collapse/n <= gap`.
 
-    `collapse` is how far one unseen collapsed answer lies below the mean; 0 without the guard.
+    `collapse` is how far an unseen collapsed answer lies below the mean, 0 without the guard; u is `unseen_at(alpha)`.
     """
     if gap <= 0:
         return None
+    z_guarded, unseen = z_of(alpha), unseen_at(alpha)
 
     def enough(n: int) -> bool:
-        guarded = z_guarded * math.sqrt((sd * sd + collapse * collapse / n) / n)
-        return z_plain * sd / math.sqrt(n) + guarded + collapse / n <= gap * (1 + 1e-12)
+        guarded = z_guarded * math.sqrt((sd * sd + unseen * collapse * collapse / n) / n)
+        return z_plain * sd / math.sqrt(n) + guarded + unseen * collapse / n <= gap * (1 + 1e-12)
 
-    low, high = 0, 1
+    return least_n(enough)
+
+
+def least_n(enough: Callable[[int], bool], *, start: int = 1) -> int | None:
+    """The least n from `start` on with `enough(n)`, which must stay true once it is; None beyond a billion."""
+    low, high = start - 1, start
     while not enough(high):
         low, high = high, high * 2
         if high > LARGEST_N:
@@ -42,12 +51,12 @@ def superiority_n(sd: float, gap: float, *, alpha: float, alpha_fail: float, col
 
     `((z_alpha + z_alpha_fail) * sd / gap)^2`, and somewhat more with the guard.
     """
-    return _smallest_n(z_of(alpha_fail), z_of(alpha), sd, gap, collapse)
+    return _smallest_n(z_of(alpha_fail), alpha, sd, gap, collapse)
 
 
 def paired_n(sd: float, effect: float, *, alpha: float, power: float, collapse: float = 0.0) -> int | None:
     """The n at which a true distance `effect` from the limit is shown with this power: `((z+z)*sd/effect)^2`."""
-    return _smallest_n(z_of(1 - power), z_of(alpha), sd, effect, collapse)
+    return _smallest_n(z_of(1 - power), alpha, sd, effect, collapse)
 
 
 def no_flip_n(margin: float, alpha: float) -> int:

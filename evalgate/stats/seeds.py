@@ -84,8 +84,8 @@ def seed_test(candidate: Array, baseline: Array, *, codes: Codes | None, binary:
     """The test of a recipe: `candidate[s, n]` of s >= 2 seeds against `baseline[n]`, scores from 0 to 1.
 
     As `paired_test` on the means over seeds, with the variance between seeds on top; with `guard` a pass must survive
-    an example on which every seed collapses. 0/1 scores need Tango's test of the counts averaged over seeds as well,
-    which alone is sound near rates of 0 and 1.
+    an example (at strict levels two) on which every seed collapses. 0/1 scores need Tango's test of the counts
+    averaged over seeds as well, which alone is sound near rates of 0 and 1.
     """
     each = candidate - baseline
     d, n, s = each.mean(axis=0), baseline.size, len(each)
@@ -93,18 +93,18 @@ def seed_test(candidate: Array, baseline: Array, *, codes: Codes | None, binary:
     examples = mean_test(d, codes)
     base_mean = float(np.sort(baseline).mean())
     tests: tuple[Test, ...] = (SeedTest(examples, seeds),)
-    extra: Test | None = None
+    guards: tuple[Test, ...] = ()
     sd = examples.se * math.sqrt(n)
     if binary:
         tango = TangoTest(np.count_nonzero(each > 0) / s, np.count_nonzero(each < 0) / s, n)
         tests, sd = (*tests, tango), max(sd, math.sqrt((tango.gained + tango.lost) / n))
     elif guard:
-        extra = SeedTest(with_unseen(d, codes, -base_mean), seeds)
+        guards = tuple(SeedTest(with_unseen(d, codes, -base_mean, unseen), seeds) for unseen in (1, 2))
         if examples.se == 0:
-            tests = (*tests, extra, SeedTest(with_unseen(d, codes, 1 - base_mean), seeds))
+            tests = (*tests, guards[0], SeedTest(with_unseen(d, codes, 1 - base_mean), seeds))
     method = f"Cochran-Cox t over {s} seeds and " + ("examples" if codes is None else "clusters (CR1)")
-    method += " and Tango score test" if binary else " with one-collapse guard" if guard else ""
+    method += " and Tango score test" if binary else ""
     return PairedTest(
-        tests=tests, guard=extra, method=method, n=n, n_clusters=None if codes is None else int(codes.max()) + 1,
+        tests=tests, guards=guards, method=method, n=n, n_clusters=None if codes is None else int(codes.max()) + 1,
         sd=sd, base_mean=base_mean, binary=binary, seeds=seeds,
     )  # fmt: skip

@@ -17,6 +17,12 @@ from evalgate.core.errors import EvalgateError
 R = TypeVar("R", Example, Passage)
 Schema = dict[str, object]
 _NEEDS_REFERENCE = ("extraction", "summarization", "qa")
+# Metrics that compare with a reference or a label, whatever kind of task asks for them.
+_REFERENCE_METRICS = ("rouge_1", "rouge_2", "rouge_l", "exact_match", "token_f1", "field_f1", "exact_object")
+_LABEL_METRICS = ("accuracy", "macro_f1")
+# No example is longer: what no memory could hold is refused before it is read.
+MAX_LINE_BYTES = 10_000_000
+BOM = b"\xef\xbb\xbf"
 _ID = re.compile(rb'"id"\s*:\s*"([^"\\]+)"')
 
 
@@ -44,20 +50,43 @@ def read_passages(path: Path, task: TaskSpec) -> tuple[Passage, ...]:
 
 
 def read_schema(path: Path) -> Schema:
-    """A JSON schema; raises `bad-schema` if it is not one."""
+    """A JSON schema; raises `bad-schema` with its line if it is not one, or `no-such-file`."""
     import jsonschema
 
     try:
-        schema = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except FileNotFoundError:
+        data = path.read_bytes().removeprefix(BOM)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         _fault("the JSON schema is not there", str(path), f"restore it: `git checkout {path}`", code="no-such-file")
+    try:
+        schema = msgspec.json.decode(data.decode(), type=dict[str, Any])
+        kind = jsonschema.Draft202012Validator
+        kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)  # which compiles every pattern, too
+    except UnicodeDecodeError as error:
+        where = _byte_place(path, data, error.start)
+        _fault("the JSON schema is not UTF-8 text", where, "save the file as UTF-8", code="bad-schema")
     except msgspec.DecodeError as error:
-        _fault(f"the JSON schema is not a JSON object: {error}", str(path), "correct the file", code="bad-schema")
+        found = re.search(r"\(byte (\d+)\)", str(error))
+        where = _byte_place(path, data, int(found[1]) if found else 0)
+        _fault(f"the JSON schema is not a JSON object: {error}", where, "correct the file", code="bad-schema")
     except jsonschema.SchemaError as error:
-        place = error.json_path
-        _fault(f"this is not a JSON schema: {place}: {error.message}", str(path), "correct the file", code="bad-schema")
+        where = _byte_place(path, data, _key_at(data, list(error.absolute_path)))
+        text = f"this is not a JSON schema: {error.json_path}: {error.message}"
+        _fault(text, where, "correct the file", code="bad-schema")
     return schema
+
+
+def _byte_place(path: Path, data: bytes, at: int) -> str:
+    line = data.count(b"\n", 0, at) + 1
+    return f"{path}:{line}"
+
+
+def _key_at(data: bytes, way: list[str | int]) -> int:
+    """Where the last key of a path stands that is found, each looked for behind the one before."""
+    at = 0
+    for key in way:
+        if isinstance(key, str):
+            at = max(at, data.find(msgspec.json.encode(key), at))
+    return at
 
 
 def place_of(path: Path, line: int, identity: str | None) -> str:
@@ -81,17 +110,33 @@ def _read(path: Path, kind: type[R], what: str) -> tuple[R, ...]:
 
 
 def _lines(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines without those empty at the end, so that line numbers equal positions."""
+    """Numbered lines without those empty at the end, so that line numbers equal positions; one in memory at a time."""
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         fix = f"restore it with `git checkout {path}`, or correct the path or `splits` in suite.yaml"
         _fault(f"a file of {what} is not there", str(path), fix, code="no-such-file")
-    data = data.removeprefix(b"\xef\xbb\xbf").rstrip()
-    if not data:
+    line, blank = 0, 0  # blank lines wait: they are a fault only if another line follows
+    with file:
+        while raw := file.readline(MAX_LINE_BYTES + 1):
+            if len(raw) > MAX_LINE_BYTES:
+                _too_long(path, line + blank + 1)
+            raw = raw.removeprefix(BOM).rstrip() if line + blank == 0 else raw.rstrip()
+            if not raw:
+                blank += 1
+                continue
+            yield from ((line + n, b"") for n in range(1, blank + 1))
+            line, blank = line + blank + 1, 0
+            yield line, raw
+    if not line:
         fix = "add examples (one JSON object a line), or take the split out of `splits` in suite.yaml"
         _fault(f"{path.name} of {what} has no rows", str(path), fix, code="empty-split")
-    yield from enumerate(data.split(b"\n"), 1)
+
+
+def _too_long(path: Path, line: int) -> NoReturn:
+    text = f"line {line} is longer than {MAX_LINE_BYTES // 1_000_000} MB: no system could be asked it"
+    fix = "end each row with a line break (one JSON object a line), or shorten the row"
+    _fault(text, place_of(path, line, None), fix, code="line-too-long")
 
 
 def _object(path: Path, line: int, raw: bytes) -> dict[str, Any]:
@@ -103,6 +148,9 @@ def _object(path: Path, line: int, raw: bytes) -> dict[str, Any]:
         text = f"line {line} is not UTF-8 text (byte {error.start + 1} of the line)"
         _fault(text, place, "save the file as UTF-8", code="not-utf8")
     fix = f"correct line {line}: each line is one JSON object"
+    if raw.startswith(BOM):
+        text = f"line {line} begins with a byte order mark, as where two files were joined"
+        _fault(text, place, "delete those three bytes", code="not-json")
     try:
         row = msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
@@ -143,15 +191,29 @@ def _record(path: Path, line: int, row: dict[str, Any], kind: type[R]) -> R:
 
 def _check_answer(path: Path, line: int, example: Example, task: TaskSpec) -> None:
     place = place_of(path, line, example.id)
+    names = [use.name for use in task.metrics]
+    for number, reference in enumerate(example.references, 1):
+        if not reference.strip():
+            text = f"reference {number} is empty: an empty answer would be right"
+            _fault(text, place, f"give line {line} a text in 'references', or delete the row", code="missing-reference")
     if task.kind == "classification":
         if not example.label:
             _fault("a classification row needs a 'label'", place, f"give line {line} its 'label'", code="missing-field")
         if any(reference != example.label for reference in example.references):
             text = f"the label '{example.label}' and the references {list(example.references)} disagree"
             _fault(text, place, "make them equal, or leave out 'references'", code="label-mismatch")
-    elif task.kind in _NEEDS_REFERENCE and not any(reference.strip() for reference in example.references):
-        text = f"a {task.kind} row needs a reference, this one has none"
+    elif not example.label and (metric := _first(names, _LABEL_METRICS)):
+        text = f"the metric {metric} needs a 'label', this row has none"
+        _fault(text, place, f"give line {line} its 'label'", code="missing-field")
+    metric = _first(names, _REFERENCE_METRICS)
+    if not example.references and (task.kind in _NEEDS_REFERENCE or metric):
+        who = f"a {task.kind} row" if task.kind in _NEEDS_REFERENCE else f"the metric {metric}"
+        text = f"{who} needs a reference, this {'one' if task.kind in _NEEDS_REFERENCE else 'row'} has none"
         _fault(text, place, f"give line {line} a text in 'references', or delete the row", code="missing-reference")
+
+
+def _first(names: list[str], among: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in among), None)
 
 
 def _validator(schema: Schema) -> Any:
@@ -168,7 +230,11 @@ def _check_json(path: Path, line: int, example: Example, reference: str, validat
         _fault(
             f"the reference is not JSON: {error}", place, f"correct 'references' on line {line}", code="bad-reference"
         )
-    fault = next(iter(validator.iter_errors(value)), None)
+    try:
+        fault = next(iter(validator.iter_errors(value)), None)
+    except Exception as error:  # noqa: BLE001 - only using a schema shows a `$ref` to nothing
+        text = f"the schema cannot be used: {type(error).__name__}: {error}"
+        _fault(" ".join(text.split()), place, "correct the references in the schema's file", code="bad-schema")
     if fault:
         text = f"the reference does not fit the schema: {fault.json_path}: {fault.message}"
         _fault(text, place, f"correct 'references' on line {line}, or the schema", code="bad-reference")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,19 +11,23 @@ from msgspec.structs import replace
 from evalgate.core.data import Example, Passage, Split, Suite, SuiteSpec, Task, TaskSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import digest_bytes, digest_of
-from evalgate.store import write_atomic, write_record
+from evalgate.files import write_atomic, write_record
 from evalgate.suite.formats import place_of, read_examples, read_passages, read_schema
+from evalgate.suite.labels import check_labels
 from evalgate.suite.ledger import carry_over, contents_of
 from evalgate.suite.lock import (
     LOCK_FILE,
     SUITE_FILE,
+    Difference,
     Lock,
     SplitLock,
+    changed_metric,
     difference,
     lock_split,
     make_lock,
     read_lock,
 )
+from evalgate.suite.places import changed_line, line_digests, text_bytes
 
 ALL_SPLITS: tuple[Split, ...] = ("train", "dev", "heldout")
 
@@ -42,8 +46,10 @@ def load_suite(folder: Path, spec: SuiteSpec, splits: Sequence[Split] = ALL_SPLI
             fix=f"run `evalgate freeze {folder}` and commit the {LOCK_FILE} that it writes",
             where=str(folder / LOCK_FILE),
         )
+    if verify and lock is not None:
+        _refuse_other_schemas(folder, spec, lock)
     tasks = {task.name: _load_task(folder, task, splits) for task in spec.tasks}
-    present = _present(folder, spec, tasks, lock)
+    present = _present(folder, spec, tasks, lock, lock.signatures if lock else {})
     if verify and lock is not None:
         _refuse_change(folder, spec, lock, present)
     return Suite(spec=spec, folder=str(folder), tasks=tasks, digest=present.digest, data_digest=present.data_digest)
@@ -54,37 +60,54 @@ def verify(folder: Path, spec: SuiteSpec) -> Suite:
     return load_suite(folder, spec, ALL_SPLITS)
 
 
-def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False) -> Lock:
-    """Write `suite.lock` for the present state.
+def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False, signatures: Mapping[str, str] | None = None) -> Lock:
+    """Write `suite.lock` for the present state; `signatures` are those of the suite's metrics by `task.metric`.
 
     A changed suite needs `bump` (`already-frozen`), which raises `version` in suite.yaml unless its author did so. A
-    suite that equals its lock is left alone.
+    suite that equals its lock is left alone, but for what a lock of an older form lacks.
     """
     tasks = {task.name: _load_task(folder, task, ALL_SPLITS) for task in spec.tasks}
     old = read_lock(folder)
-    lock = _present(folder, spec, tasks, None)
+    lock = _present(folder, spec, tasks, None, signatures or {})
     contents = contents_of(example for task in tasks.values() for example in task.splits.get("heldout", ()))
-    if old is not None:
-        change = difference(folder, old, lock)
-        if change is None:
-            lock = replace(old, ledger=carry_over(folder, spec.name, spec.looks, contents))
-            if lock.ledger != old.ledger:
-                write_record(folder / LOCK_FILE, lock)
-            return lock
-        if not bump:
-            raise UsageError(
-                f"suite '{spec.name}' is frozen as version {old.version} and has changed since ({change.text})",
-                code="already-frozen",
-                fix=f"run `evalgate freeze {folder} --bump` to release the change as a new version",
-                where=change.where,
-            )
+    change = None if old is None else difference(folder, old, lock)
+    if old is not None and change is not None and not bump:
+        raise UsageError(
+            f"suite '{spec.name}' is frozen as version {old.version} and has changed since ({change.text})",
+            code="already-frozen",
+            fix=f"run `evalgate freeze {folder} --bump` to release the change as a new version",
+            where=change.where,
+        )
     ledger = carry_over(folder, spec.name, spec.looks, contents)
+    if old is not None and change is None:
+        lines = old.lines or _lines(folder, old.documents)
+        lock = replace(old, ledger=ledger, signatures=old.signatures or lock.signatures, lines=lines)
+        if lock != old:
+            write_record(folder / LOCK_FILE, lock)
+        return lock
     if old is not None and spec.version <= old.version:
         spec = _raise_version(folder, spec, old.version + 1)
-        lock = make_lock(spec, lock.files, lock.documents)
-    lock = replace(lock, ledger=ledger)
+        lock = make_lock(spec, lock.files, lock.documents, lock.signatures)
+    lock = replace(lock, ledger=ledger, lines=_lines(folder, lock.documents))
     write_record(folder / LOCK_FILE, lock)
     return lock
+
+
+def refuse_other_metrics(folder: Path, spec: SuiteSpec, signatures: Mapping[str, str]) -> None:
+    """Raise `metric-changed` where a metric counts otherwise than when the suite was frozen: its limits meant that one.
+
+    A suite that is not frozen, or whose lock has no signatures, says nothing of it.
+    """
+    lock = read_lock(folder)
+    change = None if lock is None else changed_metric(folder, lock, signatures)
+    if change is not None:
+        raise EvalgateError(
+            f"suite '{spec.name}' was frozen with another metric: {change.text}",
+            code="metric-changed",
+            fix="install the version of evalgate or of the plugin that it was frozen with, or run "
+            f"`evalgate freeze {folder} --bump` after a look at the gates on that metric",
+            where=change.where,
+        )
 
 
 def input_fields(suite: Suite) -> dict[str, set[str]]:
@@ -104,6 +127,7 @@ def _load_task(folder: Path, spec: TaskSpec, splits: Sequence[Split]) -> Task:
         if split in splits:
             loaded[split] = read_examples(_path(folder, spec, split), spec, schema)
     _refuse_shared_ids(folder, spec, loaded)
+    check_labels(folder, spec, loaded)
     return Task(spec=spec, splits=loaded, schema=schema, corpus=corpus)
 
 
@@ -126,7 +150,9 @@ def _refuse_shared_ids(folder: Path, spec: TaskSpec, loaded: dict[str, tuple[Exa
         seen |= {example.id: f"{spec.data}/{split}.jsonl:{line}" for line, example in enumerate(examples, 1)}
 
 
-def _present(folder: Path, spec: SuiteSpec, tasks: dict[str, Task], lock: Lock | None) -> Lock:
+def _present(
+    folder: Path, spec: SuiteSpec, tasks: dict[str, Task], lock: Lock | None, signatures: Mapping[str, str]
+) -> Lock:
     """The lock of what was read; splits that were not read are taken from the old lock."""
     files: dict[str, SplitLock] = {}
     for task in tasks.values():
@@ -136,7 +162,12 @@ def _present(folder: Path, spec: SuiteSpec, tasks: dict[str, Task], lock: Lock |
                 files[name] = lock_split(task.splits[split])
             elif lock and name in lock.files:
                 files[name] = lock.files[name]
-    return make_lock(spec, files, _documents(folder, spec, tasks))
+    return make_lock(spec, files, _documents(folder, spec, tasks), signatures)
+
+
+def _lines(folder: Path, documents: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The digests of the lines of all frozen documents and of suite.yaml."""
+    return {name: line_digests(folder / name) for name in (SUITE_FILE, *documents)}
 
 
 def _documents(folder: Path, spec: SuiteSpec, tasks: dict[str, Task]) -> dict[str, str]:
@@ -152,19 +183,30 @@ def _documents(folder: Path, spec: SuiteSpec, tasks: dict[str, Task]) -> dict[st
         for path in sorted(root.rglob("*")):
             hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
             if path.is_file() and not hidden:
-                # Git may check text out with other line ends; that is no change.
-                content = path.read_bytes().replace(b"\r\n", b"\n")
-                documents[path.relative_to(folder).as_posix()] = digest_bytes(content)
+                documents[path.relative_to(folder).as_posix()] = digest_bytes(text_bytes(path))
     return documents
+
+
+def _refuse_other_schemas(folder: Path, spec: SuiteSpec, lock: Lock) -> None:
+    """Before any row is held to a schema: of a changed one the rows would get the blame."""
+    for task in spec.tasks:
+        name = task.output_schema or ""
+        expected = lock.documents.get(name)
+        if expected and expected != (found := digest_of(read_schema(folder / name))):
+            change = Difference(text=f"{name} differs", where=changed_line(folder / name, lock.lines.get(name, ())))
+            raise _changed(folder, spec, change, expected, found)
 
 
 def _refuse_change(folder: Path, spec: SuiteSpec, lock: Lock, present: Lock) -> None:
     change = difference(folder, lock, present)
-    if change is None:
-        return
-    raise EvalgateError(
+    if change is not None:
+        raise _changed(folder, spec, change, lock.digest, present.digest)
+
+
+def _changed(folder: Path, spec: SuiteSpec, change: Difference, expected: str, found: str) -> EvalgateError:
+    return EvalgateError(
         f"suite '{spec.name}' has changed since it was frozen: "
-        f"expected {lock.digest[:6]}…, found {present.digest[:6]}… ({change.text})",
+        f"expected {expected[:6]}…, found {found[:6]}… ({change.text})",
         code="suite-digest-mismatch",
         fix=f"run `git checkout {folder}` to restore it, or `evalgate freeze {folder} --bump` to release the change",
         where=change.where,

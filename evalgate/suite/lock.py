@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
-from evalgate.core.data import Example, SuiteSpec
+from evalgate.core.data import Example, SourceSpec, SuiteSpec
 from evalgate.core.record import Record, canonical_json, digest_bytes, digest_of, short
-from evalgate.store import read_record
+from evalgate.files import read_record
 from evalgate.suite.formats import place_of
+from evalgate.suite.places import changed_line, changed_setting
 
 LOCK_FILE = "suite.lock"
 SUITE_FILE = "suite.yaml"
@@ -27,7 +29,10 @@ class SplitLock(Record, frozen=True, kw_only=True):
 class Lock(Record, frozen=True, kw_only=True):
     """A frozen suite. `files` are keyed by path in the suite folder, `policy` by gate and task.
 
-    `ledger` is the digest of the ledger's line that opened the count for this held-out set.
+    `ledger` is the digest of the ledger's line that opened the count for this held-out set; looks do not change it.
+    `signatures` are those of the metrics by `task.metric`, `source` says where the data came from, `lines` holds a
+    short digest of each line of a document and of suite.yaml: only to name the line that changed. Locks of before
+    these three lack them.
     """
 
     name: str
@@ -40,6 +45,9 @@ class Lock(Record, frozen=True, kw_only=True):
     documents: dict[str, str]
     files: dict[str, SplitLock]
     ledger: str | None = None
+    signatures: dict[str, str] = {}
+    source: SourceSpec | None = None
+    lines: dict[str, tuple[str, ...]] = {}
 
 
 class Difference(Record, frozen=True, kw_only=True):
@@ -86,41 +94,69 @@ def lock_policy(spec: SuiteSpec) -> dict[str, str]:
     return {name: short(digest_of(part)) for name, part in parts.items() if part is not None}
 
 
-def make_lock(spec: SuiteSpec, files: dict[str, SplitLock], documents: dict[str, str]) -> Lock:
-    """The lock of a suite's present state."""
+def make_lock(
+    spec: SuiteSpec, files: dict[str, SplitLock], documents: dict[str, str], signatures: Mapping[str, str]
+) -> Lock:
+    """The lock of a suite's present state, without `lines`."""
     policy = lock_policy(spec)
     data_digest = digest_of({"files": {name: file.digest for name, file in files.items()}, "documents": documents})
     policy_digest = digest_of(policy)
+    identity = {"name": spec.name, "version": spec.version, "data": data_digest, "policy": policy_digest}
+    if spec.source is not None:
+        identity["source"] = digest_of(spec.source)
     return Lock(
         name=spec.name,
         version=spec.version,
-        digest=digest_of({"name": spec.name, "version": spec.version, "data": data_digest, "policy": policy_digest}),
+        digest=digest_of(identity),
         data_digest=data_digest,
         policy_digest=policy_digest,
         metrics={task.name: [use.name for use in task.metrics] for task in spec.tasks},
         policy=policy,
         documents=documents,
         files=files,
+        signatures=dict(signatures),
+        source=spec.source,
     )
 
 
 def difference(folder: Path, old: Lock, new: Lock) -> Difference | None:
-    """What changed between a lock and the present state, data first; None if nothing did."""
+    """What changed between a lock and the present state, data first, metrics last; None if nothing did."""
     if old.digest == new.digest:
-        return None
+        return changed_metric(folder, old, new.signatures)
     changed = [name for name in old.files.keys() | new.files.keys() if old.files.get(name) != new.files.get(name)]
     if changed:
         return _rows_difference(folder, old, new, sorted(changed))
     for name in sorted(old.documents.keys() | new.documents.keys()):
         if old.documents.get(name) != new.documents.get(name):
-            return Difference(text=_state(name, old.documents, new.documents), where=str(folder / name))
-    where = str(folder / SUITE_FILE)
+            where = changed_line(folder / name, old.lines.get(name, ()))
+            return Difference(text=_state(name, old.documents, new.documents), where=where)
     parts = [name for name in old.policy.keys() | new.policy.keys() if old.policy.get(name) != new.policy.get(name)]
     if parts:
-        return Difference(text="; ".join(_state(name, old.policy, new.policy) for name in sorted(parts)), where=where)
-    if old.name != new.name:
-        return Difference(text=f"it was called '{old.name}'", where=where)
-    return Difference(text=f"it was frozen as version {old.version}", where=where)
+        text, named = "; ".join(_state(name, old.policy, new.policy) for name in sorted(parts)), parts
+    elif old.source != new.source:
+        text, named = f"`source` differs: it was frozen with {_source(old.source)}", ["`source`"]
+    elif old.name != new.name:
+        text, named = f"it was called '{old.name}'", ["`name`"]
+    else:
+        text, named = f"it was frozen as version {old.version}", ["`version`"]
+    return Difference(text=text, where=changed_setting(folder / SUITE_FILE, named, old.lines.get(SUITE_FILE, ())))
+
+
+def changed_metric(folder: Path, old: Lock, signatures: Mapping[str, str]) -> Difference | None:
+    """The first metric that counts otherwise than when the suite was frozen; None where either side knows nothing."""
+    for name, frozen in old.signatures.items():
+        present = signatures.get(name, frozen)
+        if present != frozen:
+            text = f"the metric {name} was '{frozen}' and is '{present}'"
+            part = f"task '{name.partition('.')[0]}'"
+            return Difference(text=text, where=changed_setting(folder / SUITE_FILE, [part], ()))
+    return None
+
+
+def _source(source: SourceSpec | None) -> str:
+    return (
+        "none" if source is None else f"'{source.id}' at '{source.revision}'" if source.revision else f"'{source.id}'"
+    )
 
 
 def _state(name: str, old: dict[str, str], new: dict[str, str]) -> str:

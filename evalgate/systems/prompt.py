@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
+from msgspec.json import encode
+from msgspec.structs import replace
 
 from evalgate.core.content import text_of
-from evalgate.core.data import Example, Message, Passage, PromptDraft, PromptSpec, SystemDraft, SystemSpec, Task
+from evalgate.core.data import Example, Message, Passage, Sampling, SystemDraft, SystemSpec, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask, Request, Retriever
 from evalgate.core.record import digest_of
-from evalgate.core.seeds import rng
+from evalgate.systems.shots import bind_shots, shots_for
 
 
 def bind(
@@ -41,45 +44,8 @@ def bind(
         retriever_digest=retriever_digest if any(p.retrieve for p in draft.prompts.values()) else None,
         adapter_digest=adapter_digest,
         description=draft.description,
-        prompts={name: _bind_prompt(p, tasks[name], seed, draft) for name, p in draft.prompts.items()},
+        prompts={name: bind_shots(p, tasks[name], seed, draft) for name, p in draft.prompts.items()},
     )
-
-
-def _bind_prompt(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -> PromptSpec:
-    shots = draft.shots
-    if isinstance(shots, int):
-        shots = pick_shots(task.splits.get("train", ()), shots, seed=seed, name=task.spec.name)
-    known = {e.id for e in task.splits.get("train", ())}
-    if missing := [s for s in shots if s not in known]:
-        raise UsageError(
-            f"system '{system.name}' shows examples that are not in the training split of '{task.spec.name}': "
-            f"{missing}",
-            code="unknown-shot",
-            fix="name ids of the train split, or a number of examples to pick",
-            where=system.path,
-        )
-    return PromptSpec(template=draft.template, shots=tuple(shots), retrieve=draft.retrieve, sampling=draft.sampling)
-
-
-def pick_shots(examples: Sequence[Example], k: int, *, seed: int, name: str) -> tuple[str, ...]:
-    """k training examples, the same for a seed; labels take turns so that each is shown before one is shown twice.
-
-    Raises `too-few-shots` if there are fewer than k.
-    """
-    if k > len(examples):
-        raise UsageError(
-            f"task '{name}' has {len(examples)} training examples, but a prompt shows {k}",
-            code="too-few-shots",
-            fix="lower `shots` in the system's YAML",
-        )
-    order = rng(seed, "shots", name).permutation(len(examples))
-    turn: dict[str | None, int] = {}
-    ranked = []
-    for position, i in enumerate(order):
-        label = examples[i].label
-        turn[label] = turn.get(label, 0) + 1
-        ranked.append((turn[label], position, examples[i].id))
-    return tuple(identity for _, _, identity in sorted(ranked)[:k])
 
 
 def prepare(
@@ -90,27 +56,54 @@ def prepare(
     Raises `bad-template` if the template names a field that an example does not have.
     """
     prompt = system.prompts[task.spec.name]
-    template = _environment().from_string(prompt.template)
-    by_id = {e.id: e for e in task.splits.get("train", ())}
-    shots = [_fields(by_id[s]) | {"answer": answer_of(by_id[s])} for s in prompt.shots]
+    template = _compiled(prompt.template)
+    chosen = shots_for(prompt, task, examples)
     labels = task.labels
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
         found = retriever.search([text_of(e) for e in examples], prompt.retrieve)
+    rule, sampling = prompt.answer or None, constrained(prompt.sampling, task)
+    identity = [system.model_digest, system.adapter_digest, system.quantization, *([rule] if rule else [])]
     prepared = []
-    for example, passages in zip(examples, found, strict=True):
+    for example, shown, passages in zip(examples, chosen, found, strict=True):
+        shots = [_fields(shot) | {"answer": answer_of(shot)} for shot in shown]
         values = _fields(example) | {"shots": shots, "passages": passages, "schema": task.schema, "labels": labels}
         text = _render(template, values, system, example)
-        request = Request(messages=(Message(role="user", content=text),), sampling=prompt.sampling)
+        request = Request(messages=(Message(role="user", content=text),), sampling=sampling)
         prepared.append(
             Ask(
                 example_id=example.id,
                 request=request,
                 context_ids=tuple(p.id for p in passages),
-                digest=digest_of([request, system.model_digest, system.adapter_digest, system.quantization]),
+                digest=digest_of([request, *identity]),
+                answer=rule,
             )
         )
     return prepared
+
+
+def constrained(sampling: Sampling, task: Task) -> Sampling:
+    """Decoding that knows what its constraint means for a task; the schema's order of keys is kept, for it counts."""
+    if sampling.constraint == "none":
+        return sampling
+    meant = task.schema if sampling.constraint == "json_schema" else task.labels
+    return replace(sampling, grammar=encode(meant).decode())
+
+
+def refuse_constraints(
+    drafts: Iterable[SystemDraft], tasks: Mapping[str, Task], problem_of: Callable[[Sampling], str | None]
+) -> None:
+    """Raise `bad-constraint` for a constraint that the decoder cannot keep; `problem_of` says why."""
+    for draft in drafts:
+        for name, prompt in draft.prompts.items():
+            sampling = constrained(prompt.sampling, tasks[name])
+            if sampling.constraint != "none" and (why := problem_of(sampling)):
+                raise UsageError(
+                    f"system '{draft.name}' cannot hold its answers of task '{name}' to the constraint: {why}",
+                    code="bad-constraint",
+                    fix="simplify the schema, or take `constraint` out of every system of the task",
+                    where=draft.path,
+                )
 
 
 def answer_of(example: Example) -> str:
@@ -122,8 +115,13 @@ def _fields(example: Example) -> dict[str, Any]:
     return dict(example.inputs)
 
 
-def _environment() -> SandboxedEnvironment:
-    return SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+@lru_cache(maxsize=256)
+def _compiled(source: str) -> Template:
+    """A template keeps nothing of what it rendered; a run asks for the same few again and again."""
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    return environment.from_string(source)
 
 
 def _render(template: Any, values: dict[str, Any], system: SystemSpec, example: Example) -> str:

@@ -1,16 +1,27 @@
-"""Finding passages: BM25 over a task's knowledge base, through bm25s."""
+"""Finding passages: BM25 through bm25s, by an encoder's vectors, or both; whole passages or pieces of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from evalgate.core.data import Passage
+import numpy as np
+
+from evalgate.core.data import Passage, PromptDraft, PromptSpec, SystemDraft, Task
 from evalgate.core.errors import UsageError
-from evalgate.core.record import digest_of
+from evalgate.core.prompts import Chunk, Index
+from evalgate.core.protocols import Array, Retriever
+from evalgate.core.record import digest_of, short
 
 # Lower case, number-preserving words; plural and verb endings are left to the corpus' own wording.
 TOKEN_PATTERN = r"(?u)\b\w+\b"
+
+
+Encode = Callable[[Sequence[str]], Array]
+# Opens a model's folder; gives what encodes, and the digest of its files.
+OpenEncoder = Callable[[str], tuple[Encode, str]]
+# The constant of the paper, and how deep each ranking is read.
+RRF_K, RRF_DEPTH = 60, 100
 
 
 class BM25Retriever:
@@ -19,12 +30,7 @@ class BM25Retriever:
     def __init__(self, passages: Sequence[Passage]) -> None:
         import bm25s
 
-        if not passages:
-            raise UsageError(
-                "a system retrieves passages, but the task has no corpus",
-                code="no-corpus",
-                fix="add `corpus: corpus/passages.jsonl` to the task in suite.yaml, or remove `retrieve`",
-            )
+        refuse_empty(passages)
         self._passages = list(passages)
         self._index = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
         tokens = self._tokens([f"{p.title}\n{p.text}" for p in self._passages])
@@ -51,6 +57,102 @@ class BM25Retriever:
     def _tokens(texts: Sequence[str]) -> list[list[str]]:
         pattern = re.compile(TOKEN_PATTERN)
         return [[_stem(w) for w in pattern.findall(text.lower())] for text in texts]
+
+
+class DenseRetriever:
+    """Passages by the cosine of vectors; `encode` gives rows of length 1, `encoder_digest` identifies what encodes."""
+
+    def __init__(self, passages: Sequence[Passage], encode: Encode, encoder_digest: str) -> None:
+        refuse_empty(passages)
+        self._passages, self._encode, self._encoder_digest = list(passages), encode, encoder_digest
+        self._vectors = encode([f"{p.title}\n{p.text}" for p in self._passages])
+
+    @property
+    def digest(self) -> str:
+        """Identity of passages and encoder."""
+        return digest_of(["dense", self._encoder_digest, self._passages])
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """The k nearest passages for each query, nearest first; ties in the corpus' order."""
+        # Rounded, so that the order of sums, which differs between batches, decides no tie.
+        scores = np.round(self._encode(queries) @ self._vectors.T, 5)
+        return [[self._passages[i] for i in np.argsort(-row, kind="stable")[:k]] for row in scores]
+
+
+class HybridRetriever:
+    """Reciprocal rank fusion (Cormack et al. 2009): a passage's score is the sum of 1 / (60 + rank) over retrievers."""
+
+    def __init__(self, *parts: Retriever) -> None:
+        self._parts = parts
+
+    @property
+    def digest(self) -> str:
+        """Identity of all parts."""
+        return digest_of(["rrf", RRF_K, RRF_DEPTH, *(part.digest for part in self._parts)])
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """The k best passages for each query, best first; ties in the order of the first retriever."""
+        found = [part.search(queries, max(k, RRF_DEPTH)) for part in self._parts]
+        return [_fused([rows[i] for rows in found])[:k] for i in range(len(queries))]
+
+
+def _fused(rankings: Sequence[Sequence[Passage]]) -> list[Passage]:
+    scores: dict[str, float] = {}
+    by_id: dict[str, Passage] = {}
+    for ranking in rankings:
+        for rank, passage in enumerate(ranking, 1):
+            by_id[passage.id] = passage
+            scores[passage.id] = scores.get(passage.id, 0.0) + 1 / (RRF_K + rank)
+    return [by_id[i] for i in sorted(scores, key=lambda i: -scores[i])]
+
+
+def chunks(passages: Sequence[Passage], chunk: Chunk) -> list[Passage]:
+    """Passages cut into pieces, each with the title, called `ID#1`, `ID#2`; a passage that fits keeps its id."""
+    pieces = []
+    for passage in passages:
+        words = passage.text.split()
+        starts = range(0, max(1, len(words) - chunk.overlap), chunk.words - chunk.overlap)
+        for n, start in enumerate(starts, 1):
+            text = " ".join(words[start : start + chunk.words])
+            name = f"{passage.id}#{n}"
+            pieces.append(passage if len(starts) == 1 else Passage(id=name, title=passage.title, text=text))
+    return pieces
+
+
+def index_name(task: str, prompt: PromptDraft | PromptSpec) -> str:
+    """What the retriever of a task's prompt is called among all retrievers of a run."""
+    return f"{task}#{short(digest_of(prompt.index))}" if prompt.index else task
+
+
+def open_retrievers(
+    drafts: Iterable[SystemDraft], tasks: Mapping[str, Task], encoder: OpenEncoder
+) -> dict[str, Retriever]:
+    """One retriever for each task and way of finding its passages, by `index_name`."""
+    asked = {index_name(n, p): (n, p.index) for d in drafts for n, p in d.prompts.items() if p.retrieve}
+    return {
+        name: open_index(index or None, tasks[task].corpus, encoder) for name, (task, index) in sorted(asked.items())
+    }
+
+
+def open_index(index: Index | None, passages: Sequence[Passage], encoder: OpenEncoder) -> Retriever:
+    """The retriever that an index describes; None is BM25 over whole passages."""
+    if index is None:
+        return BM25Retriever(passages)
+    pieces = chunks(passages, index.chunk) if index.chunk else passages
+    if index.by == "bm25":
+        return BM25Retriever(pieces)
+    dense = DenseRetriever(pieces, *encoder(index.encoder))
+    return dense if index.by == "dense" else HybridRetriever(BM25Retriever(pieces), dense)
+
+
+def refuse_empty(passages: Sequence[Passage]) -> None:
+    """Raise `no-corpus` if there is nothing to find."""
+    if not passages:
+        raise UsageError(
+            "a system retrieves passages, but the task has no corpus",
+            code="no-corpus",
+            fix="add `corpus: corpus/passages.jsonl` to the task in suite.yaml, or remove `retrieve`",
+        )
 
 
 def _stem(word: str) -> str:

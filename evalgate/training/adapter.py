@@ -8,7 +8,7 @@ from typing import Any
 
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import canonical_json, digest_bytes
-from evalgate.store import write_atomic
+from evalgate.files import write_atomic
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # Where the base lies on this machine says nothing about the adapter.

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from evalgate.store import write_atomic
+from evalgate.files import write_atomic
 
 STATE = "trainer_state.json"  # the last file that the Trainer writes of a checkpoint
 IDENTITY = "identity.txt"

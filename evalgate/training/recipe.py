@@ -45,7 +45,8 @@ def recipe_digest(recipe: Recipe) -> str:
     if recipe.replay is not None:
         # Git may check text out with other line ends; that is no change.
         rows = Path(recipe.replay.path).read_bytes().replace(b"\r\n", b"\n")
-        fields["replay"] = {"share": recipe.replay.share, "rows": digest_bytes(rows)}
+        without = {"left_out": recipe.replay.left_out} if recipe.replay.left_out else {}
+        fields["replay"] = {"share": recipe.replay.share, "rows": digest_bytes(rows), **without}
     return digest_of(fields)
 
 

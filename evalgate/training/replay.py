@@ -32,16 +32,17 @@ def with_replay(recipe: Recipe, rows: Sequence[TrainRow]) -> list[TrainRow]:
     chosen = list(ordered(rows, recipe.seed, recipe.max_rows))
     if recipe.replay is None:
         return chosen
-    general = _read(Path(recipe.replay.path))
+    general = read_replay(Path(recipe.replay.path))
+    usable = [i for i in range(len(general)) if i not in recipe.replay.left_out]
     wanted = round(len(chosen) * recipe.replay.share / (1 - recipe.replay.share))
-    if wanted > len(general):
+    if wanted > len(usable):
         raise UsageError(
-            f"recipe '{recipe.name}' replays {wanted} rows, but the file has {len(general)}",
+            f"recipe '{recipe.name}' replays {wanted} rows, but the file has {len(usable)}",
             code="bad-replay",
             fix="lower `replay.share` or add rows to the file",
             where=recipe.replay.path,
         )
-    order = rng(recipe.seed, "training", TASK).permutation(len(general))[:wanted]
+    order = rng(recipe.seed, "training", TASK).permutation(len(usable))[:wanted]
     return chosen + [
         TrainRow(
             id=f"{TASK}-{i}",
@@ -49,11 +50,12 @@ def with_replay(recipe: Recipe, rows: Sequence[TrainRow]) -> list[TrainRow]:
             messages=(Message(role="user", content=general[i].prompt),),
             completion=general[i].completion,
         )
-        for i in sorted(int(i) for i in order)
+        for i in sorted(usable[k] for k in order)
     ]
 
 
-def _read(path: Path) -> list[ReplayRow]:
+def read_replay(path: Path) -> list[ReplayRow]:
+    """All rows of a replay file, in its order; raises `bad-replay`."""
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:

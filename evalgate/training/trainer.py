@@ -16,7 +16,7 @@ from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
 from evalgate.core.results import AdapterCard, CurvePoint
 from evalgate.core.seeds import clock
-from evalgate.store import read_record, write_record
+from evalgate.files import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints

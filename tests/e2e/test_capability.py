@@ -13,8 +13,8 @@ from evalgate.capability.harness import Harness
 from evalgate.core.data import CapabilitySpec, ModelSpec
 from evalgate.core.errors import UsageError
 from evalgate.core.results import Score
+from evalgate.files import Appender, read_lines
 from evalgate.sealing import Seal, make_identity
-from evalgate.store import Appender, read_lines
 
 pytestmark = pytest.mark.slow
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 import evalgate
 from evalgate.stats import plan
 from evalgate.stats.multiple import holm, simes
-from evalgate.stats.paired import TangoTest, paired_test
+from evalgate.stats.paired import SECOND_LEVEL, TangoTest, paired_test
 from evalgate.stats.proportion import clopper_pearson_high, clopper_pearson_low
+from evalgate.stats.seeds import seed_test
 
 FORBIDDEN = re.compile(r"significant|100% compliant|as good as|\bp ?[=<]|p-value|power", re.IGNORECASE)
 SETTINGS = settings(max_examples=60, deadline=None)
@@ -91,6 +93,25 @@ def test_the_guard_never_helps_a_candidate_and_words_are_plain(shape, n, seed, r
     if guarded.needed_n is not None:
         assert guarded.outcome == "inconclusive"
         assert guarded.needed_n > guarded.n
+
+
+@SETTINGS
+@given(shapes, sizes, seeds, st.booleans(), st.lists(st.floats(-0.2, 0.2), min_size=2, max_size=6))
+def test_the_guards_p_value_rises_with_the_limit_and_joins_one_and_two_collapses(shape, n, seed, several, limits):
+    a, b, codes = draw(shape, n, seed)
+    test = paired_test(a, b, codes=codes, binary=False, guard=True)
+    if several:
+        other = np.clip(a + np.random.default_rng(seed).normal(0, 0.02), 0, 1)
+        test = seed_test(np.stack([a, other]), b, codes=codes, binary=False, guard=True)
+    found = [test.p_above(limit) for limit in sorted(limits)]
+    assert all(low <= high + 1e-12 for low, high in pairwise(found))
+    for limit, p in zip(sorted(limits), found, strict=True):
+        one, two = (max(test.p_unguarded(limit), *(g.p_above(limit) for g in test.guards[:k])) for k in (1, 2))
+        assert test.p_unguarded(limit) <= one <= p <= max(one, two)
+        # Passing at a level means passing there with the collapses that the level asks for, so never at a stricter one
+        # alone; and at the border itself the two rules say the same.
+        for level in (0.05, 0.025, SECOND_LEVEL, 0.99 * SECOND_LEVEL, 0.005, 0.001):
+            assert (p <= level) == ((one if level >= SECOND_LEVEL else two) <= level)
 
 
 @SETTINGS

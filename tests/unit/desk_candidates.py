@@ -11,8 +11,9 @@ from evalgate.config import load_suite_spec
 from evalgate.core.data import RunOptions
 from evalgate.core.record import digest_of
 from evalgate.core.results import AdapterCard
+from evalgate.files import write_record
 from evalgate.planning import make_plan
-from evalgate.store import RunFolder, write_record
+from evalgate.store import RunFolder
 from evalgate.suite.frozen import freeze
 from evalgate.systems.prompt import answer_of, prepare
 from evalgate.training.data import TrainRow, ordered, rows_digest
@@ -64,7 +65,7 @@ def write_desk(
                 {
                     "id": f"{task}-{split}-{i}",
                     "inputs": {"text": f"{task} number {i} of {split}"},
-                    **ANSWERS[task],
+                    **({"label": "order"} if task == "route" and i == 1 else ANSWERS[task]),
                 }
                 for i in range(n if split == "heldout" else 2)
             ]

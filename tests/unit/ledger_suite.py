@@ -11,9 +11,10 @@ from evalgate.backends.fake import FakeBackend
 from evalgate.config import load_suite_spec
 from evalgate.core.data import RunOptions
 from evalgate.core.results import AdapterCard, Decision
+from evalgate.files import write_record
 from evalgate.looks import training_rows
 from evalgate.planning import make_plan
-from evalgate.store import RunFolder, write_record
+from evalgate.store import RunFolder
 from evalgate.suite.frozen import freeze
 from evalgate.training.data import ordered, rows_digest
 from evalgate.training.recipe import recipe_digest

@@ -56,6 +56,8 @@ ANSWERS = {
     "policy_qa": {"references": ["30 days"]},
     "redteam": {},
 }
+# One row in ten, so that every split has two classes.
+OTHER_LABEL = {"references": ["order"], "label": "order"}
 
 
 def rows_of(task: str, split: str, n: int = 4) -> list[dict[str, object]]:
@@ -66,7 +68,7 @@ def rows_of(task: str, split: str, n: int = 4) -> list[dict[str, object]]:
             "id": f"{task}-{split}-{i}",
             "inputs": {"text": f"{told}message {i}"},
             "cluster": f"c{i // 2}",
-            **ANSWERS[task],
+            **(OTHER_LABEL if task == "route" and i % 10 == 3 else ANSWERS[task]),
         }
         for i in range(n)
     ]

@@ -14,11 +14,12 @@ from small_suite import write_suite
 
 import evalgate
 from evalgate.cli import run_cli
-from evalgate.console import RichProgress, decision_text, duration
+from evalgate.console import decision_text
+from evalgate.console.progress import RichProgress, duration
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import Decision, Verdict
-from evalgate.store import write_record
+from evalgate.files import write_record
 
 HEAVY = ("torch", "transformers", "pydantic", "numpy", "peft", "trl", "datasets", "lm_eval", "rich", "jinja2", "yaml")
 DECISION = Decision(
@@ -264,7 +265,7 @@ def test_validate_and_freeze(
     assert run_cli(["validate", str(suite)]) == 0
     out = capsys.readouterr().out
     assert "route (classification): train 60, dev 60, heldout 60\n" in out
-    assert "baselines: rag, zero_shot\ncandidates: qlora\n" in out
+    assert "baselines: zero_shot, rag\ncandidates: qlora\n" in out
     assert "is sound; frozen" in out
     heldout = suite / "route" / "heldout.jsonl"
     heldout.write_text(heldout.read_text().replace("message 1", "other"))

@@ -192,7 +192,7 @@ def systems_error(suite: Path) -> str:
 
 
 def test_systems_become_drafts(suite: Path) -> None:
-    rag, zero = load_systems(Path("baselines/desk"), load_suite_spec(suite))
+    zero, rag = load_systems(Path("baselines/desk"), load_suite_spec(suite))
     assert (zero.name, zero.kind, rag.name, rag.kind) == ("zero_shot", "prompt", "rag", "rag")
     assert zero.prompts["route"].shots == 2
     assert zero.prompts["route"].template_path == "baselines/desk/zero-shot/text.j2"
@@ -201,10 +201,43 @@ def test_systems_become_drafts(suite: Path) -> None:
     assert rag.prompts["policy_qa"].retrieve == 3
 
 
+def test_baselines_climb_the_ladder_whatever_their_files_are_called(suite: Path) -> None:
+    folder = Path("baselines/desk")
+    plain = (folder / "zero_shot.yaml").read_text().replace(", shots: 2", "")
+    rag = (folder / "rag.yaml").read_text()
+    (folder / "zero_shot.yaml").write_text(plain)
+    (folder / "few_shot.yaml").write_text(plain.replace("max_tokens: 8", "max_tokens: 8, shots: 2"))
+    (folder / "many_shot.yaml").write_text(plain.replace("max_tokens: 8", "max_tokens: 8, shots: 10"))
+    (folder / "a_rag.yaml").write_text(
+        rag.replace("name: rag\n", "").replace("retrieve: 3", "retrieve: 3, shots: [policy_qa-train-0]")
+    )
+    found = [system.name for system in load_systems(folder, load_suite_spec(suite))]
+    assert found == ["zero_shot", "few_shot", "many_shot", "rag", "a_rag"]
+
+
 def test_a_tuned_file_lends_prompts_but_does_not_compete(suite: Path) -> None:
     text = Path("baselines/desk/zero_shot.yaml").read_text()
     Path("baselines/desk/tuned.yaml").write_text(text.replace("kind: prompt", "kind: tuned"))
-    assert [s.name for s in load_systems(Path("baselines/desk"), load_suite_spec(suite))] == ["rag", "zero_shot"]
+    assert [s.name for s in load_systems(Path("baselines/desk"), load_suite_spec(suite))] == ["zero_shot", "rag"]
+
+
+def test_a_task_can_hold_all_its_systems_to_a_constraint(suite: Path) -> None:
+    assert not load_suite_spec(suite).tasks[1].constraint
+    edit(suite / "suite.yaml", "kind: classification,", "kind: classification, constraint: choices,")
+    spec = load_suite_spec(suite)
+    assert spec.tasks[1].constraint == "choices"
+    constraints = {n: p.sampling.constraint for n, p in load_systems(Path("baselines/desk"), spec)[0].prompts.items()}
+    assert (constraints["route"], constraints["summarize"]) == ("choices", "none")
+    edit(Path("baselines/desk/zero_shot.yaml"), "shots: 2", "constraint: none")
+    assert (
+        "prompts.route.constraint: suite.yaml holds all systems of task 'route' to `choices`: delete this"
+        in systems_error(suite)
+    )
+
+
+def test_a_task_can_only_be_held_to_what_it_has(suite: Path) -> None:
+    text = error_of(suite, ("kind: classification,", "kind: classification, constraint: json_schema,"))
+    assert text.startswith("error[bad-config]: tasks.route.constraint: task 'route' has no `schema` in suite.yaml\n")
 
 
 @pytest.mark.parametrize(
@@ -306,7 +339,7 @@ def test_scientific_notation_is_a_number_everywhere(suite: Path) -> None:
 
 def test_project_reads_everything(suite: Path) -> None:
     project = load_project(suite, METRICS, verify=False)
-    assert [system.name for system in project.systems] == ["rag", "zero_shot"]
+    assert [system.name for system in project.systems] == ["zero_shot", "rag"]
     assert [recipe.name for recipe in project.recipes] == ["qlora"]
     edit(suite / "suite.yaml", "baselines: ../../baselines/desk\n", "")
     with pytest.raises(EvalgateError) as caught:

@@ -17,7 +17,7 @@ from evalgate.core.results import Run
 from evalgate.doctor.faults import FAULTS, Fault
 from evalgate.doctor.inject import Checkup, Shown, inject
 from evalgate.doctor.text import checkup_text
-from evalgate.store import read_record, write_record
+from evalgate.files import read_record, write_record
 
 
 def digest_of_folder(folder: Path) -> str:

@@ -30,8 +30,9 @@ from evalgate.core.data import RunOptions
 from evalgate.core.record import canonical_json
 from evalgate.core.results import Cost, Decision
 from evalgate.doctor.inject import diagnose
+from evalgate.files import Appender
 from evalgate.judging import judge_run
-from evalgate.store import Appender, load_run
+from evalgate.store import load_run
 from evalgate.suite.order import first_half
 
 WHOLE = 2 * N + N_REDTEAM

@@ -1,5 +1,6 @@
 """Asking a backend: every answer once and kept, failures counted, times in fair pairs."""
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from evalgate.core.data import Message, Sampling
 from evalgate.core.protocols import Ask, Request
 from evalgate.core.results import Failure, LatencyPair, Prediction
 from evalgate.execution.local import Contest, measure_latency, predict
-from evalgate.store import RunFolder, read_lines
+from evalgate.execution.process import standing_heap
+from evalgate.files import read_lines
+from evalgate.store import RunFolder
 
 
 def ask(i: int, side: str = "", digest: str = "d") -> Ask:
@@ -212,3 +215,15 @@ def test_nothing_to_time_is_no_error(tmp_path: Path) -> None:
     backend = FakeBackend(lambda p: "x")
     timed(backend, tmp_path, n=0)
     assert backend.asked == []
+
+
+def test_a_standing_heap_is_left_out_of_collections_until_the_run_ends() -> None:
+    before = gc.get_freeze_count()
+    with pytest.raises(KeyboardInterrupt), standing_heap():
+        assert gc.get_freeze_count() > before
+        loop: list[object] = []
+        loop.append(loop)
+        del loop
+        assert gc.collect() > 0, "what a stage leaves behind is still found"
+        raise KeyboardInterrupt
+    assert gc.get_freeze_count() == 0

@@ -1,6 +1,7 @@
 """Rows that are wrong: one error with the file, the line, the id and what mends it."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_good_rows_keep_their_order() -> None:
     write_rows(FILE, rows_of("route", "heldout"))
     examples = read_examples(FILE, task("classification"))
     assert [e.id for e in examples] == [f"route-heldout-{i}" for i in range(4)]
-    assert examples[3].label == "refund"
+    assert examples[3].label == "order"
     assert examples[3].cluster == "c1"
 
 
@@ -141,7 +142,7 @@ def test_label_mismatch_whole_text() -> None:
 def test_missing_reference_whole_text() -> None:
     with_line(1, '{"id": "a", "inputs": {"text": "x"}, "references": ["  "]}')
     assert error_of("qa") == (
-        "error[missing-reference]: a qa row needs a reference, this one has none\n"
+        "error[missing-reference]: reference 1 is empty: an empty answer would be right\n"
         "  at: heldout.jsonl:1 (id 'a')\n"
         "\n"
         "hint: give line 1 a text in 'references', or delete the row"
@@ -156,6 +157,113 @@ def test_bad_reference_whole_text() -> None:
         "\n"
         "hint: correct 'references' on line 1, or the schema"
     )
+
+
+@pytest.mark.parametrize(
+    ("references", "text"),
+    [
+        ("[]", "[missing-reference]: a qa row needs a reference, this one has none|give line 1 a text in "
+        "'references', or delete the row"),
+        ('["x", ""]', "[missing-reference]: reference 2 is empty: an empty answer would be right|give line 1 a text in "
+        "'references', or delete the row"),
+        ("null", "[wrong-type]: Expected 'array', got 'null' - at '$.references'|correct that field on line 1"),
+        ("[null]", "[wrong-type]: Expected 'str', got 'null' - at '$.references[0]'|correct that field on line 1"),
+    ],
+)  # fmt: skip
+def test_wrong_references_whole_text(references: str, text: str) -> None:
+    FILE.write_text('{"id": "a", "inputs": {"text": "x"}, "references": ' + references + "}\n")
+    what, fix = text.split("|")
+    assert error_of("qa") == f"error{what}\n  at: heldout.jsonl:1 (id 'a')\n\nhint: {fix}"
+
+
+@pytest.mark.parametrize(
+    ("metric", "code", "what", "fix"),
+    [
+        ("rouge_l", "missing-reference", "the metric rouge_l needs a reference, this row has none",
+         "a text in 'references', or delete the row"),
+        ("accuracy", "missing-field", "the metric accuracy needs a 'label', this row has none", "its 'label'"),
+    ],
+)  # fmt: skip
+def test_a_metric_needs_what_a_kind_of_task_does_not(metric: str, code: str, what: str, fix: str) -> None:
+    write_rows(FILE, rows_of("redteam", "heldout"))
+    spec = TaskSpec(name="t", kind="generation", data="t", metrics=(MetricUse(name=metric),))
+    with pytest.raises(EvalgateError) as caught:
+        read_examples(FILE, spec)
+    place = "heldout.jsonl:1 (id 'redteam-heldout-0')"
+    assert str(caught.value) == f"error[{code}]: {what}\n  at: {place}\n\nhint: give line 1 {fix}"
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ('{"id": "a", "inputs": {"text": "x"}, "label": NaN}', "line 2 is not JSON: invalid character (byte 46)"),
+        ('{"id": "a", "inputs": {"text": "x"}, "label": Infinity}', "line 2 is not JSON: invalid character (byte 46)"),
+        (
+            '{"id": "a", "inputs": {"text": "\\ud800"}, "label": "b"}',
+            "line 2 is not JSON: unexpected end of escaped utf-16 surrogate pair (byte 38)",
+        ),
+        ("", "line 2 is empty"),
+    ],
+)
+def test_numbers_and_text_that_json_does_not_have_whole_text(row: str, what: str) -> None:
+    with_line(2, row)
+    at = "heldout.jsonl:2 (id 'a')" if row else "heldout.jsonl:2"
+    assert error_of() == f"error[not-json]: {what}\n  at: {at}\n\nhint: correct line 2: each line is one JSON object"
+
+
+def test_a_byte_order_mark_within_the_file_whole_text() -> None:
+    with_line(2, '\ufeff{"id": "a", "inputs": {"text": "x"}, "label": "b"}')
+    assert error_of() == (
+        "error[not-json]: line 2 begins with a byte order mark, as where two files were joined\n"
+        "  at: heldout.jsonl:2 (id 'a')\n"
+        "\n"
+        "hint: delete those three bytes"
+    )
+
+
+def test_a_surrogate_as_raw_bytes_is_not_utf8() -> None:
+    FILE.write_bytes(b'{"id": "a", "inputs": {"text": "\xed\xa0\x80"}, "label": "x"}\n')
+    assert error_of().startswith("error[not-utf8]: line 1 is not UTF-8 text (byte 33 of the line)\n")
+
+
+def test_a_line_of_50_mb_is_refused_in_bounded_memory() -> None:
+    write_rows(FILE, rows_of("route", "heldout"))
+    with FILE.open("ab") as file:
+        file.truncate(file.tell() + 50_000_000)  # a hole in the file: one line without an end
+    tracemalloc.start()
+    text = error_of()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert text == (
+        "error[line-too-long]: line 5 is longer than 10 MB: no system could be asked it\n"
+        "  at: heldout.jsonl:5\n"
+        "\n"
+        "hint: end each row with a line break (one JSON object a line), or shorten the row"
+    )
+    assert peak < 25e6
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "line"),
+    [
+        ('{\n"type": "object",\n"minimum": NaN}', "the JSON schema is not a JSON object: JSON is malformed", 3),
+        ('{\n"type": "object",\n"properties": {\n"a": {"type": "objekt"}}}', "this is not a JSON schema: ", 4),
+        ('{\n"properties": {"a": {\n"pattern": "("}}}', "this is not a JSON schema: ", 3),
+    ],
+)
+def test_a_schema_is_wrong_by_line(text: str, what: str, line: int) -> None:
+    FILE.write_text(text)
+    with pytest.raises(EvalgateError) as caught:
+        read_schema(FILE)
+    assert caught.value.what.startswith(what)
+    assert (caught.value.code, caught.value.where) == ("bad-schema", f"heldout.jsonl:{line}")
+
+
+def test_a_schema_that_refers_to_nothing() -> None:
+    write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "references": ['{"order": "1"}']}])
+    with pytest.raises(EvalgateError, match="the schema cannot be used") as caught:
+        read_examples(FILE, task("extraction"), {"properties": {"order": {"$ref": "#/$defs/none"}}})
+    assert caught.value.code == "bad-schema"
 
 
 @pytest.mark.parametrize(

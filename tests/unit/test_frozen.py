@@ -9,7 +9,7 @@ from small_suite import rows_of, write_rows, write_suite
 from evalgate.config import load_suite_spec
 from evalgate.core.data import Suite
 from evalgate.core.errors import EvalgateError, ExitCode, UsageError
-from evalgate.suite.frozen import freeze, load_suite, read_lock, verify
+from evalgate.suite.frozen import freeze, load_suite, read_lock, refuse_other_metrics, verify
 from evalgate.suite.lock import Lock
 
 SUITE = Path("suites/desk")
@@ -45,7 +45,7 @@ def test_frozen_and_unchanged(lock: Lock) -> None:
     suite = check()
     assert (suite.digest, suite.data_digest) == (lock.digest, lock.data_digest)
     split = lock.files["route/heldout.jsonl"]
-    assert (split.n, split.labels, split.n_clusters) == (4, {"refund": 4}, 2)
+    assert (split.n, split.labels, split.n_clusters) == (4, {"order": 1, "refund": 3}, 2)
     assert list(split.rows) == [f"route-heldout-{i}" for i in range(4)]
     assert sorted(lock.documents) == ["capability/facts.jsonl", "corpus/passages.jsonl", "extract/schema.json"]
     assert lock.metrics["route"] == ["accuracy", "macro_f1"]
@@ -107,14 +107,14 @@ def test_layout_of_the_json_is_no_change(lock: Lock) -> None:
             '"required": ["order"]',
             '"required": []',
             "extract/schema.json differs",
-            "extract/schema.json",
+            "extract/schema.json:1",
         ),
-        ("corpus/passages.jsonl", "30 days", "31 days", "corpus/passages.jsonl differs", "corpus/passages.jsonl"),
-        ("capability/facts.jsonl", "2+2", "2+3", "capability/facts.jsonl differs", "capability/facts.jsonl"),
-        ("suite.yaml", "limit: 0.9", "limit: 0.8", "gate 'json' differs", "suite.yaml"),
-        ("suite.yaml", "[accuracy, macro_f1]", "[accuracy]", "task 'route' differs", "suite.yaml"),
-        ("suite.yaml", "version: 1", "version: 2", "it was frozen as version 1", "suite.yaml"),
-        ("suite.yaml", "n_pairs: 20", "n_pairs: 5", "the `latency` section differs", "suite.yaml"),
+        ("corpus/passages.jsonl", "30 days", "31 days", "corpus/passages.jsonl differs", "corpus/passages.jsonl:1"),
+        ("capability/facts.jsonl", "2+2", "2+3", "capability/facts.jsonl differs", "capability/facts.jsonl:1"),
+        ("suite.yaml", "limit: 0.9", "limit: 0.8", "gate 'json' differs", "suite.yaml:18"),
+        ("suite.yaml", "[accuracy, macro_f1]", "[accuracy]", "task 'route' differs", "suite.yaml:9"),
+        ("suite.yaml", "version: 1", "version: 2", "it was frozen as version 1", "suite.yaml:2"),
+        ("suite.yaml", "n_pairs: 20", "n_pairs: 5", "the `latency` section differs", "suite.yaml:14"),
     ],
 )
 def test_other_changes_are_refused(lock: Lock, name: str, old: str, new: str, text: str, where: str) -> None:
@@ -196,3 +196,108 @@ def test_a_broken_lock_is_named(lock: Lock) -> None:
         check()
     assert caught.value.code == "broken-record"
     assert caught.value.fix == "restore it with `git checkout suites/desk/suite.lock`"
+
+
+GATE = """\
+  - name: json
+    metric: extract.json_valid
+    rule: at_least
+    limit: 0.9
+"""
+
+
+def test_the_changed_line_of_a_setting_over_several_lines(lock: Lock) -> None:
+    edit("suite.yaml", "  - {name: json, metric: extract.json_valid, rule: at_least, limit: 0.9}\n", GATE)
+    assert check().digest == lock.digest, "the same gate, written another way"
+    freeze(SUITE, load_suite_spec(SUITE), bump=True)
+    (SUITE / "suite.lock").unlink()
+    freeze(SUITE, load_suite_spec(SUITE))
+    edit("suite.yaml", "    limit: 0.9", "    limit: 0.8")
+    assert refused().where == "suites/desk/suite.yaml:21"
+    edit("suite.yaml", "rule: at_least\n    limit: 0.8", "rule: at_least\n    limit: 0.9\n    alpha: 0.1")
+    assert refused().where == "suites/desk/suite.yaml:22"
+
+
+def test_a_gate_that_is_gone_is_placed_at_the_gates(lock: Lock) -> None:
+    edit("suite.yaml", "  - {name: json, metric: extract.json_valid, rule: at_least, limit: 0.9}\n", "")
+    error = refused()
+    assert "(gate 'json' is gone)" in error.what
+    assert error.where == "suites/desk/suite.yaml:15"
+
+
+SIGNED = {"summarize.rouge_l": "rougeL|stemmer:no|v1", "route.accuracy": "label:exact|v1"}
+OTHER = {**SIGNED, "summarize.rouge_l": "rougeL|stemmer:no|v2"}
+
+
+def test_a_metric_that_counts_otherwise_whole_text(lock: Lock) -> None:
+    spec = load_suite_spec(SUITE)
+    refuse_other_metrics(SUITE, spec, SIGNED)  # the lock of the fixture knows no signatures
+    signed = freeze(SUITE, spec, signatures=SIGNED)
+    assert (signed.signatures, signed.digest, signed.version) == (SIGNED, lock.digest, 1), "added without a new version"
+    assert check().digest == lock.digest
+    refuse_other_metrics(SUITE, spec, SIGNED)
+    with pytest.raises(EvalgateError) as caught:
+        refuse_other_metrics(SUITE, spec, OTHER)
+    assert str(caught.value) == (
+        "error[metric-changed]: suite 'desk' was frozen with another metric: the metric summarize.rouge_l was "
+        "'rougeL|stemmer:no|v1' and is 'rougeL|stemmer:no|v2'\n"
+        "  at: suites/desk/suite.yaml:8\n"
+        "\n"
+        "hint: install the version of evalgate or of the plugin that it was frozen with, or run "
+        "`evalgate freeze suites/desk --bump` after a look at the gates on that metric"
+    )
+    with pytest.raises(UsageError, match="the metric summarize"):
+        freeze(SUITE, spec, signatures=OTHER)
+    assert freeze(SUITE, spec, signatures=OTHER, bump=True).version == 2
+    refuse_other_metrics(SUITE, load_suite_spec(SUITE), OTHER)
+
+
+def test_the_source_is_frozen_and_its_change_is_placed(lock: Lock) -> None:
+    edit("suite.yaml", "seed: 7\n", "seed: 7\nsource: {id: org/tickets, revision: 4f2a}\n")
+    error = refused()
+    assert "(`source` differs: it was frozen with none)" in error.what
+    found = freeze(SUITE, load_suite_spec(SUITE), bump=True).source
+    assert found is not None
+    assert (found.id, found.revision) == ("org/tickets", "4f2a")
+    edit("suite.yaml", "4f2a", "4f2b")
+    error = refused()
+    assert "(`source` differs: it was frozen with 'org/tickets' at '4f2a')" in error.what
+    assert error.where == "suites/desk/suite.yaml:7"
+
+
+def test_a_lock_of_an_older_form_is_accepted_and_completed_by_freezing(lock: Lock) -> None:
+    path = SUITE / "suite.lock"
+    old = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("signatures", "source", "lines")}
+    path.write_text(json.dumps(old))
+    assert check().digest == lock.digest
+    edit("corpus/passages.jsonl", "30 days", "31 days")
+    assert refused().where == "suites/desk/corpus/passages.jsonl", "such a lock knows the file, not the line"
+    edit("corpus/passages.jsonl", "31 days", "30 days")
+    assert freeze(SUITE, load_suite_spec(SUITE), signatures=SIGNED).signatures == SIGNED
+    edit("corpus/passages.jsonl", "30 days", "31 days")
+    assert refused().where == "suites/desk/corpus/passages.jsonl:1"
+
+
+def test_a_label_in_two_spellings_whole_text(lock: Lock) -> None:
+    edit("route/heldout.jsonl", '"references": ["refund"], "label": "refund"', '"label": " Refund"')
+    with pytest.raises(EvalgateError) as caught:
+        check()
+    assert str(caught.value) == (
+        "error[label-spelling]: the label ' Refund' differs only in case or spaces from 'refund', "
+        "which stands in suites/desk/route/train.jsonl:1\n"
+        "  at: suites/desk/route/heldout.jsonl:1 (id 'route-heldout-0')\n"
+        "\n"
+        "hint: write one label in one way, or give two labels two names"
+    )
+
+
+def test_one_class_whole_text(lock: Lock) -> None:
+    write_rows(HELDOUT, rows_of("route", "heldout")[:3])
+    with pytest.raises(EvalgateError) as caught:
+        check()
+    assert str(caught.value) == (
+        "error[one-class]: heldout.jsonl of task 'route' has one label only, 'refund': nothing is told apart\n"
+        "  at: suites/desk/route/heldout.jsonl\n"
+        "\n"
+        "hint: add rows with other labels, or take the split out of `splits` in suite.yaml"
+    )

@@ -19,8 +19,9 @@ from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.looks import look_alpha
 from evalgate.planning import make_plan
 from evalgate.store import load_run
+from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import freeze
-from evalgate.suite.ledger import Claim, contents_of, open_ledger, read_ledger, take
+from evalgate.suite.ledger import contents_of, open_ledger, read_ledger, take
 from evalgate.suite.lock import read_lock
 
 
@@ -44,13 +45,16 @@ def claim(name: str, alpha: float = 0.005) -> Claim:
     )  # fmt: skip
 
 
-def test_freezing_opens_the_ledger_and_the_lock_names_its_last_line(suite: Path) -> None:
+def test_freezing_opens_the_ledger_and_the_lock_names_its_first_line(suite: Path) -> None:
     [opened] = lines(suite)
-    assert (opened["kind"], opened["looks"], len(opened["contents"]), opened["previous"]) == ("opened", 2, 40, "")
+    assert (opened["kind"], opened["looks"], len(opened["contents"]), opened["parents"]) == ("opened", 2, 40, [])
     lock, ledger = read_lock(suite), read_ledger(suite)
     assert lock is not None
     assert ledger is not None
-    assert lock.ledger == ledger.tip
+    assert ledger.heads == (lock.ledger,)
+    assert (suite / ".gitattributes").read_text() == (
+        "ledger.jsonl text eol=lf merge=union\nledger.digests text eol=lf merge=union\n"
+    )
     before = (suite / "ledger.jsonl").read_bytes()
     freeze(suite, load_suite_spec(suite))
     assert (suite / "ledger.jsonl").read_bytes() == before
@@ -59,7 +63,14 @@ def test_freezing_opens_the_ledger_and_the_lock_names_its_last_line(suite: Path)
 def test_a_look_is_written_with_what_it_looked_at_and_what_it_said(suite: Path) -> None:
     decision = run(suite)
     _, look, decided = lines(suite)
-    assert (look["kind"], look["number"], look["claim"]["alpha"], look["claim"]["n_heldout"]) == ("look", 1, 0.025, 200)
+    lock = read_lock(suite)
+    assert lock is not None
+    assert (look["kind"], look["opened"], look["claim"]["alpha"], look["claim"]["n_heldout"]) == (
+        "look",
+        lock.ledger,
+        0.025,
+        200,
+    )
     assert look["claim"]["run"] == load_run(suite.parents[1] / "run").run.id
     assert (decided["kind"], decided["outcome"], decided["candidates"]) == (
         "decided",
@@ -67,10 +78,7 @@ def test_a_look_is_written_with_what_it_looked_at_and_what_it_said(suite: Path) 
         {"good": "fail"},
     )
     assert decision.outcome == "keep_baseline"
-    lock, ledger = read_lock(suite), read_ledger(suite)
-    assert lock is not None
-    assert ledger is not None
-    assert lock.ledger == ledger.tip
+    assert (suite / "ledger.digests").read_text().splitlines() == list(open_ledger(suite).chain.entries)
 
 
 def test_every_gate_is_judged_at_its_alpha_over_the_looks_and_holm_inside(suite: Path) -> None:
@@ -132,7 +140,7 @@ def test_what_could_change_the_decision_makes_another_look(suite: Path, change: 
         more = {"limit": 30}
     elif change == "training rows":
         path = suite / "route" / "train.jsonl"
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
         bump(suite)
     else:
         path = suite.parents[1] / "baselines" / "desk" / "zero-shot" / "text.j2"
@@ -206,7 +214,7 @@ def edit_last(data: list[bytes]) -> list[bytes]:
 
 
 BEFORE = "a line before this one is missing or was edited"
-END = "the ledger lacks the line that suite.lock names: its end is missing or was edited"
+END = "the ledger lacks a line that ledger.digests names: cut or edited"
 TAMPERED = {
     "an edited line": (edit_first, BEFORE, ":2"),
     "a missing line": (lambda data: [data[0], data[2]], BEFORE, ":2"),
@@ -214,7 +222,7 @@ TAMPERED = {
     "a missing end": (lambda data: data[:2], END, ""),
     "an edited end": (edit_last, END, ""),
     "no text": (lambda data: [b"look 1\n", *data[1:]], "a line of the ledger cannot be read", ":1"),
-    "nothing": (lambda data: [], "the ledger is gone: suite.lock says that one was opened", ""),
+    "nothing": (lambda data: [], "the ledger lacks 3 lines that ledger.digests names: cut or edited", ""),
 }
 
 
@@ -228,7 +236,8 @@ def test_a_ledger_that_was_tampered_with_is_refused(suite: Path, name: str) -> N
         make_plan(options(suite))
     assert str(caught.value) == (
         f"error[ledger-broken]: {what}\n  at: {path}{line}\n\n"
-        f"hint: restore it with `git checkout {path}`; commit it after every look, and let nobody edit it"
+        f"hint: restore ledger.jsonl and ledger.digests with `git checkout {suite}` (after a merge: keep the lines of "
+        "both sides); commit them after every look, and let nobody edit them"
     )
     path.unlink()
     with pytest.raises(EvalgateError, match="the ledger is gone"):
@@ -236,50 +245,46 @@ def test_a_ledger_that_was_tampered_with_is_refused(suite: Path, name: str) -> N
 
 
 def test_a_look_that_the_ledger_has_lost_is_missed_by_the_run_that_took_it(suite: Path) -> None:
-    saved = {name: (suite / name).read_bytes() for name in ("ledger.jsonl", "suite.lock")}
+    saved = {name: (suite / name).read_bytes() for name in ("ledger.jsonl", "ledger.digests")}
     run(suite)
     for name, data in saved.items():
         (suite / name).write_bytes(data)
     with pytest.raises(EvalgateError) as caught:
         run(suite)
-    assert str(caught.value).startswith("error[ledger-broken]: the ledger lacks look 1, which this run has taken\n")
+    said = "the ledger lacks look 1, which this run has taken: it was cut, or its branch is not merged"
+    assert str(caught.value).startswith(f"error[ledger-broken]: {said}\n")
 
 
 @pytest.mark.parametrize("cut", [1, 40, -1])
 def test_a_line_torn_by_a_kill_is_neither_lost_nor_counted_twice(suite: Path, cut: int) -> None:
     path = suite / "ledger.jsonl"
-    whole = path.read_bytes()
+    whole, digests = path.read_bytes(), (suite / "ledger.digests").read_bytes()
     take(suite, claim("a"))
     line = path.read_bytes()[len(whole) :]
-    lock = (suite / "suite.lock").read_bytes()
-    path.write_bytes(whole + line[:cut])
-    (suite / "suite.lock").write_bytes(lock.replace(open_tip(path).encode(), b""))
-    freeze_tip(suite, whole)
+    path.write_bytes(whole + line[:cut])  # as if the process had died while it wrote the line
+    (suite / "ledger.digests").write_bytes(digests)
     assert used(suite) == 0
     assert take(suite, claim("a")).number == 1
     assert used(suite) == 1
     assert [entry["kind"] for entry in lines(suite)] == ["opened", "look"]
 
 
-def open_tip(path: Path) -> str:
-    return json.loads((path.parent / "suite.lock").read_text())["ledger"]
-
-
-def freeze_tip(suite: Path, whole: bytes) -> None:
-    """As if the process had died before it wrote the lock."""
-    from evalgate.core.record import digest_bytes
-
-    lock = json.loads((suite / "suite.lock").read_text())
-    lock["ledger"] = digest_bytes(whole.rstrip(b"\n"))
-    (suite / "suite.lock").write_text(json.dumps(lock))
-
-
-def test_a_kill_between_ledger_and_lock_loses_nothing(suite: Path) -> None:
-    lock = (suite / "suite.lock").read_bytes()
+@pytest.mark.parametrize("torn", [b"", b"0123"])
+def test_a_kill_between_the_two_files_loses_nothing(suite: Path, torn: bytes) -> None:
+    digests = suite / "ledger.digests"
+    before = digests.read_bytes()
     take(suite, claim("a"))
-    (suite / "suite.lock").write_bytes(lock)
+    whole = digests.read_bytes()
+    digests.write_bytes(before + torn)
     assert used(suite) == 1
     assert take(suite, claim("b")).number == 2
+    assert digests.read_bytes().startswith(whole)
+
+
+def test_digests_that_are_gone_are_missed(suite: Path) -> None:
+    (suite / "ledger.digests").unlink()
+    with pytest.raises(EvalgateError, match=r"ledger\.digests is gone, or its beginning is"):
+        make_plan(options(suite))
 
 
 def try_to_take(suite: str, name: str, results: Any) -> None:
@@ -307,7 +312,7 @@ def test_of_many_at_once_only_as_many_get_a_look_as_there_are(suite: Path) -> No
 def test_looks_count_different_sets_and_never_more_than_declared(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], looks: int
 ) -> None:
-    suite = write_ledger_suite(tmp_path_factory.mktemp("law"), f"looks: {looks}\n", 2)
+    suite = write_ledger_suite(tmp_path_factory.mktemp("law"), f"looks: {looks}\n", 4)
     known: list[str] = []
     for name in names:
         if name in known or len(known) < looks:
@@ -386,8 +391,8 @@ def test_a_rerun_that_says_something_else_names_what_was_said_first(suite: Path)
 FULL = (
     "Look 1 of 2, alpha 0.025 per look: the chance that any of the 2 decisions ships a candidate that is no better "
     "than the baselines is at most 5%, if no candidate was chosen by the scores of earlier looks. The scores are "
-    "disclosed here, and the bound does not hold against tuning on them: simulated, such a team shipped wrongly in 6% "
-    "of 10-look ledgers."
+    "disclosed here, and the bound does not hold against tuning on them: simulated, such a team shipped wrongly in up "
+    "to 14% of 10-look ledgers."
 )
 NONE = (
     "No ledger is kept (`looks` in suite.yaml): each gate has its own error rate, and nothing bounds the error of "
@@ -433,7 +438,7 @@ def test_more_examples_are_said_to_cost_a_look(tmp_path: Path) -> None:
     suite = write_ledger_suite(tmp_path)
 
     def half(prompt: str) -> str:
-        return "refund" if int(prompt.rsplit(maxsplit=1)[-1]) < 4 else "no"
+        return "refund" if int(prompt.rsplit(maxsplit=1)[-1]) < 5 else "no"
 
     decision = run(suite, backend=FakeBackend(base, adapters={"good": half}))
     [routing] = [v for v in decision.verdicts if v.gate == "routing"]
@@ -442,15 +447,27 @@ def test_more_examples_are_said_to_cost_a_look(tmp_path: Path) -> None:
 
 
 def test_the_command_shows_the_looks(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fresh = f"write examples that were never used into every heldout.jsonl and run `evalgate freeze {suite} --bump`."
+    assert run_cli(["ledger", str(suite)]) == 0
+    assert capsys.readouterr().out == "0 of 2 looks used, 2 left; alpha 0 spent, 0.05 left\n"
     run(suite)
     assert run_cli(["ledger", str(suite)]) == 0
-    table, state = capsys.readouterr().out.strip().rsplit("\n\n", 1)
-    assert state == "1 of 2 looks used, 1 left"
+    table, state = capsys.readouterr().out.rsplit("\n\n", 1)
+    assert state == (
+        f"1 of 2 looks used, 1 left; alpha 0.025 spent, 0.025 left\nOnly one look is left; for more: {fresh}\n"
+    )
     assert table.splitlines()[0].split() == ["look", "date", "candidates", "examples", "alpha", "decision", "run"]
     assert table.splitlines()[1].split()[2:6] == ["good", "200", "0.025", "keep_baseline"]
     assert run_cli(["ledger", str(suite), "--format", "json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["looks"], said["used"], said["left"], said["taken"][0]["decision"]) == (2, 1, 1, "keep_baseline")
+    assert (said["alpha_spent"], said["alpha_left"], said["overspent"]) == (0.025, 0.025, "")
+    assert said["fresh_examples"] == "soon"
+    take(suite, claim("last", 0.025))
+    assert run_cli(["ledger", str(suite)]) == 0
+    assert capsys.readouterr().out.rsplit("\n\n", 1)[1] == (
+        f"2 of 2 looks used, 0 left; alpha 0.05 spent, 0 left\nIt is time for fresh examples: {fresh}\n"
+    )
 
 
 def test_a_suite_without_looks_has_no_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,9 @@ from evalgate.core.data import (
 )
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Ask
-from evalgate.systems.prompt import bind, pick_shots, prepare
+from evalgate.systems.prompt import bind, prepare
 from evalgate.systems.retrieval import BM25Retriever
+from evalgate.systems.shots import pick_shots
 
 LABELS = ("delivery", "refund", "warranty")
 TRAIN = tuple(

@@ -22,8 +22,9 @@ from evalgate.config import load_suite_spec
 from evalgate.console import decision_text
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import Decision, Failure, Prediction, Score
+from evalgate.files import Appender, read_keys, read_lines
 from evalgate.sealing import BOX_BYTES, IDENTITY_FILE, Seal, make_identity
-from evalgate.store import Appender, RunFolder, load_run, read_keys, read_lines
+from evalgate.store import RunFolder, load_run
 
 pytest.importorskip("pyrage", reason="sealing needs the extra `seal`")
 
@@ -217,7 +218,7 @@ def test_with_the_key_a_sealed_run_is_judged_as_its_open_twin(
         pipeline.gate(folder)
     assert str(caught.value) == (
         f"error[sealed]: scores and answers are sealed, and {IDENTITY_FILE} names no key\n"
-        f"  at: {folder / 'predictions' / 'rag' / 'policy_qa.jsonl'}\n\n"
+        f"  at: {folder / 'predictions' / 'zero_shot' / 'summarize.jsonl'}\n\n"
         f"hint: let the release owner, or CI, set {IDENTITY_FILE} to the key's file and run the same command: "
         "what is recorded stays and is not asked again"
     )

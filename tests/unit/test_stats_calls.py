@@ -86,6 +86,36 @@ def test_the_guard_decides_and_says_so():
     assert evalgate.compare(candidate, base, min_gain=0.01, collapse_guard=False).outcome == "pass"
 
 
+@pytest.mark.parametrize(("alpha", "words"), [(0.025, "one unseen example"), (0.005, "two unseen examples")])
+def test_a_pass_says_how_many_unseen_collapses_it_survives(alpha: float, words: str):
+    candidate, base = pair(gain=0.08)
+    verdict = evalgate.compare(candidate, base, min_gain=0.05, alpha=alpha)
+    assert verdict.outcome == "pass"
+    assert f" It holds even if {words} had collapsed to 0." in verdict.reason
+    assert verdict.method == f"paired t with {words[:3]}-collapse guard"
+
+
+def test_a_strict_level_asks_for_a_second_unseen_collapse():
+    base = np.full(200, 0.6)
+    candidate = np.where(np.arange(200) < 4, 0.0, 0.6 + 0.6 * 0.05 / 0.95)  # of ten collapses only four came up
+    for rule, start in (("better", "Better on this sample"), ("not_worse", "The score held on this sample")):
+        ask = {"rule": rule, "min_gain": 0.02, "margin": 0.0 if rule == "better" else 0.002}
+        assert evalgate.compare(candidate, base, **ask, alpha=0.0125).outcome == "pass"
+        strict = evalgate.compare(candidate, base, **ask, alpha=0.01)
+        assert (strict.outcome, strict.guard_decided) == ("inconclusive", True)
+        assert strict.reason.startswith(start)
+        assert "but two unseen collapsed answers would overturn it" in strict.reason
+        assert evalgate.compare(candidate, base, **ask, alpha=0.01, collapse_guard=False).outcome == "pass"
+
+
+def test_holm_asks_for_the_second_collapse_where_it_makes_the_level_strict():
+    candidate, base = pair(gain=0.08)
+    others = {f"c{i}": np.clip(base - 0.001 * i, 0, 1) for i in range(9)}
+    verdicts = evalgate.compare_many({"it": candidate, **others}, {"base": base}, min_gain=0.05)
+    assert "even if two unseen examples" in verdicts["it"].reason
+    assert verdicts["it"].method == "paired t with two-collapse guard"
+
+
 def test_missing_scores_count_worst_case():
     candidate, base = map(ids, pair(gain=0.06))
     whole = evalgate.compare(candidate, base, min_gain=0.05)

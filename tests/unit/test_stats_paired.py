@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from evalgate.stats.paired import MeanTest, TangoTest, cluster_test, paired_test, t_test
+from evalgate.stats.paired import SECOND_LEVEL, MeanTest, TangoTest, cluster_test, paired_test, t_test, unseen_at
 
 
 def test_t_is_scipys():
@@ -82,14 +82,40 @@ def test_tango_bounds_are_where_the_test_turns():
     assert TangoTest(0, 50, 50).low(0.05) == -1.0
 
 
-def test_the_guard_is_the_appended_collapse():
+def collapses(candidate, base, unseen):
+    """SciPy's p-value of "no gain" with so many collapses appended."""
+    d = np.append(candidate - base, np.full(unseen, -base.mean()))
+    return stats.ttest_1samp(d, 0, alternative="greater").pvalue
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.06, 0.075, 0.1])
+def test_the_guard_is_the_appended_collapse_and_a_second_one_below_its_level(gain: float):
     generator = np.random.default_rng(4)
     base = generator.uniform(0.2, 0.6, 50)
-    candidate = np.clip(base + generator.normal(0.05, 0.1, 50), 0, 1)
+    candidate = np.clip(base + generator.normal(gain, 0.1, 50), 0, 1)
     test = paired_test(candidate, base, codes=None, binary=False, guard=True)
-    expected = stats.ttest_1samp(np.append(candidate - base, -base.mean()), 0, alternative="greater").pvalue
+    one, two = collapses(candidate, base, 1), collapses(candidate, base, 2)
+    assert [one > SECOND_LEVEL, two > SECOND_LEVEL] == {
+        0.05: [True, True], 0.06: [False, True], 0.075: [False, False], 0.1: [False, False]
+    }[gain]  # fmt: skip
+    expected = {0.05: one, 0.06: SECOND_LEVEL}.get(gain, two)
     assert test.p_above(0.0) == pytest.approx(expected)
-    assert test.p_unguarded(0.0) < test.p_above(0.0)
+    assert test.p_unguarded(0.0) < one < two
+
+
+def test_the_second_level_lies_halfway_between_alpha_and_its_square():
+    assert pytest.approx((0.05 * 0.05**2) ** 0.5) == SECOND_LEVEL
+    assert [unseen_at(level) for level in (0.05, 0.025, 0.0125, SECOND_LEVEL, 0.01, 0.005)] == [1, 1, 1, 1, 2, 2]
+
+
+def test_unseen_collapses_are_clusters_of_their_own():
+    generator = np.random.default_rng(5)
+    codes = np.arange(200) // 5
+    base = generator.uniform(0.2, 0.6, 200)
+    candidate = np.clip(base + 0.06 + generator.normal(0, 0.1, 200), 0, 1)
+    test = paired_test(candidate, base, codes=codes, binary=False, guard=True)
+    longer = cluster_test(np.append(candidate - base, np.full(2, -base.mean())), np.append(codes, [40, 41]))
+    assert test.p_above(0.0) == pytest.approx(longer.p_above(0.0))
 
 
 def test_clustered_binary_needs_both_tests():

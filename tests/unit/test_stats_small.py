@@ -81,6 +81,9 @@ def test_needed_n_is_the_published_table():
     assert plan.paired_n(0.2, 0.02, alpha=0.05, power=0.9) == 857
     assert plan.superiority_n(0.25, 0.05, alpha=0.05, alpha_fail=0.05) == 271
     assert plan.superiority_n(0.25, 0.0, alpha=0.05, alpha_fail=0.05) is None
+    # Without noise the collapses alone: 0.4*(u + z*sqrt(u))/0.05 examples for u of them.
+    assert plan.paired_n(0.0, 0.05, alpha=0.05, power=0.8, collapse=0.4) == 22
+    assert plan.paired_n(0.0, 0.05, alpha=0.005, power=0.8, collapse=0.4) == 46
     assert plan.futility_alpha(0.05) == pytest.approx(0.0056, abs=5e-5)
     assert plan.no_flip_n(0.01, 0.05) == 268
     assert plan.detectable_effect(0.2, 200, alpha=0.05, power=0.8) == pytest.approx(0.0352, abs=1e-4)

@@ -11,7 +11,8 @@ import pytest
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Failure, LatencyPair, Prediction, Score
-from evalgate.store import Appender, RunFolder, load_run, read_lines, read_record, write_atomic, write_record
+from evalgate.files import Appender, read_lines, read_record, write_atomic, write_record
+from evalgate.store import RunFolder, load_run
 
 
 def rows(n: int, first: int = 0) -> list[Failure]:

@@ -14,13 +14,14 @@ from evalgate import pipeline
 from evalgate.backends.batching import leading
 from evalgate.cli import run_cli
 from evalgate.core.content import content_digest
-from evalgate.core.data import SystemSpec
+from evalgate.core.data import Sampling, SystemSpec
 from evalgate.core.record import Record
 from evalgate.core.results import AdapterProbe, Decision, Finding, LatencyPair, Prediction, Run, Score, TrainedRow
 from evalgate.doctor.inject import diagnose
 from evalgate.doctor.text import findings_text
+from evalgate.files import read_lines, read_record, write_lines, write_record
 from evalgate.judging import judge_run
-from evalgate.store import RunFolder, load_run, read_lines, read_record, write_lines, write_record
+from evalgate.store import RunFolder, load_run
 from evalgate.validity import doubtful, examine
 
 
@@ -49,6 +50,13 @@ def spoil_system(folder: Path, name: str, **changes: Any) -> None:
     run = read_record(folder / "run.json", Run, fix="")
     systems = run.systems | {name: msgspec.structs.replace(run.systems[name], **changes)}
     write_record(folder / "run.json", msgspec.structs.replace(run, systems=systems))
+
+
+def spoil_prompt(folder: Path, name: str, **sampling: Any) -> None:
+    run = read_record(folder / "run.json", Run, fix="")
+    prompts = run.systems[name].prompts
+    route = msgspec.structs.replace(prompts["route"], sampling=Sampling(**sampling))
+    spoil_system(folder, name, prompts=prompts | {"route": route})
 
 
 def leak(folder: Path, n: int) -> None:
@@ -101,6 +109,12 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda f: edit(f / "latency/qlora.jsonl", LatencyPair, replaced(cached=True)),
         "note[latency-cached]: 2 of 120 times of qlora were read from a cache\n"
         "  at: latency/qlora.jsonl\n  fix: delete the file and run again: only the times are measured anew\n",
+    ),
+    "constraint": (
+        lambda f: spoil_prompt(f, "qlora", constraint="choices"),
+        "note[constraint-uneven]: qlora answers route under the constraint choices, and no baseline does\n"
+        "  at: run.json\n"
+        "  fix: set `constraint` on the task in suite.yaml, which holds all systems to it, and run again\n",
     ),
     "same": (
         lambda f: spoil_system(f, "qlora", adapter_digest=None),

@@ -1,133 +1,21 @@
-"""What the terminal shows: progress with time left on stderr, the decision on stdout."""
+"""What the terminal shows on stdout: decisions, suites, ledgers, runs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-
-    from evalgate.core.protocols import Ticker
-    from evalgate.core.results import Decision
+    from evalgate.core.data import Project
+    from evalgate.core.results import Decision, Overlap
+    from evalgate.suite.ledger import Ledger
     from evalgate.suite.lock import Lock
 
-# How often a stage speaks where lines cannot be overwritten (CI logs, pipes), in seconds.
-EVERY_S = 5.0
 _HEADLINES = {"ship": "SHIP", "keep_baseline": "KEEP THE BASELINE", "inconclusive": "CANNOT TELL YET"}
 _COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NOT PASS": "yellow", "NOT RUN": "dim"}
-
-
-class RichProgress:
-    """Bars on a terminal; plain lines, at most one every few seconds, in CI and pipes. All on stderr."""
-
-    def __init__(
-        self,
-        stream: TextIO | None = None,
-        *,
-        live: bool | None = None,
-        clock: Callable[[], float] | None = None,
-    ) -> None:
-        from evalgate.core import seeds  # brings numpy, so only `run` pays for it
-
-        self._stream = stream or sys.stderr
-        self._live = self._stream.isatty() and not os.environ.get("CI") if live is None else live
-        self._clock = clock or seeds.clock
-        self._spoke: float | None = None
-        self._bars: Bars | None = None
-        self._depth = 0
-
-    @contextmanager
-    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Ticker]:
-        """A stage of `total` items of which `done` were there before."""
-        with self._bar(name, total, done) if self._live else self._lines(name, total, done) as tick:
-            yield tick
-
-    def note(self, text: str) -> None:
-        """One line of news."""
-        if self._bars is not None:
-            self._bars.console.print(text, markup=False, highlight=False)
-        else:
-            self._say(text)
-
-    @contextmanager
-    def _bar(self, name: str, total: int, done: int) -> Iterator[Ticker]:
-        bars = self._bars or _bars(self._stream)
-        if self._depth == 0:
-            self._bars = bars
-            bars.start()
-        self._depth += 1
-        task = bars.add_task(name, total=total, completed=done)
-
-        def tick(n: int = 1) -> None:
-            bars.advance(task, n)
-
-        try:
-            yield tick
-        finally:
-            self._depth -= 1
-            if self._depth == 0:
-                bars.stop()
-                self._bars = None
-
-    @contextmanager
-    def _lines(self, name: str, total: int, done: int) -> Iterator[Ticker]:
-        start, before = self._clock(), done
-        if self._due():
-            self._say(f"{name} {done}/{total}")
-
-        def tick(n: int = 1) -> None:
-            nonlocal done
-            done += n
-            if self._due() and done < total:
-                left = (self._clock() - start) / max(done - before, 1) * (total - done)
-                self._say(f"{name} {done}/{total}, {duration(left)} left")
-
-        yield tick
-        self._say(f"{name} {done}/{total}, took {duration(self._clock() - start)}")
-
-    def _due(self) -> bool:
-        return self._spoke is None or self._clock() - self._spoke >= EVERY_S
-
-    def _say(self, text: str) -> None:
-        self._spoke = self._clock()
-        print(text, file=self._stream, flush=True)
-
-
-def _bars(stream: TextIO) -> Bars:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("left,"),
-        TimeElapsedColumn(),
-        TextColumn("so far"),
-        console=Console(file=stream),
-    )
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: `12 s`, `3 min 05 s`, `2 h 10 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def headline(decision: Decision) -> str:
@@ -178,11 +66,37 @@ def show_decision(decision: Decision, kind: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def validated_text(project: Project, overlaps: Sequence[Overlap], kind: str, *, frozen: bool) -> str:
+    """What validating says as `text` or `json`: sizes, systems, contamination (in JSON every finding), the lock."""
+    import msgspec
+
+    from evalgate.checking import lines_of
+
+    suite, folder = project.suite, project.suite.folder
+    splits = {name: {split: len(rows) for split, rows in task.splits.items()} for name, task in suite.tasks.items()}
+    candidates = [recipe.name for recipe in project.recipes] + [draft.name for draft in project.entrants]
+    names = {"baselines": [system.name for system in project.systems], "candidates": candidates}
+    if kind == "json":
+        found = {"suite": suite.spec.name, "version": suite.spec.version, "digest": suite.digest, "frozen": frozen}
+        told = {**found, "tasks": splits, **names, "contamination": overlaps}
+        return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
+    lines = [
+        f"{name} ({suite.tasks[name].spec.kind}): {', '.join(f'{split} {n}' for split, n in sizes.items())}"
+        for name, sizes in splits.items()
+    ]
+    lines += [f"{what}: {', '.join(found) or 'none'}" for what, found in names.items()]
+    lines += lines_of(overlaps) or ["contamination: none found"]
+    state = f"frozen, digest {suite.digest[:12]}" if frozen else f"not frozen: run `evalgate freeze {folder}`"
+    lines.append(f"suite '{suite.spec.name}' version {suite.spec.version} is sound; {state}")
+    return "\n".join(lines) + "\n"
+
+
 def run_lines(reports: Path) -> list[str]:
     """One line for each run folder below `reports`, oldest first; an unreadable one says so."""
     from evalgate.core.errors import EvalgateError
     from evalgate.core.results import Decision, Run
-    from evalgate.store import RunFolder, read_record
+    from evalgate.files import read_record
+    from evalgate.store import RunFolder
 
     lines = []
     for file in reports.rglob("run.json"):
@@ -197,46 +111,64 @@ def run_lines(reports: Path) -> list[str]:
     return sorted(lines)
 
 
-def frozen_text(folder: Path, lock: Lock) -> str:
-    """What freezing says: the suite, its size, and how many looks are left."""
+def frozen_text(folder: Path, lock: Lock, alpha: float) -> str:
+    """What freezing says: the suite, its size, and how many looks are left; `alpha` is that of one look."""
     n_rows = sum(split.n for split in lock.files.values())
     text = f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}\n"
     if lock.ledger is None:
         return text
-    return f"{text}ledger: {ledger_text(folder, 'text').splitlines()[-1]}; commit ledger.jsonl beside suite.lock\n"
+    state = ledger_text(folder, "text", alpha).rpartition("\n\n")[2]
+    return f"{text}ledger: {state}commit ledger.jsonl, ledger.digests and .gitattributes beside suite.lock\n"
 
 
-def ledger_rows(folder: Path) -> list[list[str]]:
+def ledger_rows(ledger: Ledger | None) -> list[list[str]]:
     """The looks of a suite's ledger: a header, then a row for each; only the header where none was taken."""
-    from evalgate.suite.ledger import read_ledger
-
-    ledger = read_ledger(folder)
     rows = [["look", "date", "candidates", "examples", "alpha", "decision", "run"]]
-    for taken in ledger.history if ledger else ():
-        said, claim = ledger.decided.get(taken.number) if ledger else None, taken.claim
+    for number, taken in enumerate(ledger.history if ledger else (), 1):
+        said, claim = ledger.decided.get(taken.claim.key) if ledger else None, taken.claim
         outcome = said.outcome if said else "not judged"
         names, n_rows = ", ".join(claim.candidates), str(claim.n_heldout)
-        rows.append([str(taken.number), taken.date, names, n_rows, f"{claim.alpha:.3g}", outcome, claim.run])
+        rows.append([str(number), taken.date, names, n_rows, f"{claim.alpha:.3g}", outcome, claim.run])
     return rows
 
 
-def ledger_text(folder: Path, kind: str) -> str:
-    """A suite's ledger as `text` or `json`: how many looks are used and left, and each one."""
+def ledger_text(folder: Path, kind: str, alpha: float) -> str:
+    """A suite's ledger as `text` or `json`: each look, what is spent and left, and whether fresh examples are due.
+
+    `alpha` is the error rate of a look under the suite's present gates.
+    """
     import json
 
     from evalgate.suite.ledger import read_ledger
 
     ledger = read_ledger(folder)
-    rows = ledger_rows(folder)
+    rows = ledger_rows(ledger)
     if kind == "json":
-        looks, used = (ledger.looks, ledger.used) if ledger else (None, 0)
-        table = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-        left = None if looks is None else looks - used
-        return json.dumps({"looks": looks, "used": used, "left": left, "taken": table}, indent=2) + "\n"
+        said: dict[str, object] = {"looks": None, "used": 0, "left": None, "taken": []}
+        if ledger is not None:
+            said = {"looks": ledger.looks, "used": ledger.used, "left": ledger.left}
+            said |= {"alpha_spent": ledger.spent, "alpha_left": ledger.left * alpha, "overspent": ledger.overspent()}
+            said["fresh_examples"] = ledger.fresh_examples
+            said["taken"] = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+        return json.dumps(said, indent=2) + "\n"
     if ledger is None:
         return "no ledger: declare `looks: 10` in suite.yaml and freeze; until then nothing bounds repeated decisions\n"
-    table_text = _aligned(rows) if ledger.used else ""
-    return f"{table_text}{ledger.used} of {ledger.looks} looks used, {ledger.looks - ledger.used} left\n"
+    lines = [
+        f"{ledger.used} of {ledger.looks} looks used, {ledger.left} left; "
+        f"alpha {ledger.spent:.3g} spent, {ledger.left * alpha:.3g} left",
+        ledger.overspent(),
+        _fresh_text(ledger),
+    ]
+    return (_aligned(rows) if ledger.used else "") + "".join(f"{line}\n" for line in lines if line)
+
+
+def _fresh_text(ledger: Ledger) -> str:
+    from evalgate.suite.ledger import fresh_set
+
+    start = {"now": "It is time for fresh examples", "soon": "Only one look is left; for more"}
+    if ledger.fresh_examples is None:
+        return ""
+    return f"{start[ledger.fresh_examples]}: {fresh_set(ledger.path.parent)}."
 
 
 def _show_table(decision: Decision) -> None:

@@ -1,0 +1,5 @@
+"""`python -m evalgate.cli`."""
+
+from evalgate.cli import main
+
+main()

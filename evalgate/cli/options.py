@@ -1,0 +1,41 @@
+"""Arguments and options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def dashes(token: str) -> str:
+    """A flag's name as it is declared: `--no_resume` is `--no-resume`."""
+    return token.replace("_", "-")
+
+
+def debug_option(command: F) -> F:
+    """`--debug`, which every command knows."""
+    # `main` looks for the flag itself: an error may come before click has parsed it.
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
+
+
+format_option = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["text", "json", "md"]),
+    default="text",
+    show_default=True,
+    help="How the answer is printed to stdout.",
+)
+
+
+def suite_folder(_context: click.Context | None, _parameter: click.Parameter | None, path: Path) -> Path:
+    """A suite's folder, also from the path of its suite.yaml."""
+    return path.parent if path.name == "suite.yaml" else path
+
+
+suite_argument = click.argument("suite", type=click.Path(path_type=Path), callback=suite_folder)
+run_argument = click.argument("run", type=click.Path(path_type=Path))

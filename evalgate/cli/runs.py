@@ -1,0 +1,151 @@
+"""Commands on runs: make one, judge it again, report, examine and list."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evalgate.cli.options import debug_option, format_option, run_argument, suite_argument
+from evalgate.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from evalgate.core.results import Decision
+
+
+@click.command(
+    "run",
+    short_help="Score baselines, train candidates, judge them, decide.",
+    epilog="Example: evalgate run suites/support --candidates qlora -o reports/try",
+)
+@suite_argument
+@click.option("-L", "--limit", type=click.IntRange(min=1), help="Use only the first N held-out examples of each task.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="The seed of shots, training and intervals. [default: the suite's]"
+)
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what was recorded before.")
+@click.option(
+    "--early-stop/--no-early-stop",
+    default=True,
+    show_default=True,
+    help="Follow the suite's `early_stop`, or measure everything.",
+)
+@click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
+@click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
+@click.option("--candidates", help="Train only these recipes: a,b.")
+@format_option
+@debug_option
+def run_command(
+    suite: Path,
+    limit: int | None,
+    seed: int | None,
+    resume: bool,
+    early_stop: bool,
+    drop: bool,
+    output: Path | None,
+    model: str | None,
+    candidates: str | None,
+    kind: str,
+) -> int:
+    """Score the baselines, train and score the candidates of SUITE, judge them, and decide."""
+    from evalgate import pipeline
+    from evalgate.console.progress import RichProgress
+    from evalgate.core.data import RunOptions
+
+    names = None if candidates is None else tuple(n.strip() for n in candidates.split(",") if n.strip())
+    options = RunOptions(
+        suite=str(suite),
+        output=str(output) if output else None,
+        limit=limit,
+        seed=seed,
+        resume=resume,
+        model=model,
+        candidates=names,
+        early_stop=early_stop,
+        drop=drop,
+    )
+    return tell(pipeline.run(options, RichProgress()), kind)
+
+
+@click.command(
+    "gate",
+    short_help="Judge a recorded run again; no torch.",
+    epilog="Example: evalgate gate reports/support/RUN --format md",
+)
+@run_argument
+@format_option
+@debug_option
+def gate_command(run: Path, kind: str) -> int:
+    """Judge the recorded RUN again and decide; seconds, without torch."""
+    from evalgate import pipeline
+
+    return tell(pipeline.gate(run), kind)
+
+
+@click.command("report", short_help="Write a run's HTML report again.")
+@run_argument
+@click.option("--unseal", is_flag=True, help="Write the whole report of a sealed run; needs its owner's key.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where --unseal writes.")
+@debug_option
+def report_command(run: Path, unseal: bool, output: Path | None) -> int:
+    """Write the HTML report of RUN again and print where it lies."""
+    from evalgate import pipeline
+
+    if unseal != (output is not None):
+        raise click.UsageError("--unseal and -o FILE go together")
+    click.echo(pipeline.unseal(run, output) if output else pipeline.report(run))
+    return 0
+
+
+@click.command(
+    "doctor",
+    short_help="Check a recorded run; --inject plants known faults.",
+    epilog="Exit codes: 0 nothing found, all faults seen; 1 a hard finding, a fault missed; 2 a fault cannot be shown.",
+)
+@run_argument
+@click.option("--inject", is_flag=True, help="Plant known faults into copies of RUN and show what sees each.")
+@format_option
+@debug_option
+def doctor_command(run: Path, inject: bool, kind: str) -> int:
+    """Look for what makes the recorded RUN untrustworthy; no torch. RUN itself is never changed."""
+    from evalgate.doctor import inject as doctor
+    from evalgate.doctor.text import checkup_text, findings_text
+
+    if inject:
+        checkup = doctor.inject(run)
+        click.echo(checkup_text(checkup, kind), nl=False)
+        return ExitCode.BLOCKED if checkup.missed else ExitCode.INCONCLUSIVE if checkup.open else ExitCode.SHIP
+    findings = doctor.diagnose(run)
+    click.echo(findings_text(str(run), findings, kind), nl=False)
+    return ExitCode.BLOCKED if any(finding.hard for finding in findings) else ExitCode.SHIP
+
+
+@click.command("ls", short_help="List recorded runs.")
+@click.argument("reports", type=click.Path(path_type=Path), default=Path("reports"))
+@debug_option
+def ls_command(reports: Path) -> int:
+    """List the runs below REPORTS, oldest first."""
+    from evalgate.console import run_lines
+
+    for line in run_lines(reports):
+        click.echo(line)
+    return 0
+
+
+def tell(decision: Decision, kind: str) -> int:
+    """Print a decision, add it to GitHub's summary where there is one, and give its exit code."""
+    from evalgate.console import decision_text, show_decision
+
+    show_decision(decision, kind)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(decision_text(decision, "md"))
+        except OSError as error:
+            click.echo(f"warning: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}", err=True)
+    codes = {"ship": ExitCode.SHIP, "keep_baseline": ExitCode.BLOCKED, "inconclusive": ExitCode.INCONCLUSIVE}
+    return codes[decision.outcome]

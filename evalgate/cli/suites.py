@@ -1,0 +1,97 @@
+"""Commands on suites: check, freeze, and what the held-out set has decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalgate.cli.options import debug_option, suite_argument
+
+
+@click.command("validate", short_help="Check a suite and everything that competes on it.")
+@suite_argument
+@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@debug_option
+def validate_command(suite: Path, kind: str) -> int:
+    """Check SUITE: YAML, data, lock, baselines, templates, recipes, gates that can be passed, contamination."""
+    from evalgate.checking import find_overlaps, refuse_used
+    from evalgate.config import load_project
+    from evalgate.console import validated_text
+    from evalgate.planning import refuse_hopeless
+    from evalgate.plugins import metric_names
+    from evalgate.suite.lock import read_lock
+
+    frozen = read_lock(suite) is not None
+    project = load_project(suite, metric_names(), verify=frozen)
+    refuse_hopeless(project)
+    overlaps = find_overlaps(project)
+    click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
+    refuse_used(project, overlaps)
+    return 0
+
+
+@click.command(
+    "freeze",
+    short_help="Write suite.lock; later changes are refused.",
+    epilog="Commit what this writes: suite.lock, and with `looks` the ledger and .gitattributes.",
+)
+@suite_argument
+@click.option("--bump", is_flag=True, help="Release a changed suite as its next version.")
+@debug_option
+def freeze_command(suite: Path, bump: bool) -> int:
+    """Write the digests of SUITE's data and gates to suite.lock; later changes are then refused."""
+    from evalgate.config import load_suite_spec
+    from evalgate.console import frozen_text
+    from evalgate.looks import look_alpha
+    from evalgate.plugins import metric_names, signatures
+    from evalgate.suite.frozen import freeze
+
+    spec = load_suite_spec(suite, metric_names())
+    lock = freeze(suite, spec, bump=bump, signatures=signatures(spec))
+    click.echo(frozen_text(suite, lock, look_alpha(spec.gates, spec.looks or 1)), nl=False)
+    return 0
+
+
+@click.command("ledger", short_help="Show how often a held-out set has decided.")
+@suite_argument
+@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@debug_option
+def ledger_command(suite: Path, kind: str) -> int:
+    """Show the looks at SUITE's held-out set: each one taken, what is spent and left, when fresh examples are due."""
+    from evalgate.config import load_suite_spec
+    from evalgate.console import ledger_text
+    from evalgate.looks import look_alpha
+
+    spec = load_suite_spec(suite)  # a folder that is no suite is an error
+    click.echo(ledger_text(suite, kind, look_alpha(spec.gates, spec.looks or 1)), nl=False)
+    return 0
+
+
+@click.command("retrieval", short_help="Show how well passages are found on dev.")
+@suite_argument
+@debug_option
+def retrieval_command(suite: Path) -> int:
+    """Look up SUITE's dev examples as each system would: recall where examples name passages, answers in context."""
+    from evalgate.backends.encoder import open_encoder
+    from evalgate.config import load_project
+    from evalgate.planning import drafts_of
+    from evalgate.systems.recall import recall_text
+    from evalgate.systems.retrieval import open_retrievers
+
+    project = load_project(suite, splits=("train", "dev"), verify=False)
+    drafts = drafts_of(project)
+    found = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(suite / encoder))
+    click.echo(recall_text(drafts, project.suite.tasks, found))
+    return 0
+
+
+@click.command("keygen", short_help="Make a release owner's key pair.")
+@click.argument("file", type=click.Path(path_type=Path))
+@debug_option
+def keygen_command(file: Path) -> int:
+    """Write a private key to FILE, for its owner alone, and print the public key for `sealed_for` in suite.yaml."""
+    from evalgate.sealing import make_identity
+
+    click.echo(make_identity(file))
+    return 0

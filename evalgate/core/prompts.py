@@ -1,0 +1,84 @@
+"""What a prompt has beside its template: decoding, examples to show, where the answer stands in the text."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from evalgate.core.record import Record
+
+Choose = Literal["fixed", "random", "nearest"]
+# Held-out examples are never shown.
+Pool = Literal["train", "dev"]
+# What the decoder holds an answer to, whatever the model would rather write.
+Constraint = Literal["none", "json_schema", "choices"]
+Finds = Literal["bm25", "dense", "hybrid"]
+
+
+class Sampling(Record, frozen=True, kw_only=True):
+    """How text is decoded; temperature 0 is greedy. `max_tokens` counts new tokens.
+
+    A request's `grammar` is what its `constraint` holds the text to: the JSON schema or the list of choices, as JSON.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 64
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    constraint: Constraint = "none"
+    grammar: str | UnsetType = UNSET
+
+
+class Shots(Record, frozen=True, kw_only=True):
+    """`n` examples of a split, as a prompt's author asks for them.
+
+    `fixed` shows the same ones to every question, `random` others to each, `nearest` those that are most like it.
+    """
+
+    n: int
+    choose: Choose = "fixed"
+    pool: Pool = "train"
+
+
+class ShotChoice(Record, frozen=True, kw_only=True):
+    """How shots are chosen, where that is not from train and once for all questions.
+
+    `pool_digest` identifies what each question's own are chosen from, and by what.
+    """
+
+    n: int
+    choose: Choose
+    pool: Pool
+    pool_digest: str = ""
+    seed: int = 0
+
+
+class AnswerRule(Record, frozen=True, kw_only=True):
+    """Where the answer stands in a text: on the line of the last `after`, or in the last match of `regex`.
+
+    The regex names the answer `(?P<answer>...)`; matching may take `timeout_s` seconds.
+    """
+
+    after: str = ""
+    regex: str = ""
+    timeout_s: float = 1.0
+
+
+class Chunk(Record, frozen=True, kw_only=True):
+    """Passages are cut into pieces of `words` words, of which `overlap` stand in the piece before, too."""
+
+    words: int
+    overlap: int = 0
+
+
+class Index(Record, frozen=True, kw_only=True):
+    """How passages are found, where that is not BM25 over whole passages.
+
+    `encoder` is a model's folder as seen from the suite's; its files are identified by the retriever's digest.
+    """
+
+    by: Finds = "bm25"
+    encoder: str = ""
+    chunk: Chunk | None = None

@@ -1,0 +1,62 @@
+"""Gates that could never pass, and metrics that no gate can judge: refused before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from evalgate import plugins
+from evalgate.core.data import GateSpec, Suite
+from evalgate.core.errors import UsageError
+from evalgate.gates.columns import refuse_unfit
+from evalgate.gates.impossible import impossible
+from evalgate.gates.judge import LATENCY
+from evalgate.store import CAPABILITY
+
+# Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
+ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
+
+
+def refuse_unfit_metrics(suite: Suite) -> None:
+    """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
+    metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
+    for gate in suite.spec.gates:
+        refuse_unfit(gate, metrics, where=yaml_of(suite))
+
+
+def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | None = None) -> None:
+    """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do.
+
+    Of several candidates the first to pass must do so at its share of alpha (Holm). How many items capability has is
+    known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
+    """
+    problems: list[str] = []
+    for gate in suite.spec.gates:
+        n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
+        if n is not None:
+            alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
+            problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
+    if problems:
+        raise UsageError(
+            f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "
+            + "\n  ".join(problems),
+            code="impossible-gate",
+            fix="change the gate, or freeze more held-out examples; nothing was run",
+            where=yaml_of(suite),
+        )
+
+
+def yaml_of(suite: Suite) -> str:
+    """The file that a refusal of a suite's gates points to."""
+    return str(Path(suite.folder) / "suite.yaml")
+
+
+def size_of(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
+    """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
+    if gate.task == LATENCY:
+        return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
+    if gate.task not in suite.tasks:
+        return None, None
+    examples = suite.tasks[gate.task].splits["heldout"]
+    sizes = list(Counter(("", e.id) if e.cluster is None else ("c", e.cluster) for e in examples).values())
+    return len(examples), sizes if len(sizes) < len(examples) else None

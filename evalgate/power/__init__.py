@@ -1,0 +1,1 @@
+"""How many held-out examples a suite's gates need, and what the present number can show; before anything is run."""
