@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalgate.core.data import SystemSpec, Task
+from evalgate.core.data import Sampling, SystemSpec, Task
 from evalgate.core.protocols import Ask, LocalBackend, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Cost, Prediction, Score
@@ -76,17 +76,18 @@ class Asking:
 
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
         """The held-out requests, kept: each stage and latency need them."""
-        from evalgate.systems.prompt import prepare
+        from evalgate.systems.prompt import constrained, prepare
         from evalgate.systems.retrieval import index_name
 
         key = (digest_of(system), task)
         if key not in self._prepared:
-            if task in system.predictions:
+            found = self._plan.suite.tasks[task]
+            if system.predictions:
                 from evalgate.backends.recorded import recorded_asks
 
-                self._prepared[key] = recorded_asks(system.predictions[task], self._plan.heldout(task))
+                sampling = constrained(Sampling(constraint=found.spec.constraint or "none"), found)
+                self._prepared[key] = recorded_asks(system.predictions[task], self._plan.heldout(task), sampling)
                 return self._prepared[key]
-            found = self._plan.suite.tasks[task]
             retriever = self._plan.retrievers.get(index_name(task, system.prompts[task]))
             self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
         return self._prepared[key]

@@ -22,6 +22,7 @@ from evalgate.core.data import (
     ModelSpec,
     Project,
     Recipe,
+    Recording,
     RunOptions,
     Suite,
     SystemDraft,
@@ -105,17 +106,19 @@ def make_plan(options: RunOptions) -> Plan:
     drafts = drafts_of(project)
     refuse_constraints(drafts, project.suite.tasks, keeper_of(model))
     folder = Path(project.suite.folder)
+    # What is wrong with files comes first, then a server that is not there, and only then is a model loaded.
+    answers, recordings = open_recorded(project)
+    files = find_model(model, sorted({draft.model for draft in project.entrants if draft.model}))
     retrievers = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(folder / encoder))
     binding = Binding(
         suite=project.suite,
         model=model,
-        files=find_model(model, sorted({draft.model for draft in project.entrants if draft.model})),
+        files=files,
         seed=seed,
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
-    recorded, digests = open_recorded(project)
-    baselines = tuple(bound(draft, binding, recorded=digests) for draft in project.systems)
-    entrants = tuple(bound(draft, binding, recorded=digests) for draft in project.entrants)
+    baselines = tuple(bound(draft, binding, recorded=recordings) for draft in project.systems)
+    entrants = tuple(bound(draft, binding, recorded=recordings) for draft in project.entrants)
     run = _run(project, binding, baselines, entrants, options, dropped)
     asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, asked)
@@ -130,7 +133,7 @@ def make_plan(options: RunOptions) -> Plan:
         folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
         run=run,
         entrants=entrants,
-        recorded=recorded,
+        recorded=answers,
         claim=claim,
         seal=seal,
         overlaps=overlaps,
@@ -141,9 +144,9 @@ def bound(
     draft: SystemDraft,
     binding: Binding,
     adapter_digest: str | None = None,
-    recorded: Mapping[str, dict[str, str]] | None = None,
+    recorded: Mapping[str, dict[str, Recording]] | None = None,
 ) -> SystemSpec:
-    """A draft with this run's model, seed and retrievers, or with the digests of what it has recorded."""
+    """A draft with this run's model, seed and retrievers, or with what it has recorded."""
     if draft.predictions:
         return SystemSpec(
             name=draft.name,
@@ -227,7 +230,7 @@ def _run(
     systems = {s.name: s for s in (*([base] if model.id else []), *baselines, *trained, *entrants)}
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
     # The gates and the early stop are left out: another policy judges the same recording.
-    served = msgspec.structs.replace(model, server=None)  # where and what it is stands in the files' digest
+    served = msgspec.structs.replace(model, server=msgspec.UNSET)  # where and what it is stands in the files' digest
     identity = [suite.data_digest, files.digest, served, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
     identity += [dropped] if dropped else []

@@ -23,7 +23,7 @@ MIN_EQUAL, MIN_EITHER = 100, 10
 
 def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]:
     """Every finding, hard ones first. Of candidates stopped early, `in_part`, nobody expects all answers."""
-    checks = (untrained, inactive, double_bos, leaked, unscored, twins, uneven, cached)
+    checks = (untrained, inactive, double_bos, leaked, unscored, twins, uneven, unheld, cached)
     found = [*unanswered(data, in_part), *(finding for check in checks for finding in check(data))]
     return tuple(sorted(found, key=lambda finding: not finding.hard))
 
@@ -202,6 +202,25 @@ def uneven(data: RunData) -> Iterator[Finding]:
                     what=f"{name} answers {task} under the constraint {kept}, and no baseline does",
                     where=str(PLACES.run_file),
                     fix="set `constraint` on the task in suite.yaml, which holds all systems to it, and run again",
+                )
+
+
+def unheld(data: RunData) -> Iterator[Finding]:
+    """Systems that gave answers which their constraint does not allow: a server may pass over it, a file knows none."""
+    for name, tasks in data.predictions.items():
+        for task, rows in tasks.items():
+            n = sum(bool(p.constraint_broken) for p in rows)
+            if n:
+                asked = "ask a server that keeps `response_format`"
+                if data.run.systems[name].kind == "recorded":
+                    asked = "record answers that keep it"
+                yield Finding(
+                    code="constraint-broken",
+                    system=name,
+                    hard=False,
+                    what=f"{n} of {len(rows)} answers of {name} to {task} break its constraint",
+                    where=str(PLACES.predictions(name, task)),
+                    fix=f"{asked}, or take `constraint` out of the task and its prompts",
                 )
 
 

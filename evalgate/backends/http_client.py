@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from evalgate.backends.http_constraints import objects, response_format, unquoted
 from evalgate.backends.http_pace import Pace, retry_after_s
 from evalgate.backends.http_replies import EventStream, Trouble, error_text, read_reply
 from evalgate.core.data import ServerSpec
@@ -76,6 +77,7 @@ class Client:
                 last = trouble
             else:
                 self.pace.answered()
+                answer = unquoted(answer, request.sampling)
                 return msgspec.structs.replace(answer, n_retries=n_retries) if n_retries else answer
             finally:
                 self.pace.leave()
@@ -135,6 +137,7 @@ class Client:
             body |= {"top_p": sampling.top_p, "seed": sampling.seed}
         if sampling.stop:
             body["stop"] = sampling.stop
+        body |= response_format(sampling)
         if stream and self._usage:
             body["stream_options"] = {"include_usage": True}
         return msgspec.json.encode(body)
@@ -152,6 +155,14 @@ class Client:
             self.refuse(status, text, model)
         if self._adapts(text):
             return await self._try(request, model, stream=stream)
+        if objects(request.sampling, text):
+            raise EvalgateError(
+                f"the server refuses the constraint `{request.sampling.constraint}` with status {status}: "
+                f"{self.hide(text)}",
+                code="constraint-refused",
+                fix="simplify the schema, or take `constraint` out of every system of the task",
+                where=self._server.base_url,
+            )
         long = "context" in text and ("length" in text or "window" in text or "maximum" in text)
         code = "prompt-too-long" if long else f"http-{status}"
         return Generation(output=None, status="error", failure=Failure(code=code, message=self.hide(text)))

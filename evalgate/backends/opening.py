@@ -25,7 +25,7 @@ def find_model(spec: ModelSpec, others: Collection[str] = ()) -> ModelFiles:
     On a server it is the address, the name and what the server says of it, for the weights cannot be hashed. Raises
     what `locate` or `served` raise.
     """
-    if spec.server is not None:
+    if spec.server:
         from evalgate.backends.http_server import served
 
         facts = served(spec.server, spec.id, *others)
@@ -35,7 +35,7 @@ def find_model(spec: ModelSpec, others: Collection[str] = ()) -> ModelFiles:
 
 def keeper_of(spec: ModelSpec) -> Callable[[Sampling], str | None]:
     """Says why a constraint cannot be kept by the model's decoder, None if it can; a server's is its own affair."""
-    if spec.server is not None or not spec.id:
+    if spec.server or not spec.id:
         return lambda _: None
     from evalgate.backends.constraints import problem_of
 
@@ -49,7 +49,7 @@ def named_digest(files: ModelFiles, name: str) -> str:
 
 def open_model(spec: ModelSpec, files: ModelFiles) -> LocalBackend:
     """The backend that answers; planning has refused what it cannot do."""
-    if spec.server is not None:
+    if spec.server:
         from evalgate.backends.openai_http import OpenAIBackend
 
         return OpenAIBackend(spec.server, spec.id, facts=files.facts)
@@ -67,11 +67,11 @@ def refuse_unmeasurable(project: Project, where: str = "") -> None:
     spec = project.suite.spec
     recorded = next((draft.name for draft in (*project.entrants, *project.systems) if draft.predictions), "")
     answered = any(draft.predictions for draft in project.entrants)
-    if spec.model.server is not None:
+    if spec.model.server:
         but = "the suite's model is behind an API"
     else:
         but = f"'{recorded}' is recorded" if spec.model.id else "the suite has no model"
-    local = bool(spec.model.id) and spec.model.server is None
+    local = bool(spec.model.id) and not spec.model.server
     if project.recipes and not local:
         what = f"the training of '{project.recipes[0].name}' needs a model in this process, but {but}"
         fix = "give candidates of `kind: api` or `kind: recorded`"

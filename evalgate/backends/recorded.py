@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalgate.backends.recorded_files import RecordedRow, read_recorded
-from evalgate.core.data import Example, Message, Project, Sampling
+from evalgate.core.data import Example, Message, Project, Recording, Sampling
 from evalgate.core.protocols import Ask, Request
 from evalgate.core.record import digest_of
 from evalgate.core.results import Failure, Generation
@@ -45,31 +45,29 @@ class RecordedBackend:
         """Nothing to free."""
 
 
-def recorded_asks(file_digest: str, examples: Sequence[Example]) -> list[Ask]:
-    """What a recorded system is asked: its answer to each example."""
-    return [
-        Ask(
-            example_id=example.id,
-            request=Request(messages=(Message(role="id", content=example.id),), sampling=Sampling()),
-            digest=digest_of([file_digest, example.id]),
-        )
-        for example in examples
-    ]
+def recorded_asks(recording: Recording, examples: Sequence[Example], sampling: Sampling) -> list[Ask]:
+    """What a recorded system is asked: its answer to each example, which the task's constraint can only check."""
+    asks = []
+    for example in examples:
+        request = Request(messages=(Message(role="id", content=example.id),), sampling=sampling)
+        digest = digest_of([recording, request])
+        asks.append(Ask(example_id=example.id, request=request, digest=digest, answer=recording.answer or None))
+    return asks
 
 
 def open_recorded(
     project: Project,
-) -> tuple[dict[tuple[str, str], RecordedBackend], dict[str, dict[str, str]]]:
-    """The answers of each recorded system and task, and the digests of their files by system.
+) -> tuple[dict[tuple[str, str], RecordedBackend], dict[str, dict[str, Recording]]]:
+    """The answers of each recorded system and task, and what identifies them, by system.
 
     Raises what `read_recorded` raises.
     """
     found: dict[tuple[str, str], RecordedBackend] = {}
-    digests: dict[str, dict[str, str]] = {}
+    recordings: dict[str, dict[str, Recording]] = {}
     for draft in (*project.systems, *project.entrants):
         for name, file in draft.predictions.items():
             known = {example.id for example in project.suite.tasks[name].splits["heldout"]}
             rows, digest = read_recorded(file, known, name)
             found[draft.name, name] = RecordedBackend(rows)
-            digests.setdefault(draft.name, {})[name] = digest
-    return found, digests
+            recordings.setdefault(draft.name, {})[name] = Recording(file_digest=digest, answer=file.answer)
+    return found, recordings

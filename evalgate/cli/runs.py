@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
-@click.option("--candidates", help="Train only these recipes: a,b.")
+@click.option("--candidates", help="Only these candidates: a,b.")
 @format_option
 @debug_option
 def run_command(

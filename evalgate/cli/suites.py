@@ -14,7 +14,8 @@ from evalgate.cli.options import debug_option, suite_argument
 @click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @debug_option
 def validate_command(suite: Path, kind: str) -> int:
-    """Check SUITE: YAML, data, lock, baselines, templates, recipes, gates that can be passed, contamination."""
+    """Check SUITE: YAML, data, lock, baselines, templates, candidates, gates that can be passed, contamination."""
+    from evalgate.backends.recorded import open_recorded
     from evalgate.checking import find_overlaps, refuse_used
     from evalgate.config import load_project
     from evalgate.console import validated_text
@@ -25,6 +26,7 @@ def validate_command(suite: Path, kind: str) -> int:
     frozen = read_lock(suite) is not None
     project = load_project(suite, metric_names(), verify=frozen)
     refuse_hopeless(project)
+    open_recorded(project)
     overlaps = find_overlaps(project)
     click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
     refuse_used(project, overlaps)

@@ -6,9 +6,12 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from msgspec import UNSET
+
 from evalgate.config.document import Document, did_you_mean
 from evalgate.config.prompts import Prompts
 from evalgate.core.data import RecordedFile, SuiteSpec, SystemDraft
+from evalgate.core.prompts import AnswerRule
 
 
 def recorded_draft(document: Document, suite: SuiteSpec) -> SystemDraft | None:
@@ -27,7 +30,13 @@ def recorded_draft(document: Document, suite: SuiteSpec) -> SystemDraft | None:
         path = Path(os.path.normpath(document.path.parent / Path(written.file).expanduser()))
         if not path.is_file():
             document.problem(("predictions", name), f"there is no file '{path}'")
-        files[name] = RecordedFile(path=str(path), id=written.id, output=written.output, filter=written.filter)
+        files[name] = RecordedFile(
+            path=str(path),
+            id=written.id,
+            output=written.output,
+            filter=written.filter,
+            answer=AnswerRule(**written.answer.model_dump()) if written.answer else UNSET,
+        )
     return SystemDraft(
         name=parsed.name or document.path.stem,
         kind="recorded",
@@ -61,7 +70,7 @@ def _api_draft(
     parsed = parse(document, ApiYaml)
     if parsed is None:
         return None
-    if suite.model.server is None:
+    if not suite.model.server:
         document.problem(("kind",), "an api candidate needs `backend: openai_http` in the `model:` of suite.yaml")
     return SystemDraft(
         name=parsed.name or document.path.stem,

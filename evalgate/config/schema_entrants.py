@@ -6,18 +6,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evalgate.config.prompt_schema import PromptYaml
+from evalgate.config.prompt_schema import AnswerYaml, PromptYaml
 from evalgate.config.schema import Name
 from evalgate.config.strict import Strict
 
 
 class RecordedFileYaml(Strict):
-    """A file of predictions, or a mapping that says which columns hold id and output."""
+    """A file of predictions, or a mapping: which columns hold id and output, where in the output the answer stands."""
 
     file: str = Field(min_length=1)
     id: str | None = None
     output: str | None = None
     filter: str | None = None
+    answer: AnswerYaml | None = None
 
     @model_validator(mode="before")
     @classmethod

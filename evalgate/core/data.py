@@ -6,13 +6,18 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice, Shots
-from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414 (it belongs to what is evaluated)
+from evalgate.core.drafts import PromptDraft as PromptDraft  # noqa: PLC0414 (this and what follows is evaluated, too)
+from evalgate.core.drafts import Recipe as Recipe  # noqa: PLC0414
+from evalgate.core.drafts import RecordedFile as RecordedFile  # noqa: PLC0414
+from evalgate.core.drafts import Replay as Replay  # noqa: PLC0414
+from evalgate.core.drafts import SystemDraft as SystemDraft  # noqa: PLC0414
+from evalgate.core.drafts import SystemKind as SystemKind  # noqa: PLC0414
+from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice
+from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414
 from evalgate.core.record import Record
 
 TaskKind = Literal["classification", "extraction", "summarization", "qa", "generation"]
 Split = Literal["train", "dev", "heldout"]
-SystemKind = Literal["prompt", "rag", "tuned", "api", "recorded"]
 Disclosure = Literal["full", "verdict"]
 Rule = Literal["at_least", "at_most", "better_than_baselines", "not_worse_than_baseline"]
 
@@ -151,7 +156,7 @@ class ModelSpec(Record, frozen=True, kw_only=True):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "nf4"] = "none"
     trust_remote_code: bool = False
-    server: ServerSpec | None = None
+    server: ServerSpec | UnsetType = UNSET
 
 
 class SourceSpec(Record, frozen=True, kw_only=True):
@@ -200,10 +205,17 @@ class PromptSpec(Record, frozen=True, kw_only=True):
     index: Index | UnsetType = UNSET
 
 
+class Recording(Record, frozen=True, kw_only=True):
+    """What a recorded system has answered for one task: the file's digest, and where the answer stands in each text."""
+
+    file_digest: str
+    answer: AnswerRule | UnsetType = UNSET
+
+
 class SystemSpec(Record, frozen=True, kw_only=True):
     """A whole thing that answers: model, prompts, retrieval and adapter. Identity is the digest of this record.
 
-    A recorded system has the digests of its files in `predictions`, by task, and no prompts.
+    A recorded system has no prompts but `predictions`, by task.
     """
 
     name: str
@@ -217,94 +229,12 @@ class SystemSpec(Record, frozen=True, kw_only=True):
     retriever_digest: str | None = None
     quantization: str | None = None
     description: str = ""
-    predictions: dict[str, str] = {}
+    predictions: dict[str, Recording] | UnsetType = UNSET
 
     @property
     def tasks(self) -> list[str]:
         """The tasks that the system serves."""
-        return [*self.prompts, *self.predictions]
-
-
-class RecordedFile(Record, frozen=True, kw_only=True):
-    """Predictions made elsewhere: the columns of id and output (None: the usual ones), and lm-eval's filter."""
-
-    path: str
-    id: str | None = None
-    output: str | None = None
-    filter: str | None = None
-
-
-class PromptDraft(Record, frozen=True, kw_only=True):
-    """A prompt as its author wrote it: `shots` is still what to pick, or examples' ids."""
-
-    template: str
-    template_path: str
-    shots: int | tuple[str, ...] | Shots = 0
-    retrieve: int = 0
-    sampling: Sampling = Sampling()
-    answer: AnswerRule | UnsetType = UNSET
-    index: Index | UnsetType = UNSET
-
-
-class SystemDraft(Record, frozen=True, kw_only=True):
-    """A system as its YAML says it, before shots are picked and a model is bound. `path` is the file it came from.
-
-    `model` is a name on the suite's server, of the model that an `api` candidate is.
-    """
-
-    name: str
-    kind: SystemKind
-    prompts: dict[str, PromptDraft]
-    description: str = ""
-    path: str = ""
-    model: str = ""
-    predictions: dict[str, RecordedFile] = {}
-
-    @property
-    def tasks(self) -> list[str]:
-        """The tasks that the system serves."""
-        return [*self.prompts, *self.predictions]
-
-
-class Replay(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows.
-
-    `left_out` are positions in the file, from 0, of contaminated rows.
-    """
-
-    path: str
-    share: float
-    left_out: tuple[int, ...] = ()
-
-
-class Recipe(Record, frozen=True, kw_only=True):
-    """How one candidate is trained, and the prompts it is trained and asked with.
-
-    `of` is the recipe as written, if it is trained with several seeds and this is one of them.
-    """
-
-    name: str
-    prompts: dict[str, PromptDraft]
-    method: Literal["qlora", "lora"] = "qlora"
-    description: str = ""
-    learning_rate: float = 2e-4
-    epochs: float = 1.0
-    batch_size: int = 16
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.05
-    max_length: int = 512
-    max_rows: int | None = None
-    seed: int = 0
-    replay: Replay | None = None
-    overrides: dict[str, str | int | float | bool | None] = {}
-    path: str = ""
-    of: str = ""
-
-    @property
-    def written(self) -> str:
-        """The name of the recipe as its author wrote it."""
-        return self.of or self.name
+        return [*self.prompts, *(self.predictions or ())]
 
 
 class Task(Record, frozen=True, kw_only=True):

@@ -44,7 +44,8 @@ class Generation(Record, frozen=True, kw_only=True):
 class Prediction(Record, frozen=True, kw_only=True):
     """One answer of one system to one example. `request_digest` is the identity of what was asked.
 
-    `raw` is the whole text where `output` is only the answer that stands in it.
+    `raw` is the whole text where `output` is only the answer that stands in it. `constraint_broken` is there, and true,
+    where a text that ended is not what its system's constraint allows.
     """
 
     example_id: str
@@ -63,6 +64,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     request_digest: str = ""
     cached: bool = False
     raw: str | UnsetType = UNSET
+    constraint_broken: bool | UnsetType = UNSET
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from evalgate.core.protocols import Ask, Backend, Progress
 from evalgate.core.record import Record
 from evalgate.core.results import Failure, Generation, LatencyPair, Prediction
 from evalgate.core.seeds import clock, rng
+from evalgate.execution.holding import keeps
 from evalgate.files import Appender, read_keys
 from evalgate.sealing import Seal
 
@@ -37,16 +38,22 @@ def predict(
     yield from (p for ask in asks if isinstance(p := done.get(ask.example_id), Prediction))
     missing = [ask for ask in asks if ask.example_id not in done]
     stage = progress.stage(f"{system} · {task}", len(asks), len(asks) - len(missing))
+    n_broken = 0
     with stage as tick, Appender(path, seal) as file:
         for i, answer in backend.generate([ask.request for ask in missing], adapter=adapter):
             prediction = _prediction(missing[i], answer, system, task)
             file.write([prediction])
             yield prediction
+            n_broken += bool(prediction.constraint_broken)
             tick()
+    if n_broken and seal is None:  # of a sealed run, nothing but the decision is told
+        kept = missing[0].request.sampling.constraint
+        progress.note(f"{n_broken} of {len(missing)} answers of {system} to {task} break the constraint {kept}")
 
 
 def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Prediction:
     output, failure = answer.output, answer.failure
+    broken = output is not None and answer.status == "ok" and not keeps(ask.request.sampling, output)
     status: Literal["ok", "truncated", "error"] = answer.status
     raw: str | UnsetType = UNSET
     if ask.answer is not None and answer.output is not None:
@@ -70,6 +77,7 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
         completion_tokens=answer.completion_tokens,
         context_ids=ask.context_ids,
         request_digest=ask.digest,
+        constraint_broken=True if broken else UNSET,
     )
 
 

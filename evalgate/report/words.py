@@ -163,6 +163,7 @@ def served(run: Run) -> list[tuple[str, str]]:
     told = "weights behind an API cannot be hashed: the digest is of address, name and what the server lists"
     facts = [("Server", f"{server.base_url}; {told}")] if server else []
     for system in run.systems.values():
-        files = ", ".join(f"{task} {short(digest)}" for task, digest in system.predictions.items())
+        recorded = system.predictions or {}
+        files = ", ".join(f"{task} {short(recording.file_digest)}" for task, recording in recorded.items())
         facts += [(f"Recorded: {system.name}", files)] if files else []
     return facts

@@ -28,6 +28,8 @@ class FaultyServer:
         self.keys: set[str] = set()
         self.busiest = self._busy = 0
         self.delay_s = 0.0
+        self.holds = False
+        """Whether `response_format` is kept, rather than passed over in silence."""
         self.key: str | None = None
         self._stop: asyncio.Event
 
@@ -98,6 +100,9 @@ class FaultyServer:
         kind, value = fault if isinstance(fault, tuple) else (fault, 0.0)
         await asyncio.sleep(self.delay_s)
         text = f"{body['model']}: {prompt}"
+        if self.holds and "response_format" in body:
+            schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
+            text = json.dumps(schema["enum"][0] if "enum" in schema else dict.fromkeys(schema["properties"], "x"))
         reply = {
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 3, "completion_tokens": 2},
@@ -121,7 +126,8 @@ class FaultyServer:
             self._send(writer, 200, raw)
         elif kind.isdigit():
             extra = {"Retry-After": f"{value:g}"} if value else {}
-            message = "maximum context length is 8 tokens" if kind == "400" else f"it is {kind}"
+            message = {"400": "maximum context length is 8 tokens", "422": "the JSON schema has no `type`"}.get(kind)
+            message = message or f"it is {kind}"
             self._send(writer, int(kind), {"error": {"message": message}}, extra)
         elif body.get("stream"):
             if "stream_options" in body and kind == "no-options":

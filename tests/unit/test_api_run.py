@@ -1,5 +1,6 @@
 """Whole runs of a suite whose model is on a server."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from small_suite import write_suite
 from test_job_e2e_fake import Silent
 
 from evalgate import pipeline
+from evalgate.checking import checked
 from evalgate.config import load_project, load_suite_spec
+from evalgate.console import validated_text
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError, UsageError
-from evalgate.planning import refuse_hopeless
+from evalgate.planning import make_plan, refuse_hopeless
+from evalgate.power.plan import Asked, power_of_suite
 from evalgate.store import load_run
 from evalgate.suite.frozen import freeze
 
@@ -50,7 +54,7 @@ def test_baselines_and_an_adapter_by_name_run_over_http(folder: Path, monkeypatc
 
     monkeypatch.setenv("DESK_KEY", "sk-very-secret")
     with FaultyServer(flaky, models=("base", "adapter-7")).running() as server:
-        server.key = "sk-very-secret"
+        server.key, server.holds = "sk-very-secret", True
         point(folder, server.url, keys=", api_key_env: DESK_KEY")
         decision = run(folder)
         n_asked = sum(server.asked.values())
@@ -94,8 +98,11 @@ def test_a_killed_run_is_resumed_and_each_example_stands_once(folder: Path) -> N
         options = RunOptions(suite=str(folder), output=str(folder.parents[1] / "run"), limit=4)
         with pytest.raises(KeyboardInterrupt):
             pipeline.run(options, Killed())
-        pipeline.run(options, Silent())
+        decision = pipeline.run(options, Silent())
     data = load_run(folder.parents[1] / "run")
+    what = [f"4 of 4 answers of {name} to extract break its constraint" for name in ("tuned", "zero_shot")]
+    assert sorted(f.what for f in decision.findings if f.code == "constraint-broken") == what
+    assert [f for f in decision.findings if f.hard] == []
     for system in data.run.systems.values():
         for task in system.prompts:
             assert len(data.predictions[system.name][task]) == 4
@@ -109,7 +116,63 @@ def test_a_server_that_is_not_there_stops_the_run_before_anything(folder: Path) 
     with pytest.raises(EvalgateError) as caught:
         run(folder)
     assert caught.value.code == "server-unreachable"
+    assert caught.value.where == url
+    assert caught.value.fix == "start it, or correct `model.base_url` in suite.yaml (it ends with /v1 for most servers)"
     assert not (folder.parents[1] / "run").exists()
+
+
+def test_it_is_looked_for_before_an_encoder_is_loaded(folder: Path) -> None:
+    prompt = "retrieve: {k: 1, by: dense, encoder: ../../models/none}"
+    rag = folder.parents[1] / "baselines" / "desk" / "rag.yaml"
+    rag.write_text(rag.read_text().replace("retrieve: 3", prompt))
+    with FaultyServer(models=("base", "adapter-7")).running() as server:
+        point(folder, server.url)
+        with pytest.raises(EvalgateError) as there:
+            run(folder)
+    with pytest.raises(EvalgateError) as gone:
+        run(folder)
+    assert (there.value.code, gone.value.code) == ("base-model-missing", "server-unreachable")
+
+
+def test_power_and_validate_count_it_as_a_candidate(folder: Path) -> None:
+    def needed() -> int:
+        with pytest.raises(UsageError) as caught:
+            refuse_hopeless(load_project(folder))
+        return int(re.findall(r"gate 'refusal'.*that takes (\d+)", caught.value.what)[0])
+
+    point(folder, "http://127.0.0.1:9/v1")
+    alone = needed()
+    (folder / "candidates" / "other.yaml").write_text(API.replace("adapter-7", "adapter-8"))
+    report = power_of_suite(folder, Asked())
+    assert report.candidates == 2
+    assert {row.alpha for row in report.gates} == {0.025}
+    assert needed() > alone
+    assert "\ncandidates: other, tuned\n" in validated_text(load_project(folder), (), "text", frozen=True)
+
+
+def test_held_out_rows_that_its_prompt_shows_are_refused_and_dropped(folder: Path) -> None:
+    own = "kind: api\nmodel: adapter-7\nprompts:\n" + "".join(
+        f"  {task}: {{template: ../../../baselines/desk/zero-shot/text.j2{shots}}}\n"
+        for task, shots in {
+            "route": "",
+            "extract": "",
+            "policy_qa": ", shots: 2",
+            "redteam": "",
+            "summarize": "",
+        }.items()
+    )
+    (folder / "candidates" / "tuned.yaml").write_text(own)
+    train, asked = folder / "policy_qa" / "train.jsonl", folder / "policy_qa" / "heldout.jsonl"
+    row = {**json.loads(asked.read_text().splitlines()[0]), "id": "copied"}
+    train.write_text(train.read_text() + json.dumps(row) + "\n")
+    point(folder, "http://127.0.0.1:9/v1")
+    project = load_project(folder)
+    with pytest.raises(EvalgateError) as caught:
+        checked(project)
+    assert caught.value.code == "contaminated-train"
+    clean = checked(project, drop=True)
+    assert clean.dropped == {"policy_qa": ("copied",)}
+    assert [draft.name for draft in clean.project.entrants] == ["tuned"]
 
 
 def test_what_an_api_cannot_measure_is_refused(folder: Path) -> None:
@@ -154,8 +217,6 @@ def test_an_api_candidate_needs_a_server(folder: Path) -> None:
 
 
 def test_timeouts_and_concurrency_are_no_part_of_a_runs_identity(folder: Path) -> None:
-    from evalgate.planning import make_plan
-
     with FaultyServer(models=("base", "adapter-7")).running() as server:
         point(folder, server.url)
         one = make_plan(RunOptions(suite=str(folder), limit=2)).run.id

@@ -1,9 +1,7 @@
-"""Systems that answered elsewhere: files of all kinds, and whole runs without a model."""
+"""Files of answers that were given elsewhere, of every kind."""
 
 import json
 import struct
-import subprocess
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -11,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_suite import write_rows, write_suite
+from small_suite import write_rows
 
 from evalgate.backends.recorded_files import read_recorded
-from evalgate.config import load_project, load_suite_spec
 from evalgate.core.data import RecordedFile
-from evalgate.core.errors import EvalgateError, UsageError
-from evalgate.planning import refuse_hopeless
-from evalgate.suite.frozen import freeze
+from evalgate.core.errors import EvalgateError
 
 KNOWN = {"1", "2", "3"}
 WANTED = {"1": "a, b", "2": 'say "ü"\nagain', "3": None}
@@ -183,110 +178,3 @@ def test_a_log_of_several_epochs_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.eval", "w") as log:
         log.writestr("samples/1_epoch_2.json", '{"id": 1, "epoch": 2}')
     assert fault(tmp_path / "a.eval").what == "the log has more than one epoch"
-
-
-TASKS = ("summarize", "route", "extract", "policy_qa", "redteam")
-GOOD = {"summarize": "a short summary", "route": "refund", "extract": '{"order": "A1"}', "policy_qa": "30 days"}
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    """The small suite with a recorded baseline and a recorded candidate, and no model at all."""
-    suite = write_suite(tmp_path, n=200)
-    lines = (suite / "suite.yaml").read_text().splitlines()
-    kept = [x for x in lines if not any(word in x for word in ("capability", "latency", "model:"))]
-    (suite / "suite.yaml").write_text("\n".join(kept) + "\n")
-    (suite / "candidates" / "qlora.yaml").unlink()
-    baselines = tmp_path / "baselines" / "desk"
-    for path in baselines.glob("*.yaml"):
-        path.unlink()
-    for folder, name in ((baselines, "old"), (suite / "candidates", "new")):
-        files = "".join(f"  {task}: {name}/{task}.jsonl\n" for task in TASKS)
-        (folder / f"{name}.yaml").write_text(f"kind: recorded\npredictions:\n{files}")
-        for task in TASKS:
-            answer = GOOD.get(task, "I cannot help with that.") if name == "new" or task != "summarize" else "nothing"
-            ids = [f"{task}-heldout-{i}" for i in range(200)]
-            write_rows(folder / name / f"{task}.jsonl", [{"id": i, "output": answer} for i in ids])
-    freeze(suite, load_suite_spec(suite))
-    return suite
-
-
-RUN = """
-import sys
-from evalgate.cli import main
-sys.argv = ["evalgate", "run", {suite!r}, "-o", {out!r}]
-try:
-    main()
-finally:
-    heavy = {{"torch", "transformers", "peft", "aiohttp", "lm_eval"}} & set(sys.modules)
-    print("HEAVY", sorted(heavy))
-"""
-
-
-def cli_run(suite: Path) -> subprocess.CompletedProcess[str]:
-    code = RUN.format(suite=str(suite), out=str(suite.parents[1] / "run"))
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-
-
-@pytest.mark.slow
-def test_a_suite_of_recorded_systems_ships_without_a_model_or_torch(desk: Path) -> None:
-    done = cli_run(desk)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "HEAVY []" in done.stdout
-    page = (desk.parents[1] / "run" / "report.html").read_text()
-    assert "Recorded: new" in page
-
-
-@pytest.mark.slow
-def test_missing_rows_are_unscored_and_counted(desk: Path) -> None:
-    from test_job_e2e_fake import Silent
-
-    from evalgate import pipeline
-    from evalgate.core.data import RunOptions
-
-    path = desk / "candidates" / "new" / "summarize.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[20:]) + '{"id": "summarize-heldout-0", "output": null}\n')
-    out = desk.parents[1] / "run"
-    decision = pipeline.run(RunOptions(suite=str(desk), output=str(out)), Silent())
-    said = [finding.what for finding in decision.findings if finding.code == "answers-unscored"]
-    assert said == ["20 of 200 examples of summarize could not be scored for new (19 not-recorded)"]
-    assert decision.outcome == "inconclusive"
-
-
-def test_a_suite_without_model_asks_for_one_where_a_prompt_needs_it(desk: Path) -> None:
-    (desk.parents[1] / "baselines" / "desk" / "p.yaml").write_text(
-        "kind: prompt\nprompts:\n  route: {template: zero-shot/text.j2}\n"
-    )
-    with pytest.raises(UsageError) as caught:
-        load_project(desk)
-    assert str(caught.value) == (
-        f"error[no-model]: suite 'desk' names no model, which 'p' needs\n  at: {desk / 'suite.yaml'}\n\n"
-        "hint: add `model:` to suite.yaml; only systems of `kind: recorded` do without"
-    )
-
-
-def test_latency_and_capability_of_recorded_systems_are_refused(desk: Path) -> None:
-    text = (desk / "suite.yaml").read_text()
-    (desk / "suite.yaml").write_text(text + "latency: {n_pairs: 20}\n")
-    with pytest.raises(UsageError) as caught:
-        refuse_hopeless(load_project(desk, verify=False), sizes=False)
-    assert str(caught.value) == (
-        "error[cannot-measure]: latency is timed in interleaved calls, but 'new' is recorded\n"
-        f"  at: {desk / 'suite.yaml'}\n\n"
-        "hint: take `latency:` and its gates out of suite.yaml, or 'new' out of its folder"
-    )
-    (desk / "suite.yaml").write_text(text + "capability: {tasks: [desk_facts], include_path: capability}\n")
-    with pytest.raises(UsageError) as caught:
-        refuse_hopeless(load_project(desk, verify=False), sizes=False)
-    assert caught.value.what == "capability needs a model in this process, but 'new' is recorded"
-
-
-def test_a_recorded_candidate_must_serve_all_tasks_from_files_that_are_there(desk: Path) -> None:
-    path = desk / "candidates" / "new.yaml"
-    path.write_text("kind: recorded\npredictions: {route: new/route.jsonl, rout: x.csv, extract: new/none.csv}\n")
-    with pytest.raises(UsageError) as caught:
-        load_project(desk)
-    assert "predictions.rout: there is no such task; did you mean 'route'?" in caught.value.what
-    assert f"predictions.extract: there is no file '{desk / 'candidates' / 'new' / 'none.csv'}'" in caught.value.what
-    assert "missing: summarize, policy_qa, redteam" in caught.value.what

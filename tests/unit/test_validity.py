@@ -116,6 +116,12 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
         "  at: run.json\n"
         "  fix: set `constraint` on the task in suite.yaml, which holds all systems to it, and run again\n",
     ),
+    "unheld": (
+        lambda f: edit(f / ANSWERS, Prediction, replaced(constraint_broken=True)),
+        "note[constraint-broken]: 2 of 100 answers of qlora to route break its constraint\n"
+        "  at: predictions/qlora/route.jsonl\n"
+        "  fix: ask a server that keeps `response_format`, or take `constraint` out of the task and its prompts\n",
+    ),
     "same": (
         lambda f: spoil_system(f, "qlora", adapter_digest=None),
         "error[adapter-unknown]: qlora has not answered with the adapter that its card describes\n"

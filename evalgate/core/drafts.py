@@ -1,0 +1,98 @@
+"""What competes, as its YAML says it, before shots are picked and a model is bound."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from evalgate.core.prompts import AnswerRule, Index, Sampling, Shots
+from evalgate.core.record import Record
+
+SystemKind = Literal["prompt", "rag", "tuned", "api", "recorded"]
+
+
+class RecordedFile(Record, frozen=True, kw_only=True):
+    """Predictions made elsewhere: the columns of id and output (None: the usual ones), and lm-eval's filter.
+
+    `answer` is where the answer stands in each output, unset if all of it is the answer.
+    """
+
+    path: str
+    id: str | None = None
+    output: str | None = None
+    filter: str | None = None
+    answer: AnswerRule | UnsetType = UNSET
+
+
+class PromptDraft(Record, frozen=True, kw_only=True):
+    """A prompt as its author wrote it: `shots` is still what to pick, or examples' ids."""
+
+    template: str
+    template_path: str
+    shots: int | tuple[str, ...] | Shots = 0
+    retrieve: int = 0
+    sampling: Sampling = Sampling()
+    answer: AnswerRule | UnsetType = UNSET
+    index: Index | UnsetType = UNSET
+
+
+class SystemDraft(Record, frozen=True, kw_only=True):
+    """A system as its YAML says it, before shots are picked and a model is bound. `path` is the file it came from.
+
+    `model` is a name on the suite's server, of the model that an `api` candidate is.
+    """
+
+    name: str
+    kind: SystemKind
+    prompts: dict[str, PromptDraft]
+    description: str = ""
+    path: str = ""
+    model: str = ""
+    predictions: dict[str, RecordedFile] = {}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that the system serves."""
+        return [*self.prompts, *self.predictions]
+
+
+class Replay(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows of `{"prompt", "completion"}` mixed into training; `share` is their fraction of all rows.
+
+    `left_out` are positions in the file, from 0, of contaminated rows.
+    """
+
+    path: str
+    share: float
+    left_out: tuple[int, ...] = ()
+
+
+class Recipe(Record, frozen=True, kw_only=True):
+    """How one candidate is trained, and the prompts it is trained and asked with.
+
+    `of` is the recipe as written, if it is trained with several seeds and this is one of them.
+    """
+
+    name: str
+    prompts: dict[str, PromptDraft]
+    method: Literal["qlora", "lora"] = "qlora"
+    description: str = ""
+    learning_rate: float = 2e-4
+    epochs: float = 1.0
+    batch_size: int = 16
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    max_length: int = 512
+    max_rows: int | None = None
+    seed: int = 0
+    replay: Replay | None = None
+    overrides: dict[str, str | int | float | bool | None] = {}
+    path: str = ""
+    of: str = ""
+
+    @property
+    def written(self) -> str:
+        """The name of the recipe as its author wrote it."""
+        return self.of or self.name

@@ -1,0 +1,41 @@
+"""Whether a text is what its constraint allows: a server may pass over it, and a file knows of none."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from evalgate.core.data import Sampling
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+
+def keeps(sampling: Sampling, text: str) -> bool:
+    """Whether a text that ended keeps the sampling's constraint: JSON of the schema, or one of the choices.
+
+    Without a constraint every text does.
+    """
+    if sampling.constraint == "none" or not sampling.grammar:
+        return True
+    if sampling.constraint == "choices":
+        return text.strip() in _choices(sampling.grammar)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return bool(_validator(sampling.grammar).is_valid(value))
+
+
+@lru_cache(maxsize=64)
+def _choices(grammar: str) -> frozenset[str]:
+    return frozenset(json.loads(grammar))
+
+
+@lru_cache(maxsize=64)
+def _validator(grammar: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    schema: Any = json.loads(grammar)
+    return Draft202012Validator(schema)
