@@ -24,13 +24,13 @@ from evalgate.core.results import (
     CurvePoint,
     Decision,
     Estimate,
-    LatencyPair,
     Prediction,
     Run,
     Score,
     SystemScore,
     Verdict,
 )
+from evalgate.core.serving import LatencyPair
 from evalgate.core.seeds import rng
 from evalgate.store import CAPABILITY, RunData
 

@@ -88,29 +88,6 @@ class Score(Record, frozen=True, kw_only=True):
     detail: str | None = None
 
 
-class LatencyPair(Record, frozen=True, kw_only=True):
-    """One interleaved measurement: the same example through the baseline and through the candidate, in seconds."""
-
-    example_id: str
-    task: str
-    baseline: str
-    candidate: str
-    baseline_s: float
-    candidate_s: float
-    baseline_tokens: int = 0
-    candidate_tokens: int = 0
-    cached: bool = False
-
-
-class Cost(Record, frozen=True, kw_only=True):
-    """How long one system took for `n` questions of a task (or of capability), in seconds of a steady clock."""
-
-    system: str
-    task: str
-    n: int
-    seconds: float
-
-
 class Estimate(Record, frozen=True, kw_only=True):
     """An aggregate with its interval; `level` is the two-sided confidence level."""
 
@@ -157,6 +134,22 @@ class SystemScore(Record, frozen=True, kw_only=True):
     better: Literal["higher", "lower"] = "higher"
 
 
+class BreakEven(Record, frozen=True, kw_only=True):
+    """When a candidate's training has paid for itself against the best baseline of one task.
+
+    `saved` is dollars a request by which the baseline is dearer; `requests` how many repay the training, None where
+    none do. The bounds of `saved` give those of `requests`.
+    """
+
+    candidate: str
+    baseline: str
+    task: str
+    training_usd: float
+    saved: Estimate
+    requests: float | None
+    reason: str
+
+
 class Finding(Record, frozen=True, kw_only=True):
     """What is wrong with a recording. A hard one means that its numbers do not say what they seem to say.
 
@@ -190,7 +183,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
     `report` is where the HTML lies, for the terminal; it is empty in the recorded file. `bound` says which error rate
     holds over all decisions on the held-out set. `clean_scores` are those without contaminated held-out examples, for
-    the tasks that have any; gates judge all examples.
+    the tasks that have any; gates judge all examples. `serving` is what answering takes in seconds, memory, dollars.
     """
 
     outcome: DecisionOutcome
@@ -200,6 +193,8 @@ class Decision(Record, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
     clean_scores: tuple[SystemScore, ...] = ()
+    serving: tuple[SystemScore, ...] = ()
+    break_even: tuple[BreakEven, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
     bound: str = ""

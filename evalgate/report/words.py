@@ -127,7 +127,7 @@ def metric_scale(task: str, metric: str) -> Scale:
 
 def gate_scale(gate: GateSpec) -> Scale:
     """The unit of what a gate judges: a rate, a difference in points, or a ratio of times."""
-    if gate.task == "latency" or gate.metric_name.startswith(("latency", "cost")):
+    if gate.is_timed or gate.metric_name.startswith("cost"):
         return "ratio"
     return "fraction" if gate.rule in ("at_least", "at_most") else "points"
 
