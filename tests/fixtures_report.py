@@ -30,8 +30,8 @@ from evalgate.core.results import (
     SystemScore,
     Verdict,
 )
-from evalgate.core.serving import LatencyPair
 from evalgate.core.seeds import rng
+from evalgate.core.serving import LatencyPair
 from evalgate.store import CAPABILITY, RunData
 
 GATES = (

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
+from evalgate.core.serving import BreakEven, ServingNumber
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
 # `not_pass` is all that a sealed run tells of what has not passed.
@@ -134,22 +135,6 @@ class SystemScore(Record, frozen=True, kw_only=True):
     better: Literal["higher", "lower"] = "higher"
 
 
-class BreakEven(Record, frozen=True, kw_only=True):
-    """When a candidate's training has paid for itself against the best baseline of one task.
-
-    `saved` is dollars a request by which the baseline is dearer; `requests` how many repay the training, None where
-    none do. The bounds of `saved` give those of `requests`.
-    """
-
-    candidate: str
-    baseline: str
-    task: str
-    training_usd: float
-    saved: Estimate
-    requests: float | None
-    reason: str
-
-
 class Finding(Record, frozen=True, kw_only=True):
     """What is wrong with a recording. A hard one means that its numbers do not say what they seem to say.
 
@@ -193,7 +178,7 @@ class Decision(Record, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
     clean_scores: tuple[SystemScore, ...] = ()
-    serving: tuple[SystemScore, ...] = ()
+    serving: tuple[ServingNumber, ...] = ()
     break_even: tuple[BreakEven, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""

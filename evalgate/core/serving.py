@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -99,3 +101,40 @@ class Cost(Record, frozen=True, kw_only=True):
     n: int
     seconds: float
     peak_memory_bytes: int | None = None
+
+
+class Amount(Record, frozen=True, kw_only=True):
+    """A measured number; `low` and `high` are None where one timing gives no interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    n: int
+    method: str
+
+
+class ServingNumber(Record, frozen=True, kw_only=True):
+    """One number of serving, of one system on one task; the metric's name ends in its unit."""
+
+    system: str
+    task: str
+    metric: str
+    amount: Amount
+    better: Literal["higher", "lower"] = "lower"
+
+
+class BreakEven(Record, frozen=True, kw_only=True):
+    """When a candidate's training has paid for itself against the best baseline of one task.
+
+    `saved` is dollars a request by which the baseline is dearer; `requests` how many repay the training, None where
+    none do.
+    """
+
+    candidate: str
+    baseline: str
+    task: str
+    training_usd: float
+    saved: Amount
+    requests: int | None
+    reason: str

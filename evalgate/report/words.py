@@ -9,7 +9,7 @@ from typing import Literal
 from evalgate.core.data import GateSpec
 from evalgate.core.results import Estimate
 
-Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "usd", "plain"]
+Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "usd", "bytes", "plain"]
 
 # Bidirectional controls can reorder the page around them, so they are shown by name instead of being obeyed.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -69,7 +69,9 @@ def show(value: float | None, scale: Scale) -> str:
         case "tokens_per_second":
             return f"{value:,.0f} tok/s"
         case "usd":
-            return f"${value:,.4f}"
+            return f"{'−' if value < 0 else ''}${abs(value):,.4g}"
+        case "bytes":
+            return f"{value / 2**30:.2f} GiB"
         case _:
             return f"{value:,.3g}"
 
