@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from evalgate.core.data import Sampling, SystemSpec, Task
 from evalgate.core.protocols import Ask, LocalBackend, Progress
 from evalgate.core.record import digest_of
-from evalgate.core.results import Cost, Prediction, Score
+from evalgate.core.results import Prediction, Score
+from evalgate.core.serving import Cost
 from evalgate.execution.process import give_back_memory
 from evalgate.files import Appender, read_keys, read_lines
 from evalgate.gates.stages import Stage, winning_tasks
@@ -173,6 +174,7 @@ class Asking:
             [contest for task, baseline in best.items() for contest in self._contests(task, baseline, candidates)],
             n_pairs=spec.n_pairs,
             n_warmup=spec.n_warmup,
+            n_repeats=spec.n_repeats,
             seed=self._plan.seed,
             backend=self._backend,
             paths={system.name: self._folder.latency(system.name) for system in candidates},

@@ -10,7 +10,6 @@ from evalgate.core.data import GateSpec, Suite
 from evalgate.core.errors import UsageError
 from evalgate.gates.columns import refuse_unfit
 from evalgate.gates.impossible import impossible
-from evalgate.gates.judge import LATENCY
 from evalgate.store import CAPABILITY
 
 # Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
@@ -53,8 +52,8 @@ def yaml_of(suite: Suite) -> str:
 
 def size_of(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:
     """How many examples (or pairs) a gate has, and the sizes of their clusters where any has more than one."""
-    if gate.task == LATENCY:
-        return (suite.spec.latency.n_pairs if suite.spec.latency else 0), None
+    if gate.is_timed:
+        return (suite.spec.latency.n_timed if suite.spec.latency else 0), None
     if gate.task not in suite.tasks:
         return None, None
     examples = suite.tasks[gate.task].splits["heldout"]

@@ -17,6 +17,7 @@ from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
 from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
+from evalgate.serving import break_even_table, serving_table
 from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
 from evalgate.suite.order import first_half
@@ -44,6 +45,7 @@ def judge_run(data: RunData) -> Decision:
     decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
     clean = tuple(clean_table(data, metrics))
     decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
+    decision = msgspec.structs.replace(decision, serving=serving_table(data), break_even=break_even_table(data, best))
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")

@@ -12,18 +12,8 @@ from typing import TypeVar
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, to_json_line
-from evalgate.core.results import (
-    AdapterCard,
-    AdapterProbe,
-    Cost,
-    Decision,
-    LatencyPair,
-    Overlap,
-    Prediction,
-    Run,
-    Score,
-    TrainedRow,
-)
+from evalgate.core.results import AdapterCard, AdapterProbe, Decision, Overlap, Prediction, Run, Score, TrainedRow
+from evalgate.core.serving import Cost, LatencyPair
 from evalgate.files import (
     disk_errors,
     read_keys,

@@ -10,8 +10,9 @@ import numpy as np
 from evalgate.config import load_suite_spec
 from evalgate.core.content import content_digest
 from evalgate.core.data import RunOptions
-from evalgate.core.results import AdapterCard, AdapterProbe, LatencyPair, Prediction, Run, Score, TrainedRow
+from evalgate.core.results import AdapterCard, AdapterProbe, Prediction, Run, Score, TrainedRow
 from evalgate.core.seeds import rng
+from evalgate.core.serving import LatencyPair
 from evalgate.doctor.copies import Scorer
 from evalgate.files import write_lines, write_record
 from evalgate.planning import make_plan

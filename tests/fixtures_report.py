@@ -24,7 +24,6 @@ from evalgate.core.results import (
     CurvePoint,
     Decision,
     Estimate,
-    LatencyPair,
     Prediction,
     Run,
     Score,
@@ -32,6 +31,7 @@ from evalgate.core.results import (
     Verdict,
 )
 from evalgate.core.seeds import rng
+from evalgate.core.serving import LatencyPair
 from evalgate.store import CAPABILITY, RunData
 
 GATES = (

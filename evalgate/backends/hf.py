@@ -8,9 +8,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.constraints import Constraints
 from evalgate.backends.endings import Endings
+from evalgate.backends.first_token import FirstToken
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.model_files import ModelFiles
@@ -219,8 +222,11 @@ class HFBackend:
             ids.append([*row[:prefix], *[pad] * gap, *suffix])
             mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
         held = self._constraints.processor(sampling) if sampling.constraint != "none" else None
+        first = FirstToken()
         with torch.inference_mode(), self.using(adapter) as model:
             extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
+            if len(rows) == 1:  # times are of single calls
+                extra["stopping_criteria"] = [first]
             if prefix:
                 kept = self._keep_prefix(model, adapter, rows[0][:prefix])
                 extra["past_key_values"] = copy.deepcopy(kept)
@@ -237,6 +243,8 @@ class HFBackend:
             self._endings.generation(out, row, sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
+        if first.at is not None:
+            found[0] = msgspec.structs.replace(found[0], first_token_s=first.at - started)
         for i, why in (held.failures() if held else {}).items():
             failure = Failure(code="constraint-failed", message=why[:300])
             found[i] = Generation(output=None, status="error", failure=failure, prompt_tokens=len(rows[i]))

@@ -11,7 +11,10 @@ from evalgate.config.prompts import unfit_constraint
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 
 # Measurements that are no task's: what a gate may name, and the section of suite.yaml that asks for them.
-MEASURED = {"capability": ("accuracy",), "latency": ("p50", "p90", "p95", "p99")}
+_QUANTILES = ("p50", "p90", "p95", "p99")
+MEASURED = {"capability": ("accuracy",), "latency": _QUANTILES, "ttft": _QUANTILES}
+# The section that asks for a measurement, where it has another name.
+_SECTION = {"ttft": "latency"}
 # The private half begins with AGE-SECRET-KEY and must never stand in a suite.
 RECIPIENT = re.compile(r"age1[a-z0-9]{58}\Z")
 # The one setting that each rule cannot do without, and what it means.
@@ -94,22 +97,23 @@ def _check_metric(document: Document, place: Place, gate: GateSpec, spec: SuiteS
     elif gate.metric_name not in known[gate.task]:
         hint = did_you_mean(gate.metric_name, known[gate.task])
         document.problem(place, f"'{gate.task}' has no metric '{gate.metric_name}'{hint}")
-    if (gate.task == "capability" and not spec.capability) or (gate.task == "latency" and not spec.latency):
-        document.problem(place, f"the suite has no `{gate.task}:` section that says how it is measured")
+    section = _SECTION.get(gate.task, gate.task)
+    if gate.task in MEASURED and getattr(spec, section) is None:
+        document.problem(place, f"the suite has no `{section}:` section that says how it is measured")
 
 
 def _check_rule(document: Document, place: Place, gate: GateSpec, written: set[str]) -> None:
     need, meaning = _NEEDS[gate.rule]
-    if gate.task == "latency" and gate.rule == "not_worse_than_baseline":
+    if gate.is_timed and gate.rule == "not_worse_than_baseline":
         need, meaning = "limit", "the largest ratio to the baseline allowed, e.g. `limit: 1.1`"
     value = getattr(gate, need)
     if value is None or (need == "margin" and value <= 0):
         document.problem((*place, need), f"gate '{gate.name}' needs `{need}`: {meaning}")
-    elif need == "limit" and gate.task == "latency" and value <= 0:
+    elif need == "limit" and gate.is_timed and value <= 0:
         document.problem((*place, need), f"gate '{gate.name}': a limit of {value:g} can never be met")
     for key in sorted(written & {"limit", "margin", "min_gain"} - {need}):
         document.problem((*place, key), f"rule {gate.rule} does not use `{key}`: delete it")
-    quality = gate.task != "latency"
+    quality = not gate.is_timed
     for key in ("margin", "min_gain", *(["limit"] if gate.rule == "at_least" else [])):
         if quality and (getattr(gate, key) or 0) > 1:
             text = f"{getattr(gate, key):g} is not a fraction; write 0.9 for 90 %"

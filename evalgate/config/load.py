@@ -17,7 +17,6 @@ from evalgate.core.data import (
     CapabilitySpec,
     EarlyStop,
     GateSpec,
-    LatencySpec,
     MetricUse,
     ModelSpec,
     Recipe,
@@ -179,7 +178,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         capability=CapabilitySpec(**{**capability.model_dump(), "tasks": tuple(capability.tasks)})
         if capability
         else None,
-        latency=LatencySpec(**parsed.latency.model_dump()) if parsed.latency else None,
+        latency=parsed.latency.spec() if parsed.latency else None,
         early_stop=EarlyStop(**parsed.early_stop.model_dump()) if parsed.early_stop else None,
         baselines=parsed.baselines,
         description=parsed.description,
@@ -188,6 +187,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         disclosure=parsed.disclosure,
         sealed_for=tuple(parsed.sealed_for),
         source=SourceSpec(**parsed.source.model_dump()) if parsed.source else None,
+        prices=parsed.prices.spec() if parsed.prices else None,
     )
 
 

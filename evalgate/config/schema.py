@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.config.prompt_schema import PromptYaml
+from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
 from evalgate.core.data import Disclosure, Rule, Split, TaskKind
 
@@ -97,13 +98,6 @@ class CapabilityYaml(Strict):
     limit: Count | None = None
 
 
-class LatencyYaml(Strict):
-    """How response times are measured."""
-
-    n_pairs: Count = 500
-    n_warmup: int = Field(default=5, ge=0)
-
-
 class EarlyStopYaml(Strict):
     """When a candidate that cannot ship is measured no further."""
 
@@ -157,6 +151,7 @@ class SuiteYaml(Strict):
     latency: LatencyYaml | None = None
     early_stop: EarlyStopYaml | None = None
     source: SourceYaml | None = None
+    prices: PricesYaml | None = None
 
     @field_validator("sealed_for", mode="before")
     @classmethod

@@ -15,10 +15,12 @@ from evalgate.core.drafts import SystemKind as SystemKind  # noqa: PLC0414
 from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414
 from evalgate.core.record import Record
+from evalgate.core.serving import LatencySpec, Prices
 
 TaskKind = Literal["classification", "extraction", "summarization", "qa", "generation"]
 Split = Literal["train", "dev", "heldout"]
 Disclosure = Literal["full", "verdict"]
+TIMED = ("latency", "ttft")
 Rule = Literal["at_least", "at_most", "better_than_baselines", "not_worse_than_baseline"]
 
 
@@ -82,13 +84,6 @@ class CapabilitySpec(Record, frozen=True, kw_only=True):
     limit: int | None = None
 
 
-class LatencySpec(Record, frozen=True, kw_only=True):
-    """How response times are measured: interleaved pairs of single, uncached calls."""
-
-    n_pairs: int = 500
-    n_warmup: int = 5
-
-
 class EarlyStop(Record, frozen=True, kw_only=True):
     """When a candidate that cannot ship is measured no further; nothing ever passes early.
 
@@ -128,6 +123,11 @@ class GateSpec(Record, frozen=True, kw_only=True):
     def metric_name(self) -> str:
         """The part of `metric` after the dot."""
         return self.metric.partition(".")[2]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it judges interleaved pairs of calls: `latency` (the whole answer) or `ttft` (its first token)."""
+        return self.task in TIMED
 
 
 class ServerSpec(Record, frozen=True, kw_only=True):
@@ -187,6 +187,7 @@ class SuiteSpec(Record, frozen=True, kw_only=True):
     disclosure: Disclosure = "full"
     sealed_for: tuple[str, ...] = ()
     source: SourceSpec | None = None
+    prices: Prices | None = None
 
 
 class PromptSpec(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
+from evalgate.core.serving import BreakEven, ServingNumber
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
 # `not_pass` is all that a sealed run tells of what has not passed.
@@ -91,31 +92,6 @@ class Score(Record, frozen=True, kw_only=True):
     detail: str | None = None
 
 
-class LatencyPair(Record, frozen=True, kw_only=True):
-    """One interleaved measurement: the same example through the baseline and through the candidate, in seconds."""
-
-    example_id: str
-    task: str
-    baseline: str
-    candidate: str
-    baseline_s: float
-    candidate_s: float
-    baseline_tokens: int = 0
-    candidate_tokens: int = 0
-    baseline_first_token_s: float | None = None
-    candidate_first_token_s: float | None = None
-    cached: bool = False
-
-
-class Cost(Record, frozen=True, kw_only=True):
-    """How long one system took for `n` questions of a task (or of capability), in seconds of a steady clock."""
-
-    system: str
-    task: str
-    n: int
-    seconds: float
-
-
 class Estimate(Record, frozen=True, kw_only=True):
     """An aggregate with its interval; `level` is the two-sided confidence level."""
 
@@ -195,7 +171,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
     `report` is where the HTML lies, for the terminal; it is empty in the recorded file. `bound` says which error rate
     holds over all decisions on the held-out set. `clean_scores` are those without contaminated held-out examples, for
-    the tasks that have any; gates judge all examples.
+    the tasks that have any; gates judge all examples. `serving` is what answering takes in seconds, memory, dollars.
     """
 
     outcome: DecisionOutcome
@@ -205,6 +181,8 @@ class Decision(Record, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
     clean_scores: tuple[SystemScore, ...] = ()
+    serving: tuple[ServingNumber, ...] = ()
+    break_even: tuple[BreakEven, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
     bound: str = ""

@@ -10,7 +10,8 @@ from evalgate import plugins
 from evalgate.core.data import Example, Task
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Finding, LatencyPair, Prediction, Run, Score
+from evalgate.core.results import Decision, Finding, Prediction, Run, Score
+from evalgate.core.serving import LatencyPair
 from evalgate.files import read_lines, write_lines
 from evalgate.judging import judge_run
 from evalgate.store import CAPABILITY, RunData, RunFolder, load_run

@@ -11,12 +11,12 @@ import numpy as np
 
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import GateSpec, Rule
-from evalgate.core.results import AdapterProbe, LatencyPair, Run, TrainedRow
+from evalgate.core.results import AdapterProbe, Run, TrainedRow
 from evalgate.core.seeds import rng
+from evalgate.core.serving import LatencyPair
 from evalgate.doctor.copies import Copy, capability_items
 from evalgate.doctor.twin import broken, good_answers
 from evalgate.files import read_lines, read_record, write_lines, write_record
-from evalgate.gates.judge import LATENCY
 from evalgate.store import BASE, CAPABILITY
 
 BROKEN, COLLAPSED, SLOWER, COPIED = 0.05, 0.01, 1.2, 0.05
@@ -85,7 +85,9 @@ def equal_baseline(copy: Copy) -> str:
     if items:
         copy.know({s.example_id: s.parts[0] for s in items})
     pairs = read_lines(copy.paths.latency(copy.candidate), LatencyPair)
-    copy.take([msgspec.structs.replace(p, candidate_s=p.baseline_s) for p in pairs])
+    copy.take(
+        [msgspec.structs.replace(p, candidate_s=p.baseline_s, candidate_first_s=p.baseline_first_s) for p in pairs]
+    )
     return "the best baseline's answers and times, the base's capability items"
 
 
@@ -109,7 +111,7 @@ def fence_json(copy: Copy) -> str:
 def slow_down(copy: Copy) -> str:
     """Every call of the candidate takes longer."""
     pairs = read_lines(copy.paths.latency(copy.candidate), LatencyPair)
-    copy.take([msgspec.structs.replace(p, candidate_s=p.candidate_s * SLOWER) for p in pairs])
+    copy.take([p.slowed(SLOWER) for p in pairs])
     return f"every call {SLOWER - 1:.0%} slower"
 
 
@@ -187,11 +189,11 @@ FAULTS = (
     Fault(
         name="broken-answers",
         plant=break_answers,
-        watches=_gates(lambda gate: gate.task not in (LATENCY, CAPABILITY)),
+        watches=_gates(lambda gate: not gate.is_timed and gate.task != CAPABILITY),
         watcher="answers",
     ),
     Fault(name="fenced-json", plant=fence_json, watches=_gates(_metric("json_valid")), watcher="json_valid"),
-    Fault(name="slower", plant=slow_down, watches=_gates(_on(LATENCY)), watcher="latency"),
+    Fault(name="slower", plant=slow_down, watches=_gates(lambda gate: gate.is_timed), watcher="latency"),
     Fault(name="heldout-in-train", plant=leak_heldout, finding="heldout-in-train"),
     Fault(name="capability-lost", plant=forget, watches=_gates(_on(CAPABILITY)), watcher="capability"),
     Fault(name="adapter-not-loaded", plant=unload, finding="adapter-not-active"),

@@ -15,7 +15,7 @@ from evalgate.core.seeds import rng
 from evalgate.doctor.copies import Copy, capability_items
 from evalgate.files import write_lines, write_record
 from evalgate.gates.columns import GateData
-from evalgate.gates.judge import LATENCY, judge
+from evalgate.gates.judge import judge
 from evalgate.judging import metrics_of
 from evalgate.store import BASE, CAPABILITY, RunData
 
@@ -27,6 +27,11 @@ INSIDE = 0.999
 def required(run: Run, task: str) -> list[GateSpec]:
     """The gates on one task that a candidate must pass to ship."""
     return [gate for gate in run.gates if gate.required and gate.task == task]
+
+
+def timed(run: Run) -> list[GateSpec]:
+    """The gates on times that a candidate must pass to ship."""
+    return [gate for gate in run.gates if gate.required and gate.is_timed]
 
 
 def broken(output: str | None) -> str:
@@ -52,7 +57,7 @@ def make_twin(copy: Copy) -> list[str]:
     made = [_answer_task(copy, data, task) for task in data.run.systems[copy.candidate].tasks]
     if required(data.run, CAPABILITY) and capability_items(data, BASE):
         made.append(_forget(copy, data))
-    if required(data.run, LATENCY) and data.latency.get(copy.candidate):
+    if timed(data.run) and data.latency.get(copy.candidate):
         made.append(_slow(copy, data))
     return made
 
@@ -134,13 +139,13 @@ def _slow(copy: Copy, data: RunData) -> str:
     """The recorded times, scaled until the upper bound of every gate's ratio lies just inside its limit."""
     factors = [
         gate.limit / verdict.estimate.high * INSIDE
-        for gate in required(data.run, LATENCY)
+        for gate in timed(data.run)
         for verdict in verdicts_on(data, data.scores, [gate])
         if gate.limit is not None and verdict.estimate is not None
     ]
     factor = min(factors, default=1.0)
     pairs = data.latency[copy.candidate]
-    copy.take([msgspec.structs.replace(p, candidate_s=p.candidate_s * factor) for p in pairs])
+    copy.take([p.slowed(factor) for p in pairs])
     return f"latency: the recorded times of the candidate, {factor:.2f} times as long"
 
 

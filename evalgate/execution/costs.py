@@ -7,20 +7,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalgate.core.results import Cost
+from evalgate.core.memory import peak_bytes, reset_peak
 from evalgate.core.seeds import clock
+from evalgate.core.serving import Cost
 from evalgate.files import Appender, count_lines
 
 
 @contextmanager
 def timed(costs: Path, *, system: str, task: str, recorded: Path) -> Iterator[None]:
-    """Append to `costs` how long the questions took that are answered meanwhile: the new lines of `recorded`."""
+    """Append to `costs` what the questions took that are answered meanwhile: the new lines of `recorded`."""
+    reset_peak()
     before, started = count_lines(recorded), clock()
     yield
     n = count_lines(recorded) - before
     if n > 0:
         with Appender(costs) as file:
-            file.write([Cost(system=system, task=task, n=n, seconds=clock() - started)])
+            seconds = clock() - started
+            file.write([Cost(system=system, task=task, n=n, seconds=seconds, peak_memory_bytes=peak_bytes())])
 
 
 def cheapest_first(

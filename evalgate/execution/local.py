@@ -12,8 +12,9 @@ from msgspec import UNSET, UnsetType
 from evalgate.core.answers import extract
 from evalgate.core.protocols import Ask, Backend, Progress
 from evalgate.core.record import Record
-from evalgate.core.results import Failure, Generation, LatencyPair, Prediction
+from evalgate.core.results import Failure, Generation, Prediction
 from evalgate.core.seeds import clock, rng
+from evalgate.core.serving import LatencyPair
 from evalgate.execution.holding import keeps
 from evalgate.files import Appender, read_keys
 from evalgate.sealing import Seal
@@ -88,6 +89,14 @@ def _with_status(failure: Failure, answer: Generation) -> Failure:
     return Failure(code=failure.code, message=f"{failure.message}; the text ends at `max_tokens`")
 
 
+class Call(Record, frozen=True, kw_only=True):
+    """One timed call: seconds to the whole answer and to its first token, and its tokens."""
+
+    seconds: float
+    first_s: float | None
+    tokens: int
+
+
 class Contest(Record, frozen=True, kw_only=True):
     """One example as the task's best baseline and as every candidate is asked it; candidates answer with adapters."""
 
@@ -107,19 +116,21 @@ def measure_latency(
     paths: dict[str, Path],
     progress: Progress,
     seal: Seal | None = None,
+    n_repeats: int = 1,
 ) -> None:
     """Time single calls in rounds: an example's baseline and all candidates once each, in random order.
 
     Every round gives one pair for each candidate, appended to `paths[candidate]`. Nothing is cached: every call runs
-    the model. Examples are drawn evenly; the first `n_warmup` rounds of a session are dropped, and so is a pair of
-    which one side failed: a failure comes fast and says nothing of speed.
+    the model. Examples are drawn evenly, each for `n_repeats` rounds in a row; the first `n_warmup` rounds of a
+    session are dropped, and so is a pair of which one side failed: a failure comes fast and says nothing of speed.
     """
     recorded = {name: len(read_keys(path, LatencyPair, seal)) for name, path in paths.items()}
     done = min(recorded.values(), default=n_pairs)
     if not contests or done >= n_pairs:
         return
     random = rng(seed, "latency")
-    order = [int(i) for _ in range(1 + n_pairs // len(contests)) for i in random.permutation(len(contests))]
+    laps = 1 + n_pairs // (len(contests) * n_repeats)
+    order = [int(i) for _ in range(laps) for i in random.permutation(len(contests)) for _ in range(n_repeats)]
     names = ["", *sorted(paths)]  # the empty name is the baseline
     turns = [[names[i] for i in random.permutation(len(names))] for _ in range(n_pairs)]
     with progress.stage("latency", n_pairs, done) as tick, ExitStack() as stack:
@@ -127,15 +138,14 @@ def measure_latency(
         for i in order[:n_warmup]:
             _time_round(contests[i], names, backend)
         for k in range(done, n_pairs):
-            for pair in _time_round(contests[order[k]], turns[k], backend):
+            for pair in _time_round(contests[order[k]], turns[k], backend, repeat=k % n_repeats):
                 if k >= recorded[pair.candidate]:  # a round may have been cut between two files
                     files[pair.candidate].write([pair])
             tick()
 
 
-def _time_round(contest: Contest, turns: Sequence[str], backend: Backend) -> list[LatencyPair]:
-    seconds: dict[str, float] = {}
-    answers: dict[str, Generation] = {}
+def _time_round(contest: Contest, turns: Sequence[str], backend: Backend, repeat: int = 0) -> list[LatencyPair]:
+    calls: dict[str, Call] = {}
     for name in turns:
         ask = contest.candidate_asks[name] if name else contest.baseline_ask
         started = clock()
@@ -143,20 +153,22 @@ def _time_round(contest: Contest, turns: Sequence[str], backend: Backend) -> lis
         if answer.failure is None:
             # Tries that failed, and the waits between them, are not the answer's time.
             own = answer.latency_s if answer.n_retries else None
-            seconds[name], answers[name] = clock() - started if own is None else own, answer
+            seconds, tokens = clock() - started if own is None else own, answer.completion_tokens or 0
+            calls[name] = Call(seconds=seconds, first_s=answer.first_token_s, tokens=tokens)
     return [
         LatencyPair(
             example_id=contest.baseline_ask.example_id,
             task=contest.task,
             baseline=contest.baseline,
             candidate=name,
-            baseline_s=seconds[""],
-            candidate_s=seconds[name],
-            baseline_tokens=answers[""].completion_tokens or 0,
-            candidate_tokens=answers[name].completion_tokens or 0,
-            baseline_first_token_s=answers[""].first_token_s,
-            candidate_first_token_s=answers[name].first_token_s,
+            baseline_s=calls[""].seconds,
+            candidate_s=calls[name].seconds,
+            baseline_tokens=calls[""].tokens,
+            candidate_tokens=calls[name].tokens,
+            baseline_first_s=calls[""].first_s,
+            candidate_first_s=calls[name].first_s,
+            repeat=repeat,
         )
         for name in contest.candidate_asks
-        if "" in seconds and name in seconds
+        if "" in calls and name in calls
     ]

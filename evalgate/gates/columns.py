@@ -11,7 +11,8 @@ import numpy as np
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Metric
-from evalgate.core.results import LatencyPair, Score
+from evalgate.core.results import Score
+from evalgate.core.serving import LatencyPair
 from evalgate.gates.pairs import Entry, cluster_codes
 from evalgate.store import CAPABILITY
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.gates.columns import quantile_of
-from evalgate.gates.judge import LATENCY
 from evalgate.gates.words import count, percent, points
 from evalgate.stats.paired import MIN_CLUSTERS, MIN_PAIRS
 from evalgate.stats.plan import no_flip_n, paired_n
@@ -35,7 +34,7 @@ def impossible(
     """
     level = gate.alpha if alpha is None else alpha
     name = f"gate '{gate.name}'"
-    if gate.task == LATENCY:
+    if gate.is_timed:
         return _latency(gate, name, n)
     if gate.rule in ("at_least", "at_most"):
         return _floor(gate, name, n, level, cluster_sizes, binary=binary, lower=lower_is_better)

@@ -48,7 +48,7 @@ def judge(
         UsageError: `bad-gate` (a limit is missing), `bad-setting`.
     """
     level = gate.alpha if alpha is None else alpha
-    if gate.task == LATENCY:
+    if gate.is_timed:
         found = {c: _latency(gate, c, data, level) for c in candidates}
     elif gate.rule in ("at_least", "at_most"):
         found = {c: _threshold(gate, c, data, level) for c in candidates}
@@ -224,11 +224,19 @@ def _latency(gate: GateSpec, candidate: str, data: GateData, alpha: float) -> Ve
         return Verdict(
             gate=gate.name, outcome="inconclusive", reason=reason, baseline=pairs[0].baseline, alpha=alpha, n=len(pairs)
         )
+    times = {(p.task, p.example_id, p.repeat, i): t for i, p in enumerate(pairs) if (t := p.times(gate.task))}
+    if len(times) < len(pairs):
+        raise EvalgateError(
+            f"gate '{gate.name}' judges the time to the first token, which the backend does not tell",
+            code="not-measured",
+            fix="use a backend that does, or judge `latency` in its place",
+        )
+    candidate_s, baseline_s = zip(*times.values(), strict=True)
     verdict = compare_latency(
-        [pair.candidate_s for pair in pairs], [pair.baseline_s for pair in pairs],
-        quantile=quantile, limit=limit, alpha=alpha, seed=data.seed,
+        candidate_s, baseline_s, quantile=quantile, limit=limit, alpha=alpha, seed=data.seed,
+        items=[f"{task}/{example}" for task, example, *_ in times],
     )  # fmt: skip
-    return msgspec.structs.replace(verdict, baseline=pairs[0].baseline)
+    return msgspec.structs.replace(verdict, gate=gate.name, baseline=pairs[0].baseline)
 
 
 def gain_over(task: str, metric: str, candidate: str, baseline: str, data: GateData) -> Estimate | None:

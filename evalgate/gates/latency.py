@@ -11,6 +11,8 @@ from evalgate.core.errors import UsageError
 from evalgate.core.results import Estimate, Outcome, Verdict
 from evalgate.gates import words
 from evalgate.gates.compare import check_alpha
+from evalgate.stats.interval import factorize
+from evalgate.stats.paired import Codes
 from evalgate.stats.plan import ratio_n
 from evalgate.stats.quantile import QuantileRatio, advised_pairs, min_pairs, n_resamples, quantile_ratio
 
@@ -25,13 +27,15 @@ def compare_latency(
     limit: float,
     alpha: float = 0.05,
     seed: int = 0,
+    items: Sequence[str] | None = None,
 ) -> Verdict:
     """Judge whether a latency quantile is at most `limit` times the baseline's.
 
     `candidate_s[n]` and `baseline_s[n]` are seconds of the same requests, measured in randomly interleaved order
-    without a cache (with all of one system first, no interval holds its level). Passes if the upper bound of the ratio
-    is at most `limit`, fails if the lower bound is above it. Below 100 pairs a p95 is inconclusive, for any quantile
-    below five pairs beyond it, or 20. The estimate is of the ratio, at level `1 - 2*alpha`.
+    without a cache (with all of one system first, no interval holds its level). `items[n]` names the example of each
+    pair; repeats of one example are resampled together and count once. Passes if the upper bound of the ratio is at
+    most `limit`, fails if the lower bound is above it. Below 100 pairs a p95 is inconclusive, for any quantile below
+    five pairs beyond it, or 20. The estimate is of the ratio, at level `1 - 2*alpha`.
 
     Raises:
         UsageError: `bad-setting`, `pairs-length`, `no-pairs`, `bad-latency` (a time that is not above 0 or not finite).
@@ -46,10 +50,13 @@ def compare_latency(
     candidate, baseline = np.asarray(candidate_s, dtype=np.float64), np.asarray(baseline_s, dtype=np.float64)
     _check_times(candidate, baseline)
     b = n_resamples(alpha)
-    ratio = quantile_ratio(candidate, baseline, quantile=quantile, b=b, seed=seed)
+    codes = None if items is None else _codes(items, candidate.size)
+    n = candidate.size if codes is None else int(codes.max()) + 1
+    ratio = quantile_ratio(candidate, baseline, quantile=quantile, b=b, seed=seed, items=codes)
     name = f"p{100 * quantile:g}"
-    method = f"paired percentile bootstrap of the {name} ratio, {b} resamples"
-    return _verdict(ratio, candidate.size, quantile=quantile, limit=limit, alpha=alpha, name=name, method=method)
+    nested = "" if n == candidate.size else f" of {n} examples with their repeats"
+    method = f"paired percentile bootstrap of the {name} ratio, {b} resamples{nested}"
+    return _verdict(ratio, n, quantile=quantile, limit=limit, alpha=alpha, name=name, method=method)
 
 
 def _verdict(
@@ -72,6 +79,16 @@ def _verdict(
         estimate=Estimate(value=ratio.value, low=low, high=high, level=1 - 2 * alpha, n=n, method=method),
         needed_n=needed,
     )  # fmt: skip
+
+
+def _codes(items: Sequence[str], n: int) -> Codes:
+    if len(items) != n:
+        raise UsageError(
+            f"there are {n} pairs and {len(items)} names of examples",
+            code="pairs-length",
+            fix="give one name for each pair",
+        )
+    return factorize(items)
 
 
 def _check_times(candidate: Array, baseline: Array) -> None:

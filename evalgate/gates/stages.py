@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
-from evalgate.core.data import EarlyStop, GateSpec
+from evalgate.core.data import TIMED, EarlyStop, GateSpec
 from evalgate.core.results import Verdict
 from evalgate.gates.columns import GateData
 from evalgate.gates.futility import look
-from evalgate.gates.judge import LATENCY, judge
+from evalgate.gates.judge import judge
 
 Stage = Literal["half", "gain", "harm", "latency"]
 STAGES: tuple[Stage, ...] = ("half", "gain", "harm", "latency")
@@ -22,12 +22,12 @@ STAGES: tuple[Stage, ...] = ("half", "gain", "harm", "latency")
 def winning_tasks(gates: Iterable[GateSpec]) -> set[str]:
     """The tasks on which a candidate must win: those of required `better_than_baselines` gates."""
     found = {gate.task for gate in gates if gate.rule == "better_than_baselines" and gate.required}
-    return found - {LATENCY}
+    return found - set(TIMED)
 
 
 def stage_of(gate: GateSpec, winning: Collection[str]) -> Stage:
     """The stage after which a gate can be judged."""
-    if gate.task == LATENCY:
+    if gate.is_timed:
         return "latency"
     return "gain" if gate.task in winning else "harm"
 
@@ -100,7 +100,7 @@ def _look_at_half(
     found = {
         (gate.name, name): look(gate, candidate=name, baselines=baselines, data=data)
         for gate in gates
-        if gate.required and gate.rule == "better_than_baselines" and gate.task != LATENCY
+        if gate.required and gate.rule == "better_than_baselines" and not gate.is_timed
         for name in candidates
     }
     return {key: verdict for key, verdict in found.items() if verdict is not None}

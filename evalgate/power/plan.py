@@ -128,7 +128,7 @@ def _report(
         pilot = measured(gate, data) if data is not None else None
         n, sizes = size_of(gate, suite) if suite is not None else (None, None)
         n = pilot.n if n is None and pilot is not None else n
-        if asked.examples is not None and gate.task != LATENCY:
+        if asked.examples is not None and not gate.is_timed:
             n = asked.examples
         level = (asked.alpha or gate.alpha) / looks / candidates
         rows.append(plan_gate(gate, alpha=level, n=n, spread=pilot or assumed(gate), sizes=sizes, power=asked.power))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from evalgate.core.data import GateSpec
 from evalgate.core.record import Record
 from evalgate.gates.columns import needed_limit, quantile_of
-from evalgate.gates.judge import LATENCY
 from evalgate.gates.words import count, percent, points
 from evalgate.power.spread import CORRELATION, Spread
 from evalgate.stats import power as stats
@@ -103,7 +102,7 @@ def _curves(answer: _Answer, n: int | None) -> tuple[Curve, ...]:
 
 
 def _answer(gate: GateSpec, alpha: float, n: int | None, spread: Spread, sizes: list[int] | None) -> _Answer:
-    if gate.task == LATENCY:
+    if gate.is_timed:
         return _latency(gate, alpha, spread)
     if gate.rule in ("at_least", "at_most"):
         limit = needed_limit(gate)

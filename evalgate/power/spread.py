@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from scipy.special import ndtri
 
 from evalgate.core.data import GateSpec
-from evalgate.core.results import LatencyPair
+from evalgate.core.serving import LatencyPair
 from evalgate.feasibility import ZERO_OR_ONE
 from evalgate.gates.columns import Column, GateData, clusters_of, column, quantile_of, scored
-from evalgate.gates.judge import LATENCY
 from evalgate.gates.pairs import align
 from evalgate.judging import metrics_of
 from evalgate.stats.paired import paired_test
@@ -45,7 +44,7 @@ class Spread:
 
 def assumed(gate: GateSpec) -> Spread:
     """What is usual for the gate's kind of metric; a pilot run tells the truth."""
-    if gate.task == LATENCY:
+    if gate.is_timed:
         quantile = quantile_of(gate)
         sd = LATENCY_SCALE * quantile_scale(quantile)
         return Spread(sd=sd, binary=False, source=f"assumed spread {sd:.2f} of the log ratio")
@@ -69,9 +68,9 @@ def measured(gate: GateSpec, data: RunData) -> Spread | None:
     Examples that either system did not answer are left out. No effect is read from the run, but for a floor's rate.
     """
     run = data.run
-    if gate.task == LATENCY:
+    if gate.is_timed:
         pairs = [data.latency.get(name, []) for name in run.candidates]
-        found = [_latency(gate, rows) for rows in pairs if len(rows) > 1]
+        found = [_latency(gate, rows) for rows in pairs if sum(row.times(gate.task) is not None for row in rows) > 1]
         return max(found, key=lambda spread: spread.sd, default=None)
     table = GateData(scores=data.scores, metrics=metrics_of(data), base=BASE)
     mine = scored(gate, run.candidates, table)
@@ -126,7 +125,8 @@ def _latency(gate: GateSpec, rows: list[LatencyPair]) -> Spread:
     import numpy as np
 
     alpha, n = 0.05, len(rows)
-    candidate, baseline = np.array([r.candidate_s for r in rows]), np.array([r.baseline_s for r in rows])
+    times = np.array([found for row in rows if (found := row.times(gate.task))])
+    candidate, baseline = times[:, 0], times[:, 1]
     ratio = quantile_ratio(candidate, baseline, quantile=quantile_of(gate), b=n_resamples(alpha), seed=0)
     sd = math.log(ratio.high(alpha) / ratio.low(alpha)) / (2 * z_of(alpha)) * math.sqrt(n)
     return Spread(sd=max(sd, 0.01), binary=False, n=n, source=f"measured spread {sd:.2f} ({n} pairs)")

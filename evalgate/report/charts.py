@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from evalgate.core.results import AdapterCard, CurvePoint, LatencyPair
+from evalgate.core.results import AdapterCard, CurvePoint
+from evalgate.core.serving import LatencyPair
 from evalgate.report.words import Scale, show, tick
 
 View = dict[str, Any]

@@ -13,6 +13,7 @@ from evalgate.report.contamination import contamination_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
 from evalgate.report.savings import part_asked, policy_words, savings
+from evalgate.report.serving import serving_view
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -39,6 +40,7 @@ def build_view(data: RunData) -> View:
         "changes": [task_changes(index, task, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
         "capability": capability_view(index),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
+        "serving": serving_view(data),
         "curves": [{"name": c, **v} for c, card in data.cards.items() if (v := charts.curves(card))],
         "trust": trust_view(index),
         "index": index,

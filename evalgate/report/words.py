@@ -10,7 +10,7 @@ from evalgate.core.data import GateSpec
 from evalgate.core.record import short
 from evalgate.core.results import Estimate, Run
 
-Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "usd", "plain"]
+Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "usd", "bytes", "plain"]
 
 # Bidirectional controls can reorder the page around them, so they are shown by name instead of being obeyed.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -70,7 +70,9 @@ def show(value: float | None, scale: Scale) -> str:
         case "tokens_per_second":
             return f"{value:,.0f} tok/s"
         case "usd":
-            return f"${value:,.4f}"
+            return f"{'−' if value < 0 else ''}${abs(value):,.4g}"
+        case "bytes":
+            return f"{value / 2**30:.2f} GiB"
         case _:
             return f"{value:,.3g}"
 
@@ -128,7 +130,7 @@ def metric_scale(task: str, metric: str) -> Scale:
 
 def gate_scale(gate: GateSpec) -> Scale:
     """The unit of what a gate judges: a rate, a difference in points, or a ratio of times."""
-    if gate.task == "latency" or gate.metric_name.startswith(("latency", "cost")):
+    if gate.is_timed or gate.metric_name.startswith("cost"):
         return "ratio"
     return "fraction" if gate.rule in ("at_least", "at_most") else "points"
 

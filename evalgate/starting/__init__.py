@@ -19,7 +19,7 @@ from evalgate.starting.writing import write
 __all__ = ["Start", "start"]
 _NAME, _TASK = re.compile(r"[a-z0-9][a-z0-9._-]*"), re.compile(r"[a-z][a-z0-9_]*")
 # Measurements that are no task's, as config's checks have them.
-MEASURED = ("capability", "latency")
+MEASURED = ("capability", "latency", "ttft")
 _TASKS = {"classification": "classify", "extraction": "extract", "summarization": "summarize"}
 
 

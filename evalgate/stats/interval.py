@@ -102,7 +102,7 @@ def mean_interval(
     value = float(np.sort(values).mean())
     floor, ceiling = (0.0, 1.0) if fraction else (-math.inf, math.inf)
     binary = fraction and bool(np.all((values == 0) | (values == 1)))
-    score = wilson(float(values.sum()), values.size, level)
+    score = wilson(float(values.sum()), values.size, level) if binary else (floor, ceiling)
     if binary and codes is None:
         return value, *score, "Wilson"
     if values.size < 2 or (codes is not None and codes.max() == 0):

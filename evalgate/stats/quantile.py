@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalgate.core.seeds import rng
+from evalgate.stats.paired import Codes
 
 Array = NDArray[np.float64]
 # Cells of one chunk of resamples [b, n]: about 16 MB of indices and values.
@@ -47,11 +48,16 @@ def n_resamples(alpha: float) -> int:
     return min(20_000, max(4_000, math.ceil(200 / alpha))) - 1
 
 
-def quantile_ratio(candidate: Array, baseline: Array, *, quantile: float, b: int, seed: int) -> QuantileRatio:
+def quantile_ratio(
+    candidate: Array, baseline: Array, *, quantile: float, b: int, seed: int, items: Codes | None = None
+) -> QuantileRatio:
     """Resample the pairs `candidate[n]`, `baseline[n]` (seconds > 0) `b` times and take the ratio of their quantiles.
 
-    The same for every order of the pairs. Peak memory does not grow with `b * n`.
+    Repeats of one example (`items[n]`, counted from 0) are drawn together: they tell less than as many examples. The
+    same for every order of the pairs. Peak memory does not grow with `b * n`.
     """
+    if items is not None and int(items.max()) + 1 < items.size:
+        return _nested(candidate, baseline, items, quantile=quantile, b=b, seed=seed)
     order = np.lexsort((baseline, candidate))
     pairs = np.stack((candidate[order], baseline[order]))
     n = order.size
@@ -65,6 +71,34 @@ def quantile_ratio(candidate: Array, baseline: Array, *, quantile: float, b: int
     ratios.sort()
     observed = np.quantile(pairs, quantile, axis=1)
     return QuantileRatio(float(observed[0] / observed[1]), ratios)
+
+
+def _nested(candidate: Array, baseline: Array, items: Codes, *, quantile: float, b: int, seed: int) -> QuantileRatio:
+    """Whole items are drawn: each pair weighs as often as its item was drawn."""
+    n_items = int(items.max()) + 1
+    generator = rng(seed, "latency", f"{quantile:g}", candidate.size, n_items)
+    orders = [np.argsort(side, kind="stable") for side in (candidate, baseline)]
+    ratios = np.empty(b)
+    step = max(1, CHUNK_CELLS // candidate.size)
+    for start in range(0, b, step):
+        drawn = generator.multinomial(n_items, np.full(n_items, 1 / n_items), size=min(step, b - start))
+        tops = [
+            _weighted(side[order], drawn[:, items[order]], quantile)
+            for side, order in zip((candidate, baseline), orders, strict=True)
+        ]
+        ratios[start : start + step] = tops[0] / tops[1]
+    ratios.sort()
+    return QuantileRatio(float(np.quantile(candidate, quantile) / np.quantile(baseline, quantile)), ratios)
+
+
+def _weighted(ordered: Array, counts: NDArray[np.int64], quantile: float) -> Array:
+    """NumPy's linear quantile of `ordered[n]`, each value taken `counts[b, n]` times."""
+    ends = counts.cumsum(axis=1)
+    at = (ends[:, -1] - 1) * quantile
+    low = np.floor(at)
+    below = ordered[(ends <= low[:, None]).sum(axis=1)]
+    above = ordered[(ends <= np.minimum(low + 1, ends[:, -1] - 1)[:, None]).sum(axis=1)]
+    return np.asarray(below + (at - low) * (above - below), dtype=np.float64)
 
 
 def min_pairs(quantile: float) -> int:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import resource
-from pathlib import Path
 
 from evalgate.training.recipe import Device, Dtype
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets")
-STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def device() -> Device:
@@ -41,27 +37,3 @@ def compute_dtype(where: Device) -> Dtype:
 def versions() -> dict[str, str]:
     """Installed versions of what a training depends on."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
-def reset_peak(where: Device) -> None:
-    """Start measuring peak memory."""
-    if where == "cuda":
-        import torch
-
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        with contextlib.suppress(OSError):
-            RESET.write_text("5")
-
-
-def peak_bytes(where: Device) -> int:
-    """Peak memory since `reset_peak`: of the device on CUDA, of this whole process on CPUs."""
-    if where == "cuda":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    with contextlib.suppress(OSError):
-        for line in STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # systems without /proc: the process's lifetime

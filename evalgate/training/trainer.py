@@ -12,6 +12,7 @@ from typing import Any
 
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.memory import peak_bytes, reset_peak
 from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
 from evalgate.core.results import AdapterCard, CurvePoint
@@ -112,7 +113,7 @@ def finished(job: Job) -> AdapterCard | None:
 
 def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
     started, where = clock(), hardware.device()
-    hardware.reset_peak(where)
+    reset_peak()
     tokenizer = load_tokenizer(job.model_path, job.revision)
     encoded = encode(job.rows, tokenizer, job.recipe.max_length)
     if encoded.n_dropped:
@@ -124,7 +125,7 @@ def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[A
         job.path / CHECKPOINTS, digest_of([*job.digests, where, hardware.compute_dtype(where), hardware.versions()])
     )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    card = _save(job, trainer, encoded, where, clock() - started)
+    card = _save(job, trainer, encoded, clock() - started)
     shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
     write_record(job.path / CARD, card)
     return card
@@ -171,7 +172,7 @@ def _refuse_unknown(recipe: Recipe, known: set[str]) -> None:
             )
 
 
-def _save(job: Job, trainer: Any, encoded: Encoded, where: Device, duration_s: float) -> AdapterCard:
+def _save(job: Job, trainer: Any, encoded: Encoded, duration_s: float) -> AdapterCard:
     """Write the adapter and describe it. `trained_tokens` counts prompts too, and every epoch; `duration_s` is of
     this process, so a resumed training counts from its resumption.
     """
@@ -191,7 +192,7 @@ def _save(job: Job, trainer: Any, encoded: Encoded, where: Device, duration_s: f
         trained_tokens=round(encoded.n_tokens * trainer.state.epoch),
         n_steps=trainer.state.global_step,
         duration_s=duration_s,
-        peak_memory_bytes=hardware.peak_bytes(where),
+        peak_memory_bytes=peak_bytes(),
         curves=curve(trainer.state.log_history),
         parameters=n_parameters,
         versions=hardware.versions(),

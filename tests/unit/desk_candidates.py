@@ -141,10 +141,10 @@ def desk_backend(**changes: object) -> FakeBackend:
 
 
 def without_times(record: object) -> object:
-    """A decision as plain values without what a clock says: the estimates of latency gates."""
+    """A decision as plain values without what a clock says: times, and the estimates of latency gates."""
     value = msgspec.to_builtins(record)
     value["verdicts"] = [
         {k: v for k, v in verdict.items() if verdict["gate"] != "speed" or k in ("gate", "candidate", "outcome")}
         for verdict in value["verdicts"]
     ]
-    return {k: v for k, v in value.items() if k != "report"}
+    return {k: v for k, v in value.items() if k not in ("report", "serving")}

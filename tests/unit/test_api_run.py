@@ -74,7 +74,7 @@ def test_baselines_and_an_adapter_by_name_run_over_http(folder: Path, monkeypatc
             assert {p.status for p in rows} <= {"ok"}
     pairs = data.latency["tuned"]
     assert len(pairs) == 3
-    assert all(p.baseline_first_token_s and p.candidate_first_token_s for p in pairs)
+    assert all(p.baseline_first_s and p.candidate_first_s for p in pairs)
     assert decision.findings == again.findings == ()
     assert decision.verdicts
     for path in out.rglob("*"):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from evalgate.console import decision_text
 from evalgate.core.data import EarlyStop, GateSpec
-from evalgate.core.results import Cost, Decision, LatencyPair, Score, Verdict
+from evalgate.core.results import Decision, Score, Verdict
+from evalgate.core.serving import Cost, LatencyPair
 from evalgate.decision import decide, shares_of_alpha
 from evalgate.execution.costs import cheapest_first
 from evalgate.gates.columns import GateData

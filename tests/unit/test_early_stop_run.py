@@ -28,7 +28,8 @@ from evalgate import pipeline
 from evalgate.backends.fake import FakeBackend
 from evalgate.core.data import RunOptions
 from evalgate.core.record import canonical_json
-from evalgate.core.results import Cost, Decision
+from evalgate.core.results import Decision
+from evalgate.core.serving import Cost
 from evalgate.doctor.inject import diagnose
 from evalgate.files import Appender
 from evalgate.judging import judge_run

@@ -11,7 +11,8 @@ from recorder import Recorder
 from evalgate.backends.fake import FakeBackend
 from evalgate.core.data import Message, Sampling
 from evalgate.core.protocols import Ask, Request
-from evalgate.core.results import Failure, LatencyPair, Prediction
+from evalgate.core.results import Failure, Prediction
+from evalgate.core.serving import LatencyPair
 from evalgate.execution.local import Contest, measure_latency, predict
 from evalgate.execution.process import standing_heap
 from evalgate.files import read_lines

@@ -7,7 +7,8 @@ import pytest
 
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
-from evalgate.core.results import Failure, LatencyPair, MetricSpec, Score
+from evalgate.core.results import Failure, MetricSpec, Score
+from evalgate.core.serving import LatencyPair
 from evalgate.gates.columns import GateData
 from evalgate.gates.impossible import impossible
 from evalgate.gates.judge import gain_over, judge

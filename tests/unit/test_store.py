@@ -10,7 +10,8 @@ import pytest
 
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import to_json_line
-from evalgate.core.results import Failure, LatencyPair, Prediction, Score
+from evalgate.core.results import Failure, Prediction, Score
+from evalgate.core.serving import LatencyPair
 from evalgate.files import Appender, read_lines, read_record, write_atomic, write_record
 from evalgate.store import RunFolder, load_run
 

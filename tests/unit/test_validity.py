@@ -16,7 +16,8 @@ from evalgate.cli import run_cli
 from evalgate.core.content import content_digest
 from evalgate.core.data import Sampling, SystemSpec
 from evalgate.core.record import Record
-from evalgate.core.results import AdapterProbe, Decision, Finding, LatencyPair, Prediction, Run, Score, TrainedRow
+from evalgate.core.results import AdapterProbe, Decision, Finding, Prediction, Run, Score, TrainedRow
+from evalgate.core.serving import LatencyPair
 from evalgate.doctor.inject import diagnose
 from evalgate.doctor.text import findings_text
 from evalgate.files import read_lines, read_record, write_lines, write_record

@@ -1,0 +1,24 @@
+"""When the first token of a single answer was there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalgate.core.seeds import clock
+
+
+class FirstToken:
+    """A stopping criterion that never stops: it notes the time when the first token is known on the device."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Called by `generate` after every token with `input_ids[b, t]`; gives `[b]`, all false."""
+        import torch
+
+        if self.at is None:
+            if input_ids.is_cuda:
+                torch.cuda.synchronize()
+            self.at = clock()
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
