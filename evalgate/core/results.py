@@ -27,7 +27,8 @@ class Failure(Record, frozen=True, kw_only=True):
 class Generation(Record, frozen=True, kw_only=True):
     """What a backend gives back for one request. Times in seconds; None where not measured.
 
-    `prompt_bos` counts the BOS tokens that the rendered prompt begins with.
+    `prompt_bos` counts the BOS tokens that the rendered prompt begins with. A `cached` one was given before, by the
+    same weights to the same prompt, and has no times.
     """
 
     output: str | None
@@ -38,6 +39,7 @@ class Generation(Record, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     prompt_bos: int | None = None
     completion_tokens: int | None = None
+    cached: bool = False
 
 
 class Prediction(Record, frozen=True, kw_only=True):

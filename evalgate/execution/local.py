@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.answers import extract
-from evalgate.core.protocols import Ask, Backend, Progress
+from evalgate.core.protocols import Ask, Backend, Generates, Progress
 from evalgate.core.record import Record
 from evalgate.core.results import Failure, Generation, LatencyPair, Prediction
 from evalgate.core.seeds import clock, rng
@@ -24,7 +24,7 @@ def predict(
     system: str,
     task: str,
     adapter: str | None,
-    backend: Backend,
+    backend: Generates,
     path: Path,
     progress: Progress,
     seal: Seal | None = None,
@@ -70,6 +70,7 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
         completion_tokens=answer.completion_tokens,
         context_ids=ask.context_ids,
         request_digest=ask.digest,
+        cached=answer.cached,
     )
 
 
