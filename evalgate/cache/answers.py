@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from msgspec.structs import replace
+
 from evalgate.cache.keys import AnswerKey, Keyed
 from evalgate.cache.records import Cache
-from evalgate.core.data import Sampling
 from evalgate.core.protocols import Generates, Request
 from evalgate.core.record import Record
 from evalgate.core.results import Generation
@@ -65,13 +66,14 @@ class Remembering:
         answerer = backend.answerer(adapter) if isinstance(backend, Keyed) else None
         if answerer is None or not isinstance(backend, Keyed):
             return []
-        drawn: Counter[tuple[tuple[int, ...], Sampling]] = Counter()
+        drawn: Counter[str] = Counter()
         keys = []
         for request in requests:
-            asked = (tuple(backend.prompt_ids(request)), request.sampling)
-            key = AnswerKey(answerer=answerer, prompt=asked[0], sampling=asked[1], repeat=drawn[asked])
-            drawn[asked] += request.sampling.temperature > 0
-            keys.append(key.digest)
+            key = AnswerKey(answerer=answerer, prompt=tuple(backend.prompt_ids(request)), sampling=request.sampling)
+            first = key.digest
+            n = drawn[first] if request.sampling.temperature > 0 else 0
+            drawn[first] += 1
+            keys.append(replace(key, repeat=n).digest if n else first)
         return keys
 
 

@@ -188,18 +188,6 @@ def test_a_killed_process_loses_at_most_the_item_in_flight(tmp_path: Path, delay
     assert len(found) - len(said) in (0, 1), "what it had said that it kept"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True)
-    if made.returncode:
-        pytest.skip("only root can mount")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_a_full_disk_is_said_once_and_loses_only_what_no_longer_fits(small_disk: Path) -> None:
     notes: list[str] = []
     cache = Cache(small_disk, notes.append)
