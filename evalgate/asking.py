@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalgate.cache.answers import Remembering
+from evalgate.cache.records import Cache
 from evalgate.core.data import Sampling, SystemSpec, Task
-from evalgate.core.protocols import Ask, LocalBackend, Progress
+from evalgate.core.protocols import Ask, Generates, LocalBackend, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Prediction, Score
 from evalgate.core.serving import Cost
@@ -34,6 +36,9 @@ class Asking:
     ) -> None:
         self._plan, self._folder, self._progress = plan, folder, progress
         self._backend, self._harness = backend, harness
+        self._answers: Generates = backend  # of examples only: what is timed or probed is never remembered
+        if plan.cache is not None:
+            self._answers = Remembering(backend, Cache(plan.cache, progress.note))
         self._prepared: dict[tuple[str, str], list[Ask]] = {}
 
     def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
@@ -56,7 +61,7 @@ class Asking:
             system=system.name,
             task=name,
             adapter=adapter,
-            backend=self._plan.recorded.get((system.name, name), self._backend),
+            backend=self._plan.recorded.get((system.name, name), self._answers),
             path=path,
             progress=self._progress,
             seal=self._plan.seal,
@@ -68,7 +73,10 @@ class Asking:
     def _timed(self, system: str, task: str, recorded: Path) -> AbstractContextManager[None]:
         from evalgate.execution.costs import timed
 
-        return timed(self._folder.costs, system=system, task=task, recorded=recorded)
+        def opening() -> float:
+            return float(getattr(self._backend, "load_s", 0.0))
+
+        return timed(self._folder.costs, system=system, task=task, recorded=recorded, opening=opening)
 
     def forget_stale(self, system: SystemSpec) -> None:
         """Drop answers that were given to other requests or by another adapter; before anything is judged."""
@@ -128,6 +136,12 @@ class Asking:
                         self._answer(system, task, adapter=system.name, half=stage == "half")
             left = self._left(left, stage)
         self.time_candidates([left[name] for name in self._plan.run.candidates if name in left])  # of seeds the first
+        self._tell_known()
+
+    def _tell_known(self) -> None:
+        if isinstance(self._answers, Remembering) and (n := self._answers.n_known):
+            of = n + self._answers.n_asked
+            self._progress.note(f"{n:,} of {of:,} answers were known from {self._plan.cache} (--no-cache asks again)")
 
     def _stages(self) -> dict[Stage, list[str]]:
         """What is asked in each stage but the last; in the harm stage the cheapest first, by what baselines took.

@@ -113,9 +113,10 @@ def _decode_lines(path: Path, data: bytes, kind: type[R]) -> list[R]:
         ) from None
 
 
-def count_lines(path: Path) -> int:
-    """How many whole lines an append-only file has; 0 if there is no file."""
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def count_lines(path: Path, without: bytes | None = None) -> int:
+    """How many whole lines an append-only file has, but for those that hold some bytes; 0 if there is no file."""
+    data = _whole(path)
+    return data.count(b"\n") - (data.count(without) if without else 0)
 
 
 class Appender:

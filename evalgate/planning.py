@@ -15,6 +15,7 @@ from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles
 from evalgate.backends.opening import backend_of, find_model, keeper_of, named_digest, refuse_unmeasurable
 from evalgate.backends.recorded import RecordedBackend, open_recorded
+from evalgate.cache.places import place_of
 from evalgate.checking import checked
 from evalgate.config.project import chosen, load_project
 from evalgate.core.data import (
@@ -73,6 +74,7 @@ class Plan:
     claim: Claim | None = None
     seal: Seal | None = None
     overlaps: tuple[Overlap, ...] = ()
+    cache: Path | None = None
 
     @property
     def suite(self) -> Suite:
@@ -124,19 +126,23 @@ def make_plan(options: RunOptions) -> Plan:
     claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
         open_ledger(folder).refuse_spent(claim)
+    output = Path(options.output) if options.output else REPORTS / spec.name / run.id
+    # Kept answers lie open, so a sealed suite neither keeps any nor takes any.
+    keeps = options.use_cache and seal is None
     return Plan(
         binding=binding,
         recipes=project.recipes,
         baselines=baselines,
         retrievers=retrievers,
         limit=options.limit,
-        folder=Path(options.output) if options.output else REPORTS / spec.name / run.id,
+        folder=output,
         run=run,
         entrants=entrants,
         recorded=answers,
         claim=claim,
         seal=seal,
         overlaps=overlaps,
+        cache=place_of(output, REPORTS, options.cache) if keeps else None,
     )
 
 

@@ -1,7 +1,11 @@
 """Here so that test modules may import the fixture builders of this folder; and Hypothesis on slow, shared machines."""
 
 import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Neither a slow draw nor a deadline says anything of the code on a machine that others use, too.
@@ -9,3 +13,15 @@ SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("shared", **SHARED)
 settings.register_profile("ci", **SHARED, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "shared")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip("only root can mount")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)

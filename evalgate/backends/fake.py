@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from evalgate.cache.keys import Answerer
+from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.protocols import Request
 from evalgate.core.results import Failure, Generation
 
@@ -21,6 +24,7 @@ class FakeBackend:
         adapters: What it says with an adapter active, by the adapter's name; without an entry it speaks as the base.
         latency_s: How long one answer takes.
         dtype: The precision that its identity claims.
+        digest: What identifies the functions; without it none of their answers is kept.
     """
 
     def __init__(
@@ -30,8 +34,9 @@ class FakeBackend:
         adapters: Mapping[str, Answer] | None = None,
         latency_s: float = 0.0,
         dtype: str = "float32",
+        digest: str = "",
     ) -> None:
-        self._dtype = dtype
+        self._dtype, self._digest = dtype, digest
         self._answer, self._by_adapter, self._latency_s = answer, dict(adapters or {}), latency_s
         self.added: dict[str, str] = {}
         self.asked: list[tuple[str | None, str]] = []
@@ -47,6 +52,17 @@ class FakeBackend:
     def add_adapter(self, name: str, folder: str) -> None:
         """Remember the adapter; a second call with the same name changes nothing."""
         self.added.setdefault(name, folder)
+
+    def answerer(self, adapter: str | None) -> Answerer | None:
+        """The digests of the functions and of the adapter's files."""
+        if not self._digest:
+            return None
+        used = None if adapter is None else adapter_digest(Path(self.added[adapter]))
+        return Answerer(backend="fake", model=self._digest, adapter=used, dtype=self._dtype)
+
+    def prompt_ids(self, request: Request) -> list[int]:
+        """The bytes of all turns."""
+        return [byte for message in request.messages for byte in f"{message.role}\n{message.content}\n".encode()]
 
     @contextlib.contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:

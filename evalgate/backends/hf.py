@@ -6,10 +6,13 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.constraints import Constraints
 from evalgate.backends.endings import Endings
@@ -17,6 +20,8 @@ from evalgate.backends.first_token import FirstToken
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.model_files import ModelFiles
+from evalgate.cache.keys import Answerer
+from evalgate.core.adapter_files import WEIGHTS, adapter_digest
 from evalgate.core.data import ModelSpec, Sampling
 from evalgate.core.protocols import Request
 from evalgate.core.results import Failure, Generation
@@ -31,26 +36,41 @@ KV_SHARE = 0.4
 class HFBackend:
     """A causal language model in this process.
 
-    On a GPU `dtype: auto` is bfloat16; on a CPU it is float32, where greedy text does not depend on the batch.
+    On a GPU `dtype: auto` is bfloat16; on a CPU it is float32, where greedy text does not depend on the batch. Weights
+    are loaded when they are first needed: a run whose answers are all known needs none.
     """
+
+    _endings: Endings
+    _constraints: Constraints
 
     def __init__(self, spec: ModelSpec, files: ModelFiles) -> None:
         import torch
+        from transformers import AutoConfig
 
-        self.spec, self.files = spec, files
+        self.spec, self.files, self.load_s = spec, files, 0.0
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         automatic = "bfloat16" if self.device == "cuda" else "float32"
         self.dtype = automatic if spec.dtype == "auto" else spec.dtype
-        self._adapters: dict[str, str] = {}
-        self._model = load_model(files.path, self.dtype, spec, self.device)
+        self._adapters: dict[str, str] = {}  # by name, the digests of their bytes
         self._tokenizer = load_tokenizer(files.path, spec)
-        self._limit = int(getattr(self._model.config, "max_position_embeddings", 2048))
+        config = AutoConfig.from_pretrained(files.path, trust_remote_code=spec.trust_remote_code)
+        self._limit = int(getattr(config, "max_position_embeddings", 2048))
         self._shrink = 1
         self._active: str | None = None
-        self._endings = Endings(self._model, self._tokenizer)
-        self._constraints = Constraints(self._tokenizer, int(self._model.config.vocab_size), self._endings.eos)
         # The last shared beginning by adapter and tokens, with its keys and values.
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+
+        started = clock()
+        with torch.inference_mode(False):  # the first question comes within it
+            model = load_model(self.files.path, self.dtype, self.spec, self.device)
+        self._endings = Endings(model, self._tokenizer)
+        self._constraints = Constraints(self._tokenizer, int(model.config.vocab_size), self._endings.eos)
+        self.load_s = clock() - started
+        return model
 
     @property
     def identity(self) -> dict[str, str]:
@@ -67,6 +87,11 @@ class HFBackend:
             "torch": str(torch.__version__),  # a subclass of str that JSON encoders refuse
             "transformers": transformers.__version__,
         }
+
+    def answerer(self, adapter: str | None) -> Answerer | None:
+        """What answers with this adapter, by digests; None if something has none."""
+        used = None if adapter is None else self._adapters[adapter]
+        return answerer_of(self.spec, self.files.path, self.identity, str(self._tokenizer.chat_template or ""), used)
 
     @property
     def module(self) -> Any:
@@ -91,7 +116,7 @@ class HFBackend:
             else:
                 self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
         self._model.eval()
-        self._adapters[name] = folder
+        self._adapters[name] = adapter_digest(Path(folder)) if (Path(folder) / WEIGHTS).is_file() else ""
         self._model.base_model.enable_adapter_layers()
         self._model.set_adapter(name)
         self._active = name
@@ -112,7 +137,7 @@ class HFBackend:
 
     def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
         """Answer requests batch by batch, longest first. Prompts beyond the context are failures, never cut."""
-        rows = [self._render(request) for request in requests]
+        rows = [self.prompt_ids(request) for request in requests]
         fits: list[int] = []
         for i, (row, request) in enumerate(zip(rows, requests, strict=True)):
             if len(row) + request.sampling.max_tokens <= self._limit:
@@ -162,7 +187,8 @@ class HFBackend:
         """Drop the model."""
         self._model = self._kept = None
 
-    def _render(self, request: Request) -> list[int]:
+    def prompt_ids(self, request: Request) -> list[int]:
+        """The token ids that the model is given: chat template and tokenizer applied."""
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
         ids: list[int] = self._tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=True, return_dict=True

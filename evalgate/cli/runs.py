@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Follow the suite's `early_stop`, or measure everything.",
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="EVALGATE_CACHE",
+    help="Where answers are kept for all runs. [default: .predictions beside the reports]",
+)
+@click.option("--no-cache", is_flag=True, help="Ask everything anew, and keep no answer for later runs.")
 @click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
@@ -44,6 +51,8 @@ def run_command(
     seed: int | None,
     resume: bool,
     early_stop: bool,
+    cache: Path | None,
+    no_cache: bool,
     drop: bool,
     output: Path | None,
     model: str | None,
@@ -66,6 +75,8 @@ def run_command(
         candidates=names,
         early_stop=early_stop,
         drop=drop,
+        use_cache=not no_cache,
+        cache=str(cache) if cache else None,
     )
     return tell(pipeline.run(options, RichProgress()), kind)
 

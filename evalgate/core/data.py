@@ -275,7 +275,7 @@ class Project(Record, frozen=True, kw_only=True):
 
 
 class RunOptions(Record, frozen=True, kw_only=True):
-    """What the command line asks of a run; None means the suite's own value."""
+    """What the command line asks of a run; None means the suite's own value, for `cache` the usual place."""
 
     suite: str
     output: str | None = None
@@ -286,3 +286,5 @@ class RunOptions(Record, frozen=True, kw_only=True):
     candidates: tuple[str, ...] | None = None
     early_stop: bool = True
     drop: bool = False
+    use_cache: bool = True
+    cache: str | None = None

@@ -37,7 +37,17 @@ class Ask(Record, frozen=True, kw_only=True):
     answer: AnswerRule | None = None
 
 
-class Backend(Protocol):
+class Generates(Protocol):
+    """Answers requests."""
+
+    def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
+        """Answer requests in any order, each as (its index, generation), as soon as it is known.
+
+        Every index comes exactly once; a request that cannot be answered gives a generation with a failure.
+        """
+
+
+class Backend(Generates, Protocol):
     """Generates and scores text for the base model and for every adapter that was added to it."""
 
     @property
@@ -46,12 +56,6 @@ class Backend(Protocol):
 
     def add_adapter(self, name: str, folder: str) -> None:
         """Make a LoRA adapter available under a name; adding one twice changes nothing."""
-
-    def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
-        """Answer requests in any order, each as (its index, generation), as soon as it is known.
-
-        Every index comes exactly once; a request that cannot be answered gives a generation with a failure.
-        """
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
         """The natural-log likelihood of each continuation after its context (plain text, no chat template)."""

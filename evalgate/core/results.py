@@ -28,7 +28,8 @@ class Failure(Record, frozen=True, kw_only=True):
 class Generation(Record, frozen=True, kw_only=True):
     """What a backend gives back for one request. Times in seconds, of the try that answered; None where not measured.
 
-    `prompt_bos` counts the BOS tokens that the rendered prompt begins with, `n_retries` the tries that failed before.
+    `prompt_bos` counts the BOS tokens that the rendered prompt begins with, `n_retries` the tries that failed before. A
+    `cached` one was given before, by the same weights to the same prompt, and has no times.
     """
 
     output: str | None
@@ -40,6 +41,7 @@ class Generation(Record, frozen=True, kw_only=True):
     prompt_bos: int | None = None
     completion_tokens: int | None = None
     n_retries: int = 0
+    cached: bool = False
 
 
 class Prediction(Record, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,17 +12,25 @@ from evalgate.core.seeds import clock
 from evalgate.core.serving import Cost
 from evalgate.files import Appender, count_lines
 
+# An answer that nobody was asked for took no time that says anything.
+KNOWN = b'"cached":true'
+
 
 @contextmanager
-def timed(costs: Path, *, system: str, task: str, recorded: Path) -> Iterator[None]:
-    """Append to `costs` what the questions took that are answered meanwhile: the new lines of `recorded`."""
+def timed(
+    costs: Path, *, system: str, task: str, recorded: Path, opening: Callable[[], float] = lambda: 0.0
+) -> Iterator[None]:
+    """Append to `costs` how long the questions took that are answered meanwhile: the new lines of `recorded`.
+
+    Answers that were known are not counted, nor is `opening`: the seconds in which the model was opened so far.
+    """
     reset_peak()
-    before, started = count_lines(recorded), clock()
+    before, opened, started = count_lines(recorded, KNOWN), opening(), clock()
     yield
-    n = count_lines(recorded) - before
+    n = count_lines(recorded, KNOWN) - before
     if n > 0:
+        seconds = clock() - started - (opening() - opened)
         with Appender(costs) as file:
-            seconds = clock() - started
             file.write([Cost(system=system, task=task, n=n, seconds=seconds, peak_memory_bytes=peak_bytes())])
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.answers import extract
-from evalgate.core.protocols import Ask, Backend, Progress
+from evalgate.core.protocols import Ask, Backend, Generates, Progress
 from evalgate.core.record import Record
 from evalgate.core.results import Failure, Generation, Prediction
 from evalgate.core.seeds import clock, rng
@@ -26,7 +26,7 @@ def predict(
     system: str,
     task: str,
     adapter: str | None,
-    backend: Backend,
+    backend: Generates,
     path: Path,
     progress: Progress,
     seal: Seal | None = None,
@@ -79,6 +79,7 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
         context_ids=ask.context_ids,
         request_digest=ask.digest,
         constraint_broken=True if broken else UNSET,
+        cached=answer.cached,
     )
 
 

@@ -12,6 +12,7 @@ from evalgate.report import charts, words
 from evalgate.report.contamination import contamination_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
+from evalgate.report.known import known_answers
 from evalgate.report.savings import part_asked, policy_words, savings
 from evalgate.report.serving import serving_view
 from evalgate.store import CAPABILITY, RunData
@@ -85,6 +86,7 @@ def _facts(data: RunData) -> list[str]:
     facts += savings(data)
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
+    facts += known_answers(data)
     facts += [data.decision.bound] if data.decision.bound else []
     return facts
 

@@ -6,13 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from evalgate.core.adapter_files import CONFIG, adapter_digest
 from evalgate.core.errors import EvalgateError
-from evalgate.core.record import canonical_json, digest_bytes
 from evalgate.files import write_atomic
-
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-# Where the base lies on this machine says nothing about the adapter.
-PLACES = frozenset({"base_model_name_or_path", "revision"})
 
 
 def save_adapter(model: Any, folder: Path, *, base: str, revision: str | None) -> str:
@@ -32,13 +28,6 @@ def canonicalise(path: Path, *, base: str, revision: str | None) -> None:
     config["revision"] = revision
     config["inference_mode"] = True
     write_atomic(path, json.dumps(config, indent=2, sort_keys=True).encode() + b"\n")
-
-
-def adapter_digest(folder: Path) -> str:
-    """The digest of an adapter's weights and of its configuration without paths."""
-    config = json.loads((folder / CONFIG).read_text())
-    rest = {k: v for k, v in config.items() if k not in PLACES}
-    return digest_bytes((folder / WEIGHTS).read_bytes(), canonical_json(rest))
 
 
 def check_alive(model: Any, where: str) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from recorder import Recorder
 
+from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.data import Message, Recipe
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import AdapterCard
-from evalgate.training.adapter import adapter_digest, check_alive
+from evalgate.training.adapter import check_alive
 from evalgate.training.data import TrainRow, conversation, encode, to_dataset
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
