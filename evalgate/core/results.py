@@ -45,7 +45,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     """One answer of one system to one example. `request_digest` is the identity of what was asked.
 
     `raw` is the whole text where `output` is only the answer that stands in it. `constraint_broken` is there, and true,
-    where a text that ended is not what its system's constraint allows.
+    where the text is not what its system's constraint allows.
     """
 
     example_id: str

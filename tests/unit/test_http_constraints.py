@@ -150,6 +150,22 @@ def test_what_keeps_a_constraint(sampling: Sampling, text: str, kept: bool) -> N
     assert keeps(sampling, text) is kept
 
 
+@pytest.mark.parametrize(
+    ("sampling", "text", "kept"),
+    [
+        (held("json_schema", SCHEMA), '{"z": "1', True),
+        (held("json_schema", SCHEMA), "", True),
+        (held("json_schema", SCHEMA), "Sure! Here", False),
+        (held("json_schema", '{"minimum": 1}'), "1", True),
+        (held("choices", LABELS), "ref", True),
+        (held("choices", LABELS), '"ref', True),
+        (held("choices", LABELS), "I think it is a ref", False),
+    ],
+)
+def test_of_a_text_that_was_cut_its_beginning_counts(sampling: Sampling, text: str, kept: bool) -> None:
+    assert keeps(sampling, text, cut=True) is kept
+
+
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True), st.data())
 def test_every_choice_survives_its_way_and_no_other_text_changes(labels: list[str], data: st.DataObject) -> None:
     sampling = held("choices", msgspec.json.encode(labels).decode())
