@@ -7,14 +7,13 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
 from evalgate.core.record import Record
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
 # `not_pass` is all that a sealed run tells of what has not passed.
 Outcome = Literal["pass", "fail", "inconclusive", "not_run", "not_pass"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
-OverlapKind = Literal["exact", "normalised", "near", "quoted", "answer-in-prompt", "answer-in-passage"]
-OverlapSource = Literal["train", "dev", "replay", "passage", "prompt"]
 
 
 class Failure(Record, frozen=True, kw_only=True):
@@ -174,20 +173,6 @@ class Finding(Record, frozen=True, kw_only=True):
     fix: str
     system: str = ""
     hard: bool = True
-
-
-class Overlap(Record, frozen=True, kw_only=True):
-    """What a row, passage or prompt shares with a held-out example; `share` is the overlap of n-grams, 1 for all."""
-
-    kind: OverlapKind
-    source: OverlapSource
-    source_task: str
-    source_id: str
-    where: str
-    task: str
-    example_id: str
-    heldout_where: str
-    share: float = 1.0
 
 
 class Decision(Record, frozen=True, kw_only=True):
