@@ -1,16 +1,14 @@
 """A constraint goes to the server with the request; what comes back is checked, because a server may pass over it."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from faulty_server import FaultyServer
 from hypothesis import given
 from hypothesis import strategies as st
+from recorder import Recorder
 
 from evalgate.backends.http_client import Patience
 from evalgate.backends.http_constraints import response_format, unquoted
@@ -37,13 +35,12 @@ def asks(sampling: Sampling, n: int = 3, rule: AnswerRule | None = None) -> list
     return [Ask(example_id=f"e{i}", request=r, digest="d", answer=rule) for i, r in enumerate(requests)]
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.notes: list[str] = []
+class Listener(Recorder):
+    """Remembers notes, too."""
 
-    @contextlib.contextmanager
-    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
-        yield lambda n=1: None
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
 
     def note(self, text: str) -> None:
         self.notes.append(text)
