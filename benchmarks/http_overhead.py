@@ -112,8 +112,8 @@ def ours(url: str, n: int, *, record: bool) -> None:
     from evalgate.core.data import Example, MetricUse, Sampling, ServerSpec, Task, TaskSpec
     from evalgate.core.protocols import Ask, Message, Request
     from evalgate.execution.local import predict
+    from evalgate.files import Appender
     from evalgate.metrics.text import ExactMatch
-    from evalgate.store import Appender
 
     sampling = Sampling(max_tokens=64)
     asks = [
@@ -185,8 +185,10 @@ def main() -> None:
             for _ in range(ROUNDS if size == n else 1):
                 process = spawn.Process(target=measure, args=(way, url, size, there))
                 process.start()
-                rounds.append(here.recv())
                 process.join()
+                if process.exitcode:
+                    sys.exit(f"the process of '{way}' failed")
+                rounds.append(here.recv())
             found[size] = min(rounds)
         cpu, wall, peak = found[n]
         base = base or cpu

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
 from evalgate.core.record import Record
 from evalgate.core.serving import BreakEven, ServingNumber
 
@@ -14,8 +15,6 @@ from evalgate.core.serving import BreakEven, ServingNumber
 # `not_pass` is all that a sealed run tells of what has not passed.
 Outcome = Literal["pass", "fail", "inconclusive", "not_run", "not_pass"]
 DecisionOutcome = Literal["ship", "keep_baseline", "inconclusive"]
-OverlapKind = Literal["exact", "normalised", "near", "quoted", "answer-in-prompt", "answer-in-passage"]
-OverlapSource = Literal["train", "dev", "replay", "passage", "prompt"]
 
 
 class Failure(Record, frozen=True, kw_only=True):
@@ -48,7 +47,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     """One answer of one system to one example. `request_digest` is the identity of what was asked.
 
     `raw` is the whole text where `output` is only the answer that stands in it. `constraint_broken` is there, and true,
-    where a text that ended is not what its system's constraint allows.
+    where the text is not what its system's constraint allows.
     """
 
     example_id: str
@@ -152,20 +151,6 @@ class Finding(Record, frozen=True, kw_only=True):
     fix: str
     system: str = ""
     hard: bool = True
-
-
-class Overlap(Record, frozen=True, kw_only=True):
-    """What a row, passage or prompt shares with a held-out example; `share` is the overlap of n-grams, 1 for all."""
-
-    kind: OverlapKind
-    source: OverlapSource
-    source_task: str
-    source_id: str
-    where: str
-    task: str
-    example_id: str
-    heldout_where: str
-    share: float = 1.0
 
 
 class Decision(Record, frozen=True, kw_only=True):

@@ -17,6 +17,9 @@ from evalgate.judging import choose_best, judge_run, metrics_of, score_table
 from evalgate.store import RunData, load_run
 from evalgate.validity import examine
 
+# Checks that need what training records here; of a model behind an API, or of a recording, nothing is known of it.
+OF_TRAINING = ("adapter-not-active", "heldout-in-train")
+
 
 class Shown(Record, frozen=True, kw_only=True):
     """What one fault did: which gates or check should fire, which did (`before -> after`), and whether that will do."""
@@ -128,6 +131,8 @@ def _show(fault: Fault, copy: Copy, before: Decision) -> Shown:
     if fault.harmless:
         state, fired, note = _tolerated(before, after)
         expected = ["nothing: it still ships"]
+    elif fault.finding in OF_TRAINING and copy.data.run.systems[copy.candidate].kind in ("api", "recorded"):
+        state, fired, expected, note = "NOT APPLICABLE", [], [], "nothing was trained here for this candidate"
     elif fault.finding:
         state, fired = _checked(fault, before, after)
         expected = [f"check {fault.finding}"]

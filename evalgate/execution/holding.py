@@ -12,15 +12,24 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 
-def keeps(sampling: Sampling, text: str) -> bool:
-    """Whether a text that ended keeps the sampling's constraint: JSON of the schema, or one of the choices.
+# How JSON of a type begins.
+BEGINS = {"object": "{", "array": "[", "string": '"'}
 
-    Without a constraint every text does.
+
+def keeps(sampling: Sampling, text: str, *, cut: bool = False) -> bool:
+    """Whether a text keeps the sampling's constraint: JSON of the schema, or one of the choices.
+
+    Of a text that was cut, only how it begins is known. Without a constraint every text keeps it.
     """
+    text = text.strip()
     if sampling.constraint == "none" or not sampling.grammar:
         return True
     if sampling.constraint == "choices":
-        return text.strip() in _choices(sampling.grammar)
+        choices = _choices(sampling.grammar)
+        return text in choices or (cut and any(c.startswith(text) or json.dumps(c).startswith(text) for c in choices))
+    if cut:
+        schema: Any = _validator(sampling.grammar).schema
+        return not text or text.startswith(BEGINS.get(str(schema.get("type")), ""))
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

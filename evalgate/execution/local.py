@@ -54,7 +54,7 @@ def predict(
 
 def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Prediction:
     output, failure = answer.output, answer.failure
-    broken = output is not None and answer.status == "ok" and not keeps(ask.request.sampling, output)
+    broken = output is not None and not keeps(ask.request.sampling, output, cut=answer.status == "truncated")
     status: Literal["ok", "truncated", "error"] = answer.status
     raw: str | UnsetType = UNSET
     if ask.answer is not None and answer.output is not None:

@@ -7,10 +7,11 @@ from typing import Any
 
 from evalgate.core.data import GateSpec
 from evalgate.core.record import short
-from evalgate.core.results import AdapterCard, Verdict
+from evalgate.core.results import Verdict
 from evalgate.report import charts, words
 from evalgate.report.contamination import contamination_view
 from evalgate.report.evidence import change_counts, task_changes
+from evalgate.report.identity import card_facts, model_facts
 from evalgate.report.index import Index
 from evalgate.report.known import known_answers
 from evalgate.report.savings import part_asked, policy_words, savings
@@ -223,17 +224,13 @@ def _share(values: list[float]) -> View:
 def trust_view(index: Index) -> View:
     """What the numbers depend on, and what is missing from them."""
     run = index.data.run
-    model = run.suite.model
     facts = [
         ("Run", run.id),
         ("Started", run.started),
         ("Suite", f"{run.suite.name} version {run.suite.version}"),
         ("Suite digest", run.suite_digest),
         ("Data digest", run.data_digest),
-        ("Base model", f"{model.id or 'none'}{'@' + model.revision if model.revision else ''}"),
-        *words.served(run),
-        ("Model digest", run.model_digest),
-        ("Precision", f"{model.dtype}, quantisation {model.quantization}"),
+        *model_facts(run),
         ("Seed", str(run.seed)),
         ("Early stop", policy_words(run.early_stop)),
         ("Example limit", "none" if run.limit is None else f"{run.limit:,}"),
@@ -261,22 +258,6 @@ def trust_view(index: Index) -> View:
         "unscored": unscored_view(index),
         "contamination": contamination_view(index.data),
     }
-
-
-def card_facts(card: AdapterCard) -> list[tuple[str, str]]:
-    """An adapter's card as name and value."""
-    return [
-        ("Base model", f"{card.base_model}{'@' + card.base_revision if card.base_revision else ''}"),
-        ("Base digest", card.base_digest),
-        ("Adapter digest", card.adapter_digest),
-        ("Training data digest", card.train_digest),
-        ("Recipe digest", card.recipe_digest),
-        ("Seed", str(card.seed)),
-        ("Trained on", f"{card.n_rows:,} rows, {card.trained_tokens:,} tokens, {card.n_steps:,} steps"),
-        ("Time and memory", f"{words.show(card.duration_s, 'seconds')}, peak {card.peak_memory_bytes / 1e9:.2f} GB"),
-        ("Trainable parameters", f"{card.parameters:,}"),
-        ("Versions", ", ".join(f"{k} {v}" for k, v in sorted(card.versions.items())) or "unknown"),
-    ]
 
 
 def unscored_view(index: Index) -> list[View]:

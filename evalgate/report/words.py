@@ -7,8 +7,7 @@ import re
 from typing import Literal
 
 from evalgate.core.data import GateSpec
-from evalgate.core.record import short
-from evalgate.core.results import Estimate, Run
+from evalgate.core.results import Estimate
 
 Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "usd", "bytes", "plain"]
 
@@ -157,15 +156,3 @@ def gate_rule(gate: GateSpec) -> str:
     if gate.rule == "better_than_baselines":
         return f"{words}; {amount(gate.min_gain, 'points')} are worth shipping" if gate.min_gain else words
     return f"{words}, drop of at most {amount(gate.margin, 'points')}" if gate.margin else words
-
-
-def served(run: Run) -> list[tuple[str, str]]:
-    """What identifies answers that this process did not give."""
-    server = run.suite.model.server
-    told = "weights behind an API cannot be hashed: the digest is of address, name and what the server lists"
-    facts = [("Server", f"{server.base_url}; {told}")] if server else []
-    for system in run.systems.values():
-        recorded = system.predictions or {}
-        files = ", ".join(f"{task} {short(recording.file_digest)}" for task, recording in recorded.items())
-        facts += [(f"Recorded: {system.name}", files)] if files else []
-    return facts

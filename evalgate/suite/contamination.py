@@ -10,8 +10,8 @@ from pathlib import Path
 
 from evalgate.core.content import text_of
 from evalgate.core.data import Project, Split, Task
+from evalgate.core.overlaps import Overlap, OverlapKind, OverlapSource
 from evalgate.core.record import Record
-from evalgate.core.results import Overlap, OverlapKind, OverlapSource
 from evalgate.suite.formats import place_of
 from evalgate.suite.shingles import NearDuplicates, Phrases, Text
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recorder import Recorder
 from tiny_model import save_tiny_model
 
 from evalgate.backends.openai_http import OpenAIBackend
 from evalgate.core.data import Message, ModelSpec, Sampling, ServerSpec
-from evalgate.core.protocols import Request
+from evalgate.core.protocols import Ask, Request
+from evalgate.execution.local import predict
 
 NEEDED = ("fastapi", "uvicorn", "openai")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -84,3 +86,16 @@ def test_greedy_answers_over_http_are_those_of_the_model_in_process(model: Path,
     assert single.output == ours[0].output
     assert single.first_token_s is not None and single.latency_s is not None
     assert 0 < single.first_token_s <= single.latency_s
+
+
+def test_a_constraint_that_this_server_passes_over_is_noticed(model: Path, url: str, tmp_path: Path) -> None:
+    held, path = Sampling(max_tokens=12, constraint="choices", grammar='["late","refund"]'), tmp_path / "p.jsonl"
+    texts = [Message(role="user", content=text) for text in QUESTIONS[:3]]
+    asks = [Ask(example_id=t.content, request=Request(messages=(t,), sampling=held)) for t in texts]
+    served = OpenAIBackend(ServerSpec(base_url=url, timeout_s=60), str(model))
+    try:
+        found = list(predict(asks, system="s", task="t", adapter=None, backend=served, path=path, progress=Recorder()))
+    finally:
+        served.close()
+    assert len(found) == 3
+    assert {p.constraint_broken for p in found} == {True}, {p.output for p in found}

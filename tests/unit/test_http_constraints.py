@@ -1,16 +1,14 @@
 """A constraint goes to the server with the request; what comes back is checked, because a server may pass over it."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from faulty_server import FaultyServer
 from hypothesis import given
 from hypothesis import strategies as st
+from recorder import Recorder
 
 from evalgate.backends.http_client import Patience
 from evalgate.backends.http_constraints import response_format, unquoted
@@ -37,13 +35,12 @@ def asks(sampling: Sampling, n: int = 3, rule: AnswerRule | None = None) -> list
     return [Ask(example_id=f"e{i}", request=r, digest="d", answer=rule) for i, r in enumerate(requests)]
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.notes: list[str] = []
+class Listener(Recorder):
+    """Remembers notes, too."""
 
-    @contextlib.contextmanager
-    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
-        yield lambda n=1: None
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -148,6 +145,22 @@ def test_a_constraint_that_the_server_refuses_ends_the_run_and_a_long_prompt_doe
 )
 def test_what_keeps_a_constraint(sampling: Sampling, text: str, kept: bool) -> None:
     assert keeps(sampling, text) is kept
+
+
+@pytest.mark.parametrize(
+    ("sampling", "text", "kept"),
+    [
+        (held("json_schema", SCHEMA), '{"z": "1', True),
+        (held("json_schema", SCHEMA), "", True),
+        (held("json_schema", SCHEMA), "Sure! Here", False),
+        (held("json_schema", '{"minimum": 1}'), "1", True),
+        (held("choices", LABELS), "ref", True),
+        (held("choices", LABELS), '"ref', True),
+        (held("choices", LABELS), "I think it is a ref", False),
+    ],
+)
+def test_of_a_text_that_was_cut_its_beginning_counts(sampling: Sampling, text: str, kept: bool) -> None:
+    assert keeps(sampling, text, cut=True) is kept
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True), st.data())

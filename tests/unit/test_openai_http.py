@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from faulty_server import Fault, FaultyServer, Plan, fine
+from recorder import Recorder
 
 from evalgate.backends.http_client import Patience
 from evalgate.backends.openai_http import OpenAIBackend
@@ -191,16 +192,8 @@ def test_a_killed_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     asks = [Ask(example_id=f"e{i}", request=request(f"q{i}"), digest="d") for i in range(40)]
     path = tmp_path / "p.jsonl"
 
-    class Silent:
-        @contextlib.contextmanager
-        def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
-            yield lambda n=1: None
-
-        def note(self, text: str) -> None:
-            pass
-
     with FaultyServer(lambda prompt, n: "500" if n == 0 else "ok").running() as server:
-        kept: dict[str, Any] = {"system": "s", "task": "t", "adapter": None, "path": path, "progress": Silent()}
+        kept: dict[str, Any] = {"system": "s", "task": "t", "adapter": None, "path": path, "progress": Recorder()}
         with backend(server) as made:
             answers = predict(asks, backend=made, **kept)
             first = [next(answers).example_id for _ in range(10)]

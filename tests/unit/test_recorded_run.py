@@ -13,6 +13,7 @@ from evalgate.cli import run_cli
 from evalgate.config import load_project, load_suite_spec
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.doctor.inject import inject
 from evalgate.planning import make_plan, refuse_hopeless
 from evalgate.store import load_run
 from evalgate.suite.frozen import freeze
@@ -67,6 +68,12 @@ def test_a_suite_of_recorded_systems_ships_without_a_model_or_torch(desk: Path) 
     assert "HEAVY []" in done.stdout
     page = (desk.parents[1] / "run" / "report.html").read_text()
     assert "Recorded: new" in page
+    checkup = inject(desk.parents[1] / "run")
+    assert checkup.missed == []
+    states = {fault.fault: (fault.state, fault.note) for fault in checkup.faults}
+    for name in ("adapter-not-loaded", "heldout-in-train"):
+        assert states[name] == ("NOT APPLICABLE", "nothing was trained here for this candidate")
+    assert states["double-bos"][0] == "OK"
 
 
 @pytest.mark.slow

@@ -1,0 +1,39 @@
+"""What answered, as name and value: the model, the server or the file, and an adapter's card."""
+
+from __future__ import annotations
+
+from evalgate.core.record import short
+from evalgate.core.results import AdapterCard, Run
+from evalgate.report import words
+
+TOLD = "weights behind an API cannot be hashed: the digest is of address, name and what the server lists"
+
+
+def model_facts(run: Run) -> list[tuple[str, str]]:
+    """What identifies the answers: the model's weights or the server that has them, and recorded files."""
+    model = run.suite.model
+    facts = [("Base model", f"{model.id or 'none'}{'@' + model.revision if model.revision else ''}")]
+    if model.server:
+        facts.append(("Server", f"{model.server.base_url}; {TOLD}"))
+    for system in run.systems.values():
+        recorded = system.predictions or {}
+        files = ", ".join(f"{task} {short(recording.file_digest)}" for task, recording in recorded.items())
+        facts += [(f"Recorded: {system.name}", files)] if files else []
+    precision = "the server's own" if model.server else f"{model.dtype}, quantisation {model.quantization}"
+    return [*facts, ("Model digest", run.model_digest), ("Precision", precision)]
+
+
+def card_facts(card: AdapterCard) -> list[tuple[str, str]]:
+    """An adapter's card as name and value."""
+    return [
+        ("Base model", f"{card.base_model}{'@' + card.base_revision if card.base_revision else ''}"),
+        ("Base digest", card.base_digest),
+        ("Adapter digest", card.adapter_digest),
+        ("Training data digest", card.train_digest),
+        ("Recipe digest", card.recipe_digest),
+        ("Seed", str(card.seed)),
+        ("Trained on", f"{card.n_rows:,} rows, {card.trained_tokens:,} tokens, {card.n_steps:,} steps"),
+        ("Time and memory", f"{words.show(card.duration_s, 'seconds')}, peak {card.peak_memory_bytes / 1e9:.2f} GB"),
+        ("Trainable parameters", f"{card.parameters:,}"),
+        ("Versions", ", ".join(f"{k} {v}" for k, v in sorted(card.versions.items())) or "unknown"),
+    ]
