@@ -14,12 +14,15 @@ from evalgate.gates.judge import LATENCY
 from evalgate.store import CAPABILITY
 
 # Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
-ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
+ZERO_OR_ONE = {
+    "accuracy", "exact_match", "json_valid", "json_valid_unfenced", "exact_object", "yaml_valid", "xml_valid",
+    "regex_match", "markdown_structure", "refusal_rate", "over_refusal_rate",
+}  # fmt: skip
 
 
 def refuse_unfit_metrics(suite: Suite) -> None:
     """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
-    metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
+    metrics = {f"{task.name}.{use.name}": plugins.metric(use, task) for task in suite.spec.tasks for use in task.metrics}
     for gate in suite.spec.gates:
         refuse_unfit(gate, metrics, where=_yaml(suite))
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 from pydantic_core import ErrorDetails
 
 from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.config.label_schema import LabelYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.strict import Count, Strict
 from evalgate.core.data import Disclosure, Rule, Split, TaskKind
@@ -57,6 +58,7 @@ class TaskYaml(Strict):
     corpus: str | None = None
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
     constraint: Literal["json_schema", "choices"] | None = None
+    label: LabelYaml | None = None
 
 
 class CapabilityYaml(Strict):

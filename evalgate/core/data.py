@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice, Shots
+from evalgate.core.prompts import EXACT, AnswerRule, Constraint, Index, LabelRule, ShotChoice, Shots
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414 (it belongs to what is evaluated)
 from evalgate.core.record import Record
 
@@ -51,7 +51,10 @@ class MetricUse(Record, frozen=True, kw_only=True):
 
 
 class TaskSpec(Record, frozen=True, kw_only=True):
-    """One task of a suite: where its data lies (relative to the suite folder), how all decode it, how it is judged."""
+    """One task of a suite: where its data lies (relative to the suite folder), how all decode it, how it is judged.
+
+    `label` is where answers have their label, where that is not the whole answer.
+    """
 
     name: str
     kind: TaskKind
@@ -61,6 +64,12 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     corpus: str | None = None
     splits: tuple[Split, ...] = ("train", "dev", "heldout")
     constraint: Constraint | UnsetType = UNSET
+    label: LabelRule | UnsetType = UNSET
+
+    @property
+    def label_rule(self) -> LabelRule:
+        """Where answers have their label: by default the label is the answer."""
+        return self.label or EXACT
 
     @property
     def primary(self) -> str:
@@ -270,8 +279,8 @@ class Task(Record, frozen=True, kw_only=True):
 
     @property
     def labels(self) -> list[str]:
-        """Every label of the loaded splits, sorted; found anew at each call."""
-        return sorted({e.label for rows in self.splits.values() for e in rows if e.label is not None})
+        """Every label that the task declares, or else of the loaded splits, sorted; found anew at each call."""
+        return sorted(self.spec.label_rule.labels) or sorted({e.label for rows in self.splits.values() for e in rows if e.label is not None})
 
 
 class Suite(Record, frozen=True, kw_only=True):

@@ -27,7 +27,8 @@ class Failure(Record, frozen=True, kw_only=True):
 class Generation(Record, frozen=True, kw_only=True):
     """What a backend gives back for one request. Times in seconds; None where not measured.
 
-    `prompt_bos` counts the BOS tokens that the rendered prompt begins with.
+    `prompt_bos` counts the BOS tokens that the rendered prompt begins with. `label_logprobs` are the natural-log
+    likelihoods of a task's labels as the answer, where the backend was asked for them.
     """
 
     output: str | None
@@ -38,6 +39,7 @@ class Generation(Record, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     prompt_bos: int | None = None
     completion_tokens: int | None = None
+    label_logprobs: dict[str, float] | None = None
 
 
 class Prediction(Record, frozen=True, kw_only=True):
@@ -62,6 +64,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     request_digest: str = ""
     cached: bool = False
     raw: str | UnsetType = UNSET
+    label_logprobs: dict[str, float] | None = None
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):

@@ -152,7 +152,7 @@ def test_missing_reference_whole_text() -> None:
 def test_bad_reference_whole_text() -> None:
     write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "references": ['{"order": 1}']}])
     assert error_of("extraction") == (
-        "error[bad-reference]: the reference does not fit the schema: $.order: 1 is not of type 'string'\n"
+        "error[bad-reference]: the reference does not fit the schema: $.order: 1 is not of type \"string\"\n"
         "  at: heldout.jsonl:1 (id 'a')\n"
         "\n"
         "hint: correct 'references' on line 1, or the schema"
