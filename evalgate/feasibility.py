@@ -34,11 +34,20 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
     known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
     """
     problems: list[str] = []
+    falling = {
+        f"{task.name}.{use.name}"
+        for task in suite.spec.tasks
+        for use in task.metrics
+        if plugins.metric(use, task).spec.better == "lower"
+    }
     for gate in suite.spec.gates:
         n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
         if n is not None:
             alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
-            problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
+            share, lower = alpha / max(1, n_candidates), gate.metric in falling
+            problems += impossible(
+                gate, n, alpha=share, cluster_sizes=sizes, binary=binary, lower_is_better=lower
+            )
     if problems:
         raise UsageError(
             f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "

@@ -9,7 +9,10 @@ from evalgate.core.protocols import Metric
 from evalgate.core.results import Failure, Prediction
 
 # What models write at their worst; no metric may raise on any of it.
-HOSTILE = ("", " ", "\x00", "\ud800", "a" * 100_000, "{" * 5_000, "NaN", "\u202eabc", "\U0001f600", '{"a": NaN}')
+HOSTILE = (
+    "", " ", "\n\t \u00a0", "\x00", "\ud800", "a" * 1_000_000, "{" * 5_000, "NaN", "\u202eabc", "\U0001f600",
+    '{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', "forty-two", "\u0661\u0662",
+)  # fmt: skip
 
 
 def check_metric(metric: Metric, example: Example, task: Task) -> None:

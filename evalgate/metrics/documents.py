@@ -17,6 +17,10 @@ MAX_YAML_DEPTH = 100
 # Nodes once every alias is written out: ten lines of aliases can stand for a billion.
 MAX_NODES = 100_000
 FENCE = ("keep", "strip")
+_CUT = [expat.errors.codes[e] for e in (expat.errors.XML_ERROR_UNCLOSED_TOKEN, expat.errors.XML_ERROR_NO_ELEMENTS)]
+_TAG = "tag:yaml.org,2002:"
+_NUMBERS = {f"{_TAG}{kind}" for kind in ("int", "float", "bool", "null")}
+_TAGS = _NUMBERS | {f"{_TAG}{kind}" for kind in ("str", "timestamp", "map", "seq", "merge", "value")}
 
 
 class _YamlError(Exception):
@@ -88,6 +92,8 @@ def _children(yaml: Any, node: Any) -> list[Any]:
 
 
 def _value(yaml: Any, node: Any, maker: Any) -> Any:
+    if node.tag not in _TAGS:
+        raise _YamlError("tag")
     if isinstance(node, yaml.SequenceNode):
         return [_value(yaml, item, maker) for item in node.value]
     if isinstance(node, yaml.MappingNode):
@@ -108,10 +114,7 @@ def _mapping(yaml: Any, node: Any, maker: Any) -> dict[str, Any]:
 
 
 def _scalar(node: Any, maker: Any) -> Any:
-    kind = node.tag.rpartition(":")[2]
-    if not node.tag.startswith("tag:yaml.org,2002:"):
-        raise _YamlError("tag")
-    if kind not in ("int", "float", "bool", "null"):
+    if node.tag not in _NUMBERS:
         return node.value
     found = maker.construct_object(node)
     if isinstance(found, float) and not math.isfinite(found):
@@ -139,11 +142,8 @@ def xml_failure(output: str, root: str = "") -> str | None:
     except UnicodeEncodeError:
         return "lone-surrogate"
     except expat.ExpatError as error:
-        return "truncated" if error.code in _CUT else "not-xml"
+        return "truncated" if seen and error.code in _CUT else "not-xml"
     return "wrong-root" if root and seen != [root] else None
-
-
-_CUT = {expat.errors.codes[name] for name in (expat.errors.XML_ERROR_UNCLOSED_TOKEN,)}
 
 
 class YamlValid(MeanMetric):

@@ -9,6 +9,8 @@ from typing import NoReturn
 from evalgate.core.errors import UsageError
 from evalgate.metrics.scoring import Options
 
+PAGE = "metrics and their options stand in docs/metrics-structured.md"
+
 
 def refuse_options(metric: str, options: Options, known: Collection[str] = ()) -> None:
     """Raise `bad-metric-option` for the first option that the metric does not have."""
@@ -23,7 +25,8 @@ def text_option(metric: str, options: Options, name: str, default: str | None = 
     """An option that is a text; raises `bad-metric-option` if it is missing without a default, or is something else."""
     value = options.get(name, default)
     if value is None:
-        _refuse(f"the metric {metric} needs the option '{name}'", f"write `{{name: {metric}, options: {{{name}: ...}}}}`")
+        form = f"{{name: {metric}, options: {{{name}: ...}}}}"
+        _refuse(f"the metric {metric} needs the option '{name}'", f"write `{form}`")
     if not isinstance(value, str) or not value:
         _refuse(f"the option '{name}' of the metric {metric} is {value!r}, not a text", "write a text in quotes")
     return value
@@ -45,8 +48,10 @@ def choice_option(metric: str, options: Options, name: str, choices: Collection[
     return value
 
 
-def list_option(metric: str, options: Options, name: str) -> tuple[str, ...]:
-    """An option that is a list of texts, empty by default."""
+def list_option(metric: str, options: Options, name: str, *, needed: bool = False) -> tuple[str, ...]:
+    """An option that is a list of texts; empty by default unless it is needed."""
+    if needed and not options.get(name):
+        _refuse(f"the metric {metric} needs the option '{name}'", "write a list of texts: `[text, text]`")
     value = options.get(name, [])
     if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
         _refuse(f"the option '{name}' of the metric {metric} is {value!r}, not a list of texts", "write `[text, text]`")
@@ -62,4 +67,4 @@ def switch_option(metric: str, options: Options, name: str, default: bool) -> bo
 
 
 def _refuse(what: str, fix: str) -> NoReturn:
-    raise UsageError(what, code="bad-metric-option", fix=f"{fix}; metrics and their options stand in docs/metrics-structured.md")
+    raise UsageError(what, code="bad-metric-option", fix=f"{fix}; {PAGE}")

@@ -55,7 +55,7 @@ class Refusals(MeanMetric):
     def __init__(self, name: str, options: Options) -> None:
         refuse_options(name, options, known=("judge", "openings"))
         self._judge = choice_option(name, options, "judge", JUDGES)
-        self._openings = frozenset(list_option(name, options, "openings"))
+        self._openings = frozenset(list_option(name, options, "openings", needed=self._judge == "likelihood"))
         settings = "" if self._judge == "string" else f"|openings:{'/'.join(sorted(self._openings))}"
         signature = f"judge:{self._judge}{settings}|v1"
         super().__init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -14,6 +15,7 @@ from evalgate.metrics.options import list_option, refuse_options, switch_option,
 from evalgate.metrics.scoring import MeanMetric, Options, unscored
 
 TIMEOUT_S = 1.0
+_MARKS = re.compile("[*_`]")
 
 
 class RegexMatch(MeanMetric):
@@ -120,7 +122,7 @@ def _heading(text: str) -> tuple[int, str]:
 
 
 def _plain(title: str) -> str:
-    return " ".join(title.split()).strip(" *_`:#").casefold()
+    return " ".join(_MARKS.sub("", title).split()).strip(" :#").casefold()
 
 
 def _parser() -> Any:
