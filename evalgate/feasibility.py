@@ -22,7 +22,9 @@ ZERO_OR_ONE = {
 
 def refuse_unfit_metrics(suite: Suite) -> None:
     """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
-    metrics = {f"{task.name}.{use.name}": plugins.metric(use, task) for task in suite.spec.tasks for use in task.metrics}
+    metrics = {
+        f"{task.name}.{use.name}": plugins.metric(use, task) for task in suite.spec.tasks for use in task.metrics
+    }
     for gate in suite.spec.gates:
         refuse_unfit(gate, metrics, where=_yaml(suite))
 
@@ -45,9 +47,7 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
         if n is not None:
             alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
             share, lower = alpha / max(1, n_candidates), gate.metric in falling
-            problems += impossible(
-                gate, n, alpha=share, cluster_sizes=sizes, binary=binary, lower_is_better=lower
-            )
+            problems += impossible(gate, n, alpha=share, cluster_sizes=sizes, binary=binary, lower_is_better=lower)
     if problems:
         raise UsageError(
             f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "

@@ -26,13 +26,15 @@ def check_metric(metric: Metric, example: Example, task: Task) -> None:
     assert missing_score.status == "unscored", "an answer that is missing must be unscored, not a number"
     assert isinstance(missing_score.failure, Failure), "an unscored item must say why"
     rows = []
+    likely = {label: -1.0 - i for i, label in enumerate(task.labels)} or None
     for text in (*HOSTILE, *example.references):
-        answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text)
+        answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text, label_logprobs=likely)
         score = metric.score(example, answer, task)
         assert score.metric == metric.spec.name, "a score must carry its metric's name"
         if score.status == "scored":
             assert all(np.isfinite(score.parts)), f"parts must be finite for output {text[:20]!r}"
             rows.append(score.parts)
+    assert rows, "no answer was scored, not even a reference"
     assert len({len(row) for row in rows}) <= 1, "the number of parts must not depend on the answer"
     parts = np.array(rows, dtype=np.float64)
     both = metric.combine(np.stack([parts, parts[::-1]]))

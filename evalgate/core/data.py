@@ -280,7 +280,9 @@ class Task(Record, frozen=True, kw_only=True):
     @property
     def labels(self) -> list[str]:
         """Every label that the task declares, or else of the loaded splits, sorted; found anew at each call."""
-        return sorted(self.spec.label_rule.labels) or sorted({e.label for rows in self.splits.values() for e in rows if e.label is not None})
+        return sorted(self.spec.label_rule.labels) or sorted(
+            {e.label for rows in self.splits.values() for e in rows if e.label is not None}
+        )
 
 
 class Suite(Record, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""JSON as a program would have to read it: the whole text, no key twice, no NaN, within bounds that keep reading quick."""
+"""JSON as a program would have to read it: the whole text, no key twice, no NaN, within bounds that keep it quick."""
 
 from __future__ import annotations
 

@@ -136,8 +136,9 @@ class OfClass(LabelMetric):
             return np.full(parts.shape[:-2], np.nan)
         true, called = parts[..., 0], parts[..., 1]
         hits, size = (true * called).sum(axis=-1), np.full(parts.shape[:-2], float(parts.shape[-2]))
-        columns = (column[..., None] for column in (hits, true.sum(axis=-1), called.sum(axis=-1)))
-        return np.asarray(self._number(confusion.Counts(*columns, size))[..., 0])
+        n_true, n_called = true.sum(axis=-1), called.sum(axis=-1)
+        table = confusion.Counts(hits[..., None], n_true[..., None], n_called[..., None], size)
+        return np.asarray(self._number(table)[..., 0])
 
 
 class CalibrationError(LabelMetric):

@@ -32,9 +32,9 @@ def read_examples(path: Path, task: TaskSpec, schema: Schema | None = None) -> t
     """One split of a task, in file order; the example at index i stands on line i + 1.
 
     A classification row needs a label, and references, if any, must be that label. Summaries, answers and extractions
-    need a reference; an extraction's, and those that a metric of fields reads, must be JSON that fits `schema`. Raises `no-such-file`, `empty-split`, `not-utf8`,
-    `not-json`, `unknown-field`, `missing-field`, `wrong-type`, `duplicate-id`, `label-mismatch`, `missing-reference` or
-    `bad-reference` for the first faulty line.
+    need a reference; an extraction's, and those that a metric of fields reads, must be JSON that fits `schema`. Raises
+    `no-such-file`, `empty-split`, `not-utf8`, `not-json`, `unknown-field`, `missing-field`, `wrong-type`,
+    `duplicate-id`, `label-mismatch`, `missing-reference` or `bad-reference` for the first faulty line.
     """
     examples = _read(path, Example, f"task '{task.name}'")
     objects = task.kind == "extraction" or any(use.name in JSON_METRICS for use in task.metrics)

@@ -43,7 +43,7 @@ def check_labels(folder: Path, spec: TaskSpec, splits: Mapping[str, tuple[Exampl
 def _refuse_unknown(folder: Path, spec: TaskSpec, splits: Mapping[str, tuple[Example, ...]]) -> None:
     """A label that the task does not declare, an alias of none, a metric of a class that no row has."""
     declared = set(spec.label_rule.labels)
-    labels = declared or {example.label for examples in splits.values() for example in examples}
+    labels = declared or {example.label or "" for examples in splits.values() for example in examples}
     for split, examples in splits.items():
         for line, example in enumerate(examples, 1):
             if declared and example.label is not None and example.label not in declared:
@@ -59,8 +59,8 @@ def _refuse_unknown(folder: Path, spec: TaskSpec, splits: Mapping[str, tuple[Exa
             _unknown(f"{spec.name}.{use.name} is of '{of}', which is no label", yaml, labels)
 
 
-def _unknown(what: str, where: str, labels: Collection[str | None]) -> NoReturn:
-    known = sorted(label for label in labels if label is not None)
+def _unknown(what: str, where: str, labels: Collection[str]) -> NoReturn:
+    known = sorted(label for label in labels if label)
     fix = f"use one of: {', '.join(known[:MOST_NAMED])}{', …' if len(known) > MOST_NAMED else ''}"
     raise EvalgateError(what, code="unknown-label", fix=fix, where=where)
 

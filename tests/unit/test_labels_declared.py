@@ -26,6 +26,7 @@ from evalgate.core.results import Failure, Prediction, Score
 from evalgate.stats import confusion
 from evalgate.suite.labels import check_labels
 
+PATTERN = r"class: (?P<answer>[a-z ]+)"
 LABELS = ("delivery", "order status", "refund", "status")
 EVERY = tuple(Example(id=f"train{label}", inputs={}, label=label) for label in LABELS)
 ALL_METRICS = {
@@ -60,8 +61,8 @@ def found(rule: LabelRule, output: str) -> str | Failure | None:
         (LabelRule(), "a refund", None),
         (LabelRule(aliases={"money back": "refund"}), "Money  back!", "refund"),
         (LabelRule(aliases={"refund": "delivery"}), "refund", "refund"),
-        (LabelRule(find="regex", pattern=r"class: (?P<answer>[a-z ]+)"), "class: refund\nclass: order status", "order status"),
-        (LabelRule(find="regex", pattern=r"class: (?P<answer>[a-z ]+)"), "refund", None),
+        (LabelRule(find="regex", pattern=PATTERN), "class: refund\nclass: order status", "order status"),
+        (LabelRule(find="regex", pattern=PATTERN), "refund", None),
         (LabelRule(find="json_field", field="a.b"), '{"a": {"b": "Refund"}}', "refund"),
         (LabelRule(find="json_field", field="a.b"), '{"a": {"b": ["refund"]}}', None),
         (LabelRule(find="json_field", field="a.b"), '{"a": "refund"}', None),
@@ -124,9 +125,7 @@ def test_every_metric_of_a_task_sees_the_same_label_and_says_so_in_its_signature
     assert score("accuracy", "no idea", "refund").detail == "refund\t(none)"
 
 
-pairs = st.lists(
-    st.tuples(st.sampled_from(LABELS), st.sampled_from((*LABELS, "no idea"))), min_size=1, max_size=25
-)
+pairs = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from((*LABELS, "no idea"))), min_size=1, max_size=25)
 
 
 def combined(name: str, rows: list[tuple[str, str]], **fields: Any) -> float:
@@ -215,7 +214,9 @@ def test_a_row_whose_label_is_not_declared_cannot_be_frozen() -> None:
 
 def test_an_alias_and_a_metric_of_no_label_cannot_be_frozen() -> None:
     spec = task_of(LabelRule(aliases={"money": "refnd"})).spec
-    assert "the alias 'money' of task 't' stands for 'refnd', which is no label" in labels_error(spec, "refund", "status")
+    assert "the alias 'money' of task 't' stands for 'refnd', which is no label" in labels_error(
+        spec, "refund", "status"
+    )
     assert "t.class_precision is of 'refund', which is no label" in labels_error(task_of().spec, "a", "b")
 
 

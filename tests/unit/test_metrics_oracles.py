@@ -256,7 +256,9 @@ def test_answers_are_no_refusals(text: str) -> None:
 
 
 NEEDED: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("class_precision", "class_recall", "class_f1"), {"of": "refund"}),
+    "class_precision": {"of": "refund"},
+    "class_recall": {"of": "refund"},
+    "class_f1": {"of": "refund"},
     "regex_match": {"pattern": "a+"},
     "markdown_structure": {"sections": ["# a"]},
 }
