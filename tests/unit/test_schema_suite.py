@@ -1,4 +1,4 @@
-"""What the schema validator gets wrong on public cases: what docs/metrics-structured.md lists, and nothing beside it."""
+"""What the schema validator gets wrong on public cases: what docs/metrics-structured.md lists, and no more."""
 
 import json
 import os
