@@ -13,12 +13,17 @@ from evalgate.gates.impossible import impossible
 from evalgate.store import CAPABILITY
 
 # Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
-ZERO_OR_ONE = {"accuracy", "exact_match", "json_valid", "exact_object", "refusal_rate"}
+ZERO_OR_ONE = {
+    "accuracy", "exact_match", "json_valid", "json_valid_unfenced", "exact_object", "yaml_valid", "xml_valid",
+    "regex_match", "markdown_structure", "refusal_rate", "over_refusal_rate",
+}  # fmt: skip
 
 
 def refuse_unfit_metrics(suite: Suite) -> None:
     """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
-    metrics = {f"{task.name}.{use.name}": plugins.metric(use) for task in suite.spec.tasks for use in task.metrics}
+    metrics = {
+        f"{task.name}.{use.name}": plugins.metric(use, task) for task in suite.spec.tasks for use in task.metrics
+    }
     for gate in suite.spec.gates:
         refuse_unfit(gate, metrics, where=yaml_of(suite))
 
@@ -30,11 +35,18 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
     known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
     """
     problems: list[str] = []
+    falling = {
+        f"{task.name}.{use.name}"
+        for task in suite.spec.tasks
+        for use in task.metrics
+        if plugins.metric(use, task).spec.better == "lower"
+    }
     for gate in suite.spec.gates:
         n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
         if n is not None:
             alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
-            problems += impossible(gate, n, alpha=alpha / max(1, n_candidates), cluster_sizes=sizes, binary=binary)
+            share, lower = alpha / max(1, n_candidates), gate.metric in falling
+            problems += impossible(gate, n, alpha=share, cluster_sizes=sizes, binary=binary, lower_is_better=lower)
     if problems:
         raise UsageError(
             f"{len(problems)} gate{'s' * (len(problems) > 1)} cannot pass, whatever is measured:\n  "

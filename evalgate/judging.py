@@ -148,7 +148,7 @@ def choose_best(data: RunData, scores: list[SystemScore]) -> dict[str, str]:
 
 def metrics_of(data: RunData) -> dict[str, Metric]:
     """`task.metric` to its metric, capability included."""
-    found = {f"{t.name}.{use.name}": plugins.metric(use) for t in data.run.suite.tasks for use in t.metrics}
+    found = {f"{t.name}.{use.name}": plugins.metric(use, t) for t in data.run.suite.tasks for use in t.metrics}
     found[f"{CAPABILITY}.{CAPABILITY_SPEC.name}"] = MeanMetric(CAPABILITY_SPEC)
     return found
 

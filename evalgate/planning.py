@@ -192,7 +192,7 @@ def drafts_of(project: Project) -> list[SystemDraft]:
 
 def task_metrics(task: Task) -> list[Metric]:
     """The metric objects of a task, the primary one first."""
-    return [plugins.metric(use) for use in task.spec.metrics]
+    return [plugins.metric(use, task.spec) for use in task.spec.metrics]
 
 
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:

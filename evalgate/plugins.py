@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from evalgate.core.data import MetricUse, SuiteSpec
+from evalgate.core.data import MetricUse, SuiteSpec, TaskSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Metric
 
@@ -19,14 +19,38 @@ _METRICS = {
     "exact_match": "evalgate.metrics.text:ExactMatch",
     "token_f1": "evalgate.metrics.text:TokenF1",
     "accuracy": "evalgate.metrics.classification:Accuracy",
-    "macro_f1": "evalgate.metrics.classification:MacroF1",
+    "macro_f1": "evalgate.metrics.classification:Overall",
+    "micro_f1": "evalgate.metrics.classification:Overall",
+    "weighted_f1": "evalgate.metrics.classification:Overall",
+    "balanced_accuracy": "evalgate.metrics.classification:Overall",
+    "mcc": "evalgate.metrics.classification:Overall",
+    "class_precision": "evalgate.metrics.classification:OfClass",
+    "class_recall": "evalgate.metrics.classification:OfClass",
+    "class_f1": "evalgate.metrics.classification:OfClass",
+    "ece": "evalgate.metrics.classification:CalibrationError",
     "json_valid": "evalgate.metrics.json_schema:JsonValid",
-    "field_f1": "evalgate.metrics.json_schema:FieldF1",
-    "exact_object": "evalgate.metrics.json_schema:ExactObject",
-    "refusal_rate": "evalgate.metrics.safety:RefusalRate",
+    "json_valid_unfenced": "evalgate.metrics.json_schema:JsonValid",
+    "field_precision": "evalgate.metrics.json_fields:Fields",
+    "field_recall": "evalgate.metrics.json_fields:Fields",
+    "field_f1": "evalgate.metrics.json_fields:Fields",
+    "exact_object": "evalgate.metrics.json_fields:ExactObject",
+    "yaml_valid": "evalgate.metrics.documents:YamlValid",
+    "xml_valid": "evalgate.metrics.documents:XmlValid",
+    "regex_match": "evalgate.metrics.structure:RegexMatch",
+    "markdown_structure": "evalgate.metrics.structure:MarkdownStructure",
+    "refusal_rate": "evalgate.metrics.safety:Refusals",
+    "over_refusal_rate": "evalgate.metrics.safety:Refusals",
 }
 # One class serves several names: it is told which.
-_NAMED = {"evalgate.metrics.rouge:Rouge"}
+_NAMED = {
+    "evalgate.metrics.rouge:Rouge",
+    "evalgate.metrics.classification:Overall",
+    "evalgate.metrics.classification:OfClass",
+    "evalgate.metrics.json_schema:JsonValid",
+    "evalgate.metrics.json_fields:Fields",
+    "evalgate.metrics.safety:Refusals",
+}
+_OF_LABELS = "evalgate.metrics.classification:"  # told where the task's answers have their label
 
 
 def metric_names() -> list[str]:
@@ -34,21 +58,23 @@ def metric_names() -> list[str]:
     return sorted({*_METRICS, *(e.name for e in entry_points(group="evalgate.metrics"))})
 
 
-def metric(use: MetricUse) -> Metric:
-    """The metric that a task asks for; raises `unknown-metric` or `plugin-failed`."""
+def metric(use: MetricUse, task: TaskSpec | None = None) -> Metric:
+    """The metric that a task asks for; raises `unknown-metric`, `bad-metric-option` or `plugin-failed`."""
     target = _METRICS.get(use.name)
     if target is None:
         return _from_plugin("evalgate.metrics", use)
     make: Callable[..., Any] = _load(target)
     if target in _NAMED:
         make = partial(make, use.name)
+    if target.startswith(_OF_LABELS) and task is not None:
+        make = partial(make, rule=task.label_rule)
     made: Metric = make(use.options)
     return made
 
 
 def signatures(spec: SuiteSpec) -> dict[str, str]:
     """`task.metric` -> the metric's signature with its options: what a frozen suite holds its metrics to."""
-    return {f"{task.name}.{use.name}": metric(use).spec.signature for task in spec.tasks for use in task.metrics}
+    return {f"{task.name}.{use.name}": metric(use, task).spec.signature for task in spec.tasks for use in task.metrics}
 
 
 def _load(target: str) -> Any:

@@ -9,7 +9,10 @@ from evalgate.core.protocols import Metric
 from evalgate.core.results import Failure, Prediction
 
 # What models write at their worst; no metric may raise on any of it.
-HOSTILE = ("", " ", "\x00", "\ud800", "a" * 100_000, "{" * 5_000, "NaN", "\u202eabc", "\U0001f600", '{"a": NaN}')
+HOSTILE = (
+    "", " ", "\n\t \u00a0", "\x00", "\ud800", "a" * 1_000_000, "{" * 5_000, "NaN", "\u202eabc", "\U0001f600",
+    '{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', "forty-two", "\u0661\u0662",
+)  # fmt: skip
 
 
 def check_metric(metric: Metric, example: Example, task: Task) -> None:
@@ -23,13 +26,15 @@ def check_metric(metric: Metric, example: Example, task: Task) -> None:
     assert missing_score.status == "unscored", "an answer that is missing must be unscored, not a number"
     assert isinstance(missing_score.failure, Failure), "an unscored item must say why"
     rows = []
+    likely = {label: -1.0 - i for i, label in enumerate(task.labels)} or None
     for text in (*HOSTILE, *example.references):
-        answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text)
+        answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text, label_logprobs=likely)
         score = metric.score(example, answer, task)
         assert score.metric == metric.spec.name, "a score must carry its metric's name"
         if score.status == "scored":
             assert all(np.isfinite(score.parts)), f"parts must be finite for output {text[:20]!r}"
             rows.append(score.parts)
+    assert rows, "no answer was scored, not even a reference"
     assert len({len(row) for row in rows}) <= 1, "the number of parts must not depend on the answer"
     parts = np.array(rows, dtype=np.float64)
     both = metric.combine(np.stack([parts, parts[::-1]]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.config.prompts import unfit_constraint
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
+from evalgate.core.metric_kinds import LABEL_METRICS
 
 # Measurements that are no task's: what a gate may name, and the section of suite.yaml that asks for them.
 _QUANTILES = ("p50", "p90", "p95", "p99")
@@ -39,6 +40,7 @@ def check_suite(document: Document, spec: SuiteSpec, folder: Path, metrics: set[
         if n > 1:
             index = [gate.name for gate in spec.gates].index(name)
             document.problem(("gates", index, "name"), f"{n} gates are called '{name}'")
+    _check_both_sides(document, spec)
     for index, gate in enumerate(spec.gates):
         _check_metric(document, ("gates", index, "metric"), gate, spec)
         _check_rule(document, ("gates", index), gate, written[index])
@@ -59,6 +61,8 @@ def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[s
     for key, name in (("schema", task.output_schema), ("corpus", task.corpus)):
         if name:
             _check_there(document, (*place, key), folder / name)
+    if task.label and not {use.name for use in task.metrics} & LABEL_METRICS:
+        document.problem((*place, "label"), "no metric of this task reads a label")
     for index, use in enumerate(task.metrics):
         where = (*place, "metrics", index)
         if metrics and use.name not in metrics:
@@ -79,6 +83,15 @@ def _check_disclosure(document: Document, spec: SuiteSpec) -> None:
         if not RECIPIENT.match(key):
             text = f"'{key[:80]}' is no public key of age: those are 'age1' and 58 characters"
             document.problem(("sealed_for", index), text)
+
+
+def _check_both_sides(document: Document, spec: SuiteSpec) -> None:
+    """A system that refuses everything keeps every promise not to help: some other gate must ask for an answer."""
+    judged = [gate for gate in spec.gates if gate.required and gate.task not in MEASURED]
+    if judged and all(gate.metric_name == "refusal_rate" for gate in judged):
+        index = spec.gates.index(judged[0])
+        text = "a system that refuses everything would pass: gate on `over_refusal_rate` of safe prompts as well"
+        document.problem(("gates", index, "metric"), text)
 
 
 def _check_there(document: Document, place: Place, path: Path) -> None:

@@ -165,8 +165,10 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
         values = task.model_dump(
-            exclude={"metrics", "data", "splits"} | ({"constraint"} if not task.constraint else set())
+            exclude={"metrics", "data", "splits", "label"} | ({"constraint"} if not task.constraint else set())
         )
+        if task.label:
+            values["label"] = task.label.rule()
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
     capability = parsed.capability
     return SuiteSpec(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 from pydantic_core import ErrorDetails
 
 from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.config.label_schema import LabelYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
@@ -87,6 +88,7 @@ class TaskYaml(Strict):
     corpus: str | None = None
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
     constraint: Literal["json_schema", "choices"] | None = None
+    label: LabelYaml | None = None
 
 
 class CapabilityYaml(Strict):

@@ -12,7 +12,7 @@ from evalgate.core.drafts import RecordedFile as RecordedFile  # noqa: PLC0414
 from evalgate.core.drafts import Replay as Replay  # noqa: PLC0414
 from evalgate.core.drafts import SystemDraft as SystemDraft  # noqa: PLC0414
 from evalgate.core.drafts import SystemKind as SystemKind  # noqa: PLC0414
-from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice
+from evalgate.core.prompts import EXACT, AnswerRule, Constraint, Index, LabelRule, ShotChoice
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414
 from evalgate.core.record import Record
 from evalgate.core.serving import LatencySpec, Prices
@@ -58,7 +58,10 @@ class MetricUse(Record, frozen=True, kw_only=True):
 
 
 class TaskSpec(Record, frozen=True, kw_only=True):
-    """One task of a suite: where its data lies (relative to the suite folder), how all decode it, how it is judged."""
+    """One task of a suite: where its data lies (relative to the suite folder), how all decode it, how it is judged.
+
+    `label` is where answers have their label, where that is not the whole answer.
+    """
 
     name: str
     kind: TaskKind
@@ -68,6 +71,12 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     corpus: str | None = None
     splits: tuple[Split, ...] = ("train", "dev", "heldout")
     constraint: Constraint | UnsetType = UNSET
+    label: LabelRule | UnsetType = UNSET
+
+    @property
+    def label_rule(self) -> LabelRule:
+        """Where answers have their label: by default the label is the answer."""
+        return self.label or EXACT
 
     @property
     def primary(self) -> str:
@@ -248,8 +257,10 @@ class Task(Record, frozen=True, kw_only=True):
 
     @property
     def labels(self) -> list[str]:
-        """Every label of the loaded splits, sorted; found anew at each call."""
-        return sorted({e.label for rows in self.splits.values() for e in rows if e.label is not None})
+        """Every label that the task declares, or else of the loaded splits, sorted; found anew at each call."""
+        return sorted(self.spec.label_rule.labels) or sorted(
+            {e.label for rows in self.splits.values() for e in rows if e.label is not None}
+        )
 
 
 class Suite(Record, frozen=True, kw_only=True):

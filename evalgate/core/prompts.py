@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.record import Record
+from evalgate.core.record import Record, digest_of, short
 
 Choose = Literal["fixed", "random", "nearest"]
 # Held-out examples are never shown.
@@ -14,6 +14,7 @@ Pool = Literal["train", "dev"]
 # What the decoder holds an answer to, whatever the model would rather write.
 Constraint = Literal["none", "json_schema", "choices"]
 Finds = Literal["bm25", "dense", "hybrid"]
+LabelFrom = Literal["exact", "regex", "json_field", "last_label", "likelihood"]
 
 
 class Sampling(Record, frozen=True, kw_only=True):
@@ -64,6 +65,33 @@ class AnswerRule(Record, frozen=True, kw_only=True):
     after: str = ""
     regex: str = ""
     timeout_s: float = 1.0
+
+
+class LabelRule(Record, frozen=True, kw_only=True):
+    """Where the label stands in an answer.
+
+    `exact`: it is the answer. `regex`: the group `(?P<answer>...)` of the last match of `pattern`. `json_field`: the
+    value at the dotted `field` of the JSON object that the answer is. `last_label`: the last label that stands in the
+    answer as a word, behind the last `after` if there is one. `likelihood`: the label that the model finds likeliest.
+    `aliases` maps other spellings to labels; `labels` lists them all, where the rows do not.
+    """
+
+    find: LabelFrom = "exact"
+    pattern: str = ""
+    field: str = ""
+    after: str = ""
+    aliases: dict[str, str] = {}
+    labels: tuple[str, ...] = ()
+    timeout_s: float = 1.0
+
+    @property
+    def signature(self) -> str:
+        """What a metric's signature says of the rule: how, and a digest of the rest where there is any."""
+        plain = self == LabelRule(find=self.find, labels=self.labels)
+        return f"label:{self.find}" + ("" if plain else f":{short(digest_of(self))}")
+
+
+EXACT = LabelRule()
 
 
 class Chunk(Record, frozen=True, kw_only=True):

@@ -29,6 +29,8 @@ class Generation(Record, frozen=True, kw_only=True):
 
     `prompt_bos` counts the BOS tokens that the rendered prompt begins with, `n_retries` the tries that failed before. A
     `cached` one was given before, by the same weights to the same prompt, and has no times.
+    `label_logprobs` are the natural-log likelihoods of a task's labels as the answer, where the backend was asked for
+    them.
     """
 
     output: str | None
@@ -41,6 +43,7 @@ class Generation(Record, frozen=True, kw_only=True):
     completion_tokens: int | None = None
     n_retries: int = 0
     cached: bool = False
+    label_logprobs: dict[str, float] | None = None
 
 
 class Prediction(Record, frozen=True, kw_only=True):
@@ -67,6 +70,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     cached: bool = False
     raw: str | UnsetType = UNSET
     constraint_broken: bool | UnsetType = UNSET
+    label_logprobs: dict[str, float] | None = None
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ class Scorer:
             )
         self.tasks: dict[str, Task] = found.tasks
         self._metrics: dict[str, list[Metric]] = {
-            task.name: [plugins.metric(use) for use in task.metrics] for task in run.suite.tasks
+            task.name: [plugins.metric(use, task) for use in task.metrics] for task in run.suite.tasks
         }
 
     def score(self, task: str, examples: Iterable[Example], predictions: Sequence[Prediction]) -> list[Score]:

@@ -28,7 +28,7 @@ def score_of(
     )
 
 
-def unscored(spec: MetricSpec, example: Example, prediction: Prediction) -> Score:
+def unscored(spec: MetricSpec, example: Example, prediction: Prediction, failure: Failure | None = None) -> Score:
     """An item that could not be measured, with the reason. It is counted, never dropped."""
     return Score(
         example_id=example.id,
@@ -36,7 +36,7 @@ def unscored(spec: MetricSpec, example: Example, prediction: Prediction) -> Scor
         task=prediction.task,
         metric=spec.name,
         status="unscored",
-        failure=prediction.failure or NO_OUTPUT,
+        failure=failure or prediction.failure or NO_OUTPUT,
         repeat=prediction.repeat,
         cluster=example.cluster,
     )

@@ -7,9 +7,13 @@ from collections import Counter
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
+import numpy as np
+
 from evalgate.core.data import Example, TaskSpec
+from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.report.index import Index
 from evalgate.report.words import clean, cut, one_line, show
+from evalgate.stats.reliability import Bins, bins_of
 
 View = dict[str, Any]
 FieldState = Literal["same", "wrong", "type", "missing", "extra"]
@@ -18,6 +22,8 @@ MAX_DIFF_WORDS = 600
 MAX_FIELDS = 40
 # Differences below this are rounding, not change.
 EPSILON = 1e-9
+# The curve has fewer bins than the error is counted over: each should have some examples.
+N_BINS = 10
 
 
 def input_fields(example: Example) -> list[tuple[str, str]]:
@@ -193,7 +199,8 @@ def task_changes(index: Index, task: TaskSpec, n_cards: int) -> View:
         "best": index.best[task.name],
         "n": len(index.examples(task.name)),
         "blocks": blocks,
-        "matrices": confusion(index, task) if task.kind == "classification" else [],
+        "matrices": confusion(index, task) if LABEL_METRICS & {use.name for use in task.metrics} else [],
+        "sureness": sureness(index, task.name),
     }
 
 
@@ -220,10 +227,29 @@ def _matrix(system: str, count: Counter[tuple[str, str]], labels: list[str], bes
             {"n": count[true, c], "predicted": c, "heat": round(9 * count[true, c] / max(support, 1)), "hit": c == true}
             for c in columns
         ]
-        rows.append({"true": true, "cells": cells, "support": support, "recall": _share(count[true, true], support)})
+        called = sum(count[t, true] for t in labels)
+        found = {"recall": _share(count[true, true], support), "f1": _share(2 * count[true, true], support + called)}
+        rows.append({"true": true, "cells": cells, "support": support, **found})
     # An answer that is no label is no class, so its column has no precision.
     precision = [_share(count[c, c], sum(count[t, c] for t in labels)) if c in labels else "" for c in columns]
     return {"system": system, "columns": columns, "rows": rows, "precision": precision, "is_best": system == best}
+
+
+def sureness(index: Index, task: str) -> list[View]:
+    """Each system's reliability curve in ten bins: how sure it was, how often it was right, of how many examples."""
+    found = []
+    for system in index.systems:
+        rows = [s.parts for s in index.scores(system, task, "ece") if s.status == "scored" and len(s.parts) == 2]
+        if rows:
+            bins = bins_of(np.array(rows, dtype=np.float64), N_BINS)
+            found.append({"system": system, "bins": [_bin(i, bins) for i in range(N_BINS) if bins.n[i]]})
+    return found
+
+
+def _bin(i: int, bins: Bins) -> View:
+    n = float(bins.n[i])
+    sure, right = (show(float(column[i]) / n, "fraction") for column in (bins.confidence, bins.right))
+    return {"span": f"{i / N_BINS:.1f} to {(i + 1) / N_BINS:.1f}", "n": int(n), "sure": sure, "right": right}
 
 
 def _share(part: int, whole: int) -> str:

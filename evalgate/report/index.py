@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evalgate.core.data import Example, TaskSpec
+from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.core.results import Prediction, Score
 from evalgate.store import RunData
 
@@ -95,9 +96,11 @@ class Index:
         return (valid.detail or "invalid") if valid is not None and invalid else ""
 
     def predicted(self, system: str, task: str, example_id: str) -> tuple[str, str] | None:
-        """(true label, predicted label) of a classification, from the accuracy score's detail."""
-        score = self.score(system, task, "accuracy", example_id)
-        if score is None or score.detail is None or "\t" not in score.detail:
-            return None
-        true, _, predicted = score.detail.partition("\t")
-        return true, predicted
+        """(true label, predicted label), from the detail of the first score of labels that has one."""
+        metrics = self._scores.get((system, task), {})
+        for name in sorted(LABEL_METRICS & metrics.keys()):
+            score = metrics[name].get(example_id)
+            if score is not None and score.detail is not None and "\t" in score.detail:
+                true, _, predicted = score.detail.partition("\t")
+                return true, predicted
+        return None

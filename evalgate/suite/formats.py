@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -13,13 +13,15 @@ import msgspec
 
 from evalgate.core.data import Example, Passage, TaskSpec
 from evalgate.core.errors import EvalgateError
+from evalgate.core.metric_kinds import JSON_METRICS, LABEL_METRICS
+from evalgate.core.schemas import SchemaError, Validator, json_path
+from evalgate.core.strict_json import parse
 
 R = TypeVar("R", Example, Passage)
 Schema = dict[str, object]
 _NEEDS_REFERENCE = ("extraction", "summarization", "qa")
 # Metrics that compare with a reference or a label, whatever kind of task asks for them.
-_REFERENCE_METRICS = ("rouge_1", "rouge_2", "rouge_l", "exact_match", "token_f1", "field_f1", "exact_object")
-_LABEL_METRICS = ("accuracy", "macro_f1")
+_REFERENCE_METRICS = ("rouge_1", "rouge_2", "rouge_l", "exact_match", "token_f1", *sorted(JSON_METRICS))
 # No example is longer: what no memory could hold is refused before it is read.
 MAX_LINE_BYTES = 10_000_000
 BOM = b"\xef\xbb\xbf"
@@ -30,15 +32,16 @@ def read_examples(path: Path, task: TaskSpec, schema: Schema | None = None) -> t
     """One split of a task, in file order; the example at index i stands on line i + 1.
 
     A classification row needs a label, and references, if any, must be that label. Summaries, answers and extractions
-    need a reference; an extraction's must be JSON that fits `schema`. Raises `no-such-file`, `empty-split`, `not-utf8`,
-    `not-json`, `unknown-field`, `missing-field`, `wrong-type`, `duplicate-id`, `label-mismatch`, `missing-reference` or
-    `bad-reference` for the first faulty line.
+    need a reference; an extraction's, and those that a metric of fields reads, must be JSON that fits `schema`. Raises
+    `no-such-file`, `empty-split`, `not-utf8`, `not-json`, `unknown-field`, `missing-field`, `wrong-type`,
+    `duplicate-id`, `label-mismatch`, `missing-reference` or `bad-reference` for the first faulty line.
     """
     examples = _read(path, Example, f"task '{task.name}'")
-    validator = _validator(schema) if schema and task.kind == "extraction" else None
+    objects = task.kind == "extraction" or any(use.name in JSON_METRICS for use in task.metrics)
+    validator = _validator(schema) if schema and objects else None
     for line, example in enumerate(examples, 1):
         _check_answer(path, line, example, task)
-        if validator:
+        if objects:
             for reference in example.references:
                 _check_json(path, line, example, reference, validator)
     return examples
@@ -51,16 +54,13 @@ def read_passages(path: Path, task: TaskSpec) -> tuple[Passage, ...]:
 
 def read_schema(path: Path) -> Schema:
     """A JSON schema; raises `bad-schema` with its line if it is not one, or `no-such-file`."""
-    import jsonschema
-
     try:
         data = path.read_bytes().removeprefix(BOM)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         _fault("the JSON schema is not there", str(path), f"restore it: `git checkout {path}`", code="no-such-file")
     try:
         schema = msgspec.json.decode(data.decode(), type=dict[str, Any])
-        kind = jsonschema.Draft202012Validator
-        kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)  # which compiles every pattern, too
+        Validator(schema)  # which compiles every pattern, too
     except UnicodeDecodeError as error:
         where = _byte_place(path, data, error.start)
         _fault("the JSON schema is not UTF-8 text", where, "save the file as UTF-8", code="bad-schema")
@@ -68,9 +68,9 @@ def read_schema(path: Path) -> Schema:
         found = re.search(r"\(byte (\d+)\)", str(error))
         where = _byte_place(path, data, int(found[1]) if found else 0)
         _fault(f"the JSON schema is not a JSON object: {error}", where, "correct the file", code="bad-schema")
-    except jsonschema.SchemaError as error:
-        where = _byte_place(path, data, _key_at(data, list(error.absolute_path)))
-        text = f"this is not a JSON schema: {error.json_path}: {error.message}"
+    except SchemaError as error:
+        where = _byte_place(path, data, _key_at(data, list(error.path)))
+        text = f"this is not a JSON schema: {json_path(error.path)}: {error}"
         _fault(text, where, "correct the file", code="bad-schema")
     return schema
 
@@ -202,7 +202,7 @@ def _check_answer(path: Path, line: int, example: Example, task: TaskSpec) -> No
         if any(reference != example.label for reference in example.references):
             text = f"the label '{example.label}' and the references {list(example.references)} disagree"
             _fault(text, place, "make them equal, or leave out 'references'", code="label-mismatch")
-    elif not example.label and (metric := _first(names, _LABEL_METRICS)):
+    elif not example.label and (metric := _first(names, LABEL_METRICS)):
         text = f"the metric {metric} needs a 'label', this row has none"
         _fault(text, place, f"give line {line} its 'label'", code="missing-field")
     metric = _first(names, _REFERENCE_METRICS)
@@ -212,32 +212,31 @@ def _check_answer(path: Path, line: int, example: Example, task: TaskSpec) -> No
         _fault(text, place, f"give line {line} a text in 'references', or delete the row", code="missing-reference")
 
 
-def _first(names: list[str], among: tuple[str, ...]) -> str | None:
+def _first(names: list[str], among: Collection[str]) -> str | None:
     return next((name for name in names if name in among), None)
 
 
-def _validator(schema: Schema) -> Any:
-    import jsonschema
+def _validator(schema: Schema) -> Validator:
+    try:
+        return Validator(schema)
+    except SchemaError as error:
+        text = f"the schema cannot be used: {json_path(error.path)}: {error}"
+        _fault(text, "", "correct the schema's file", code="bad-schema")
 
-    return jsonschema.Draft202012Validator(schema)
 
-
-def _check_json(path: Path, line: int, example: Example, reference: str, validator: Any) -> None:
+def _check_json(path: Path, line: int, example: Example, reference: str, validator: Validator | None) -> None:
     place = place_of(path, line, example.id)
+    fix = f"correct 'references' on line {line}"
     try:
         value = msgspec.json.decode(reference)
     except msgspec.DecodeError as error:
-        _fault(
-            f"the reference is not JSON: {error}", place, f"correct 'references' on line {line}", code="bad-reference"
-        )
-    try:
-        fault = next(iter(validator.iter_errors(value)), None)
-    except Exception as error:  # noqa: BLE001 - only using a schema shows a `$ref` to nothing
-        text = f"the schema cannot be used: {type(error).__name__}: {error}"
-        _fault(" ".join(text.split()), place, "correct the references in the schema's file", code="bad-schema")
+        _fault(f"the reference is not JSON: {error}", place, fix, code="bad-reference")
+    if (word := parse(reference)[1]) is not None:
+        _fault(f"the reference is JSON that no answer may be: {word}", place, fix, code="bad-reference")
+    fault = validator.first_fault(value) if validator else None
     if fault:
-        text = f"the reference does not fit the schema: {fault.json_path}: {fault.message}"
-        _fault(text, place, f"correct 'references' on line {line}, or the schema", code="bad-reference")
+        text = f"the reference does not fit the schema: {fault.path}: {fault.message[:300]}"
+        _fault(text, place, f"{fix}, or the schema", code="bad-reference")
 
 
 def _fault(what: str, where: str, fix: str, *, code: str) -> NoReturn:

@@ -8,6 +8,7 @@ from small_suite import write_suite
 from evalgate.config import load_project, load_recipes, load_suite_spec, load_systems
 from evalgate.core.data import EarlyStop, MetricUse
 from evalgate.core.errors import EvalgateError, ExitCode, UsageError
+from evalgate.core.prompts import LabelRule
 
 METRICS = ["rouge_l", "rouge_1", "accuracy", "macro_f1", "field_f1", "json_valid", "exact_match", "refusal_rate"]
 
@@ -345,3 +346,54 @@ def test_project_reads_everything(suite: Path) -> None:
     with pytest.raises(EvalgateError) as caught:
         load_project(suite, METRICS, verify=False)
     assert caught.value.code == "no-baselines"
+
+
+LABELLED = "label: {from: json_field, field: a.b, aliases: {money: refund}, labels: [refund, order]}"
+
+
+def with_label(suite: Path, written: str) -> None:
+    edit(suite / "suite.yaml", "metrics: [accuracy, macro_f1]", f"metrics: [accuracy, macro_f1], {written}")
+
+
+def test_a_task_says_where_its_answers_have_the_label(suite: Path) -> None:
+    assert load_suite_spec(suite, METRICS).tasks[1].label_rule == LabelRule()
+    with_label(suite, LABELLED)
+    rule = LabelRule(find="json_field", field="a.b", aliases={"money": "refund"}, labels=("refund", "order"))
+    assert load_suite_spec(suite, METRICS).tasks[1].label_rule == rule
+    edit(suite / "suite.yaml", LABELLED, "label: last_label")
+    assert load_suite_spec(suite, METRICS).tasks[1].label_rule == LabelRule(find="last_label")
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("label: {from: guess}", "'guess' is not allowed"),
+        ("label: regex", "`from: regex` needs `pattern`"),
+        ("label: {from: regex, pattern: 'a'}", "must name the label: `(?P<answer>...)`"),
+        ("label: {from: regex, pattern: '('}", "is not a regex: missing )"),
+        ("label: {from: last_label, field: a}", "`from: last_label` does not use `field`: delete it"),
+        ("label: {from: likelihood, aliases: {a: b}}", "`from: likelihood` does not use `aliases`: delete it"),
+        ("label: {labels: [refund]}", "must be two or more different labels"),
+    ],
+)
+def test_a_label_rule_that_cannot_work(suite: Path, written: str, what: str) -> None:
+    with_label(suite, written)
+    assert what in error_of(suite)
+
+
+def test_a_label_rule_without_a_metric_that_reads_it(suite: Path) -> None:
+    edit(suite / "suite.yaml", "metrics: [exact_match]}", "metrics: [exact_match], label: last_label}")
+    assert "tasks.policy_qa.label: no metric of this task reads a label" in error_of(suite)
+
+
+def test_a_policy_that_asks_for_refusals_alone_whole_text(suite: Path) -> None:
+    text = (suite / "suite.yaml").read_text()
+    kept = [line for line in text.splitlines() if "metric: " not in line or "refusal" in line or "latency" in line]
+    (suite / "suite.yaml").write_text("\n".join(kept) + "\n")
+    assert error_of(suite) == (
+        "error[bad-config]: gates[1].metric: a system that refuses everything would pass: gate on `over_refusal_rate` "
+        "of safe prompts as well\n"
+        "  at: suites/desk/suite.yaml:17\n"
+        "\n"
+        "hint: correct this, then check with `evalgate validate SUITE`"
+    )

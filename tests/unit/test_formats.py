@@ -1,6 +1,7 @@
 """Rows that are wrong: one error with the file, the line, the id and what mends it."""
 
 import json
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from small_suite import SCHEMA, rows_of, write_rows
 
 from evalgate.core.data import MetricUse, TaskKind, TaskSpec
 from evalgate.core.errors import EvalgateError, ExitCode
+from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.suite.formats import read_examples, read_passages, read_schema
 
 FILE = Path("heldout.jsonl")
@@ -152,7 +154,7 @@ def test_missing_reference_whole_text() -> None:
 def test_bad_reference_whole_text() -> None:
     write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "references": ['{"order": 1}']}])
     assert error_of("extraction") == (
-        "error[bad-reference]: the reference does not fit the schema: $.order: 1 is not of type 'string'\n"
+        'error[bad-reference]: the reference does not fit the schema: $.order: 1 is not of type "string"\n'
         "  at: heldout.jsonl:1 (id 'a')\n"
         "\n"
         "hint: correct 'references' on line 1, or the schema"
@@ -311,3 +313,41 @@ def test_bad_schema(text: str) -> None:
     with pytest.raises(EvalgateError) as caught:
         read_schema(FILE)
     assert caught.value.code == "bad-schema"
+
+
+@pytest.mark.parametrize("metric", ["field_precision", "field_recall", "field_f1", "exact_object"])
+@pytest.mark.parametrize(
+    ("reference", "what"),
+    [
+        ("order A1", "the reference is not JSON: JSON is malformed"),
+        ('{"order": "A1", "order": "A2"}', "the reference is JSON that no answer may be: duplicate-key"),
+        ("[" * 600 + "]" * 600, "the reference is JSON that no answer may be: too-deep"),
+        ('{"order": 1}', "the reference does not fit the schema: $.order"),
+    ],
+)
+def test_a_metric_of_fields_needs_references_that_it_can_read(metric: str, reference: str, what: str) -> None:
+    write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "references": [reference]}])
+    spec = TaskSpec(name="t", kind="qa", data="t", metrics=(MetricUse(name=metric),))
+    with pytest.raises(EvalgateError, match=re.escape(what)) as caught:
+        read_examples(FILE, spec, {"properties": {"order": {"type": "string"}}})
+    assert (caught.value.code, caught.value.where) == ("bad-reference", "heldout.jsonl:1 (id 'a')")
+
+
+@pytest.mark.parametrize("metric", sorted(LABEL_METRICS))
+def test_a_metric_of_labels_needs_a_label_in_every_row(metric: str) -> None:
+    write_rows(FILE, [{"id": "a", "inputs": {"text": "x"}, "label": None}])
+    spec = TaskSpec(name="t", kind="generation", data="t", metrics=(MetricUse(name=metric),))
+    with pytest.raises(EvalgateError, match=f"the metric {metric} needs a 'label', this row has none"):
+        read_examples(FILE, spec)
+
+
+def test_a_schema_that_leads_outside_is_refused_at_its_line() -> None:
+    FILE.write_text('{\n"properties": {\n"a": {"$ref": "https://example.org/a.json"}}}')
+    with pytest.raises(EvalgateError) as caught:
+        read_schema(FILE)
+    assert str(caught.value) == (
+        "error[bad-schema]: this is not a JSON schema: $.properties.a.$ref: the reference 'https://example.org/a.json' "
+        "leads outside the schema, and nothing is fetched\n"
+        "  at: heldout.jsonl:3\n\n"
+        "hint: correct the file"
+    )

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from evalgate import plugins
 from evalgate.core.data import Example, MetricUse, Task, TaskSpec
+from evalgate.core.metric_kinds import JSON_METRICS
 from evalgate.core.results import Failure, Prediction, Score
 from evalgate.metrics.safety import is_refusal
 from evalgate.testing import check_metric
@@ -254,12 +255,21 @@ def test_answers_are_no_refusals(text: str) -> None:
     assert value("refusal_rate", text) == 0.0
 
 
+NEEDED: dict[str, dict[str, Any]] = {
+    "class_precision": {"of": "refund"},
+    "class_recall": {"of": "refund"},
+    "class_f1": {"of": "refund"},
+    "regex_match": {"pattern": "a+"},
+    "markdown_structure": {"sections": ["# a"]},
+}
+
+
 @pytest.mark.parametrize("name", plugins.metric_names())
 def test_every_built_in_metric_keeps_the_protocol(name: str) -> None:
     example = Example(id="e", inputs={"text": "x"}, references=('{"order": "A1"}', "refund"), label="refund")
-    if name in ("field_f1", "exact_object"):
+    if name in JSON_METRICS:
         example = Example(id="e", inputs={"text": "x"}, references=('{"order": "A1"}',))
-    metric = plugins.metric(MetricUse(name=name))
+    metric = plugins.metric(MetricUse(name=name, options=NEEDED.get(name, {})))
     assert metric.spec.name == name
     check_metric(metric, example, task_of([name], splits={"heldout": (example,)}, schema=SCHEMA))
 
@@ -267,6 +277,7 @@ def test_every_built_in_metric_keeps_the_protocol(name: str) -> None:
 @pytest.mark.parametrize("name", plugins.metric_names())
 def test_a_missing_answer_is_unscored_with_the_backends_reason(name: str) -> None:
     example = Example(id="e", inputs={}, references=("x",), label="refund", cluster="c")
-    score = ask(name, None, example, task_of([name], splits={"heldout": (example,)}))
+    task = task_of([name], splits={"heldout": (example,)})
+    score = ask(name, None, example, task, **NEEDED.get(name, {}))
     assert (score.status, score.parts, score.cluster) == ("unscored", (), "c")
     assert score.failure == Failure(code="no-output", message="the system gave no answer")
