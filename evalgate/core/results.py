@@ -65,11 +65,14 @@ class Prediction(Record, frozen=True, kw_only=True):
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):
-    """What a metric's number means; `signature` carries every setting that moves it."""
+    """What a metric's number means; `signature` carries every setting that moves it.
+
+    A metric of which `neither` more nor less is better is a diagnostic: it is shown, but judges and ranks nothing.
+    """
 
     name: str
-    unit: Literal["fraction", "seconds", "tokens", "tokens_per_second", "usd"]
-    better: Literal["higher", "lower"]
+    unit: Literal["fraction", "ratio", "seconds", "tokens", "tokens_per_second", "usd"]
+    better: Literal["higher", "lower", "neither"]
     signature: str
 
 
@@ -154,7 +157,7 @@ class SystemScore(Record, frozen=True, kw_only=True):
     task: str
     metric: str
     estimate: Estimate | None
-    better: Literal["higher", "lower"] = "higher"
+    better: Literal["higher", "lower", "neither"] = "higher"
 
 
 class Finding(Record, frozen=True, kw_only=True):

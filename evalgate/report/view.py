@@ -169,7 +169,7 @@ def scores_view(data: RunData) -> View:
             s.system: s.estimate.value for s in found if s and s.estimate and s.estimate.value == s.estimate.value
         }
         better = next((s.better for s in found if s), "higher")
-        best = (max if better == "higher" else min)(values.values()) if values else None
+        best = {"higher": max, "lower": min}[better](values.values()) if values and better != "neither" else None
         scale = words.metric_scale(task, metric)
         cells = []
         for name, score in zip(systems, found, strict=True):
