@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from evalgate.core.results import MetricSpec
-from evalgate.metrics.lcs import lcs_length, lcs_positions
+from evalgate.metrics.lcs import Lcs
 from evalgate.metrics.options import refuse_unknown, switch
 from evalgate.metrics.references import BestReference
 from evalgate.metrics.scoring import Options
@@ -39,7 +39,7 @@ class Rouge(BestReference):
             return _summary_f1(_lines(reference, self._stemmer), _lines(output, self._stemmer))
         wanted, given = tokens(reference, self._stemmer), tokens(output, self._stemmer)
         if self._kind == "rougeL":
-            return _f1(lcs_length(wanted, given), len(wanted), len(given)) if wanted and given else 0.0
+            return _f1(Lcs(wanted).length(given), len(wanted), len(given)) if wanted and given else 0.0
         if self._kind == "rouge1":
             return _f1(_shared(wanted, given), len(wanted), len(given))
         shared = _shared(list(pairwise(wanted)), list(pairwise(given)))
@@ -92,7 +92,7 @@ def _summary_f1(wanted: list[tuple[str, ...]], given: list[tuple[str, ...]]) -> 
     left = Counter(word for line in given for word in line) & Counter(word for line in wanted for word in line)
     hits, others = 0, [line for line in dict.fromkeys(given) if line]
     for line in wanted:
-        for position in set[int]().union(*(lcs_positions(line, other) for other in others)):
+        for position in set[int]().union(*map(Lcs(line).positions, others)):
             if left[line[position]] > 0:
                 left[line[position]] -= 1
                 hits += 1

@@ -13,7 +13,7 @@ from evalgate.core.data import Example, MetricUse, Task, TaskSpec
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Prediction, Score
 from evalgate.metrics.diagnostics import longest_run
-from evalgate.metrics.lcs import lcs_length
+from evalgate.metrics.lcs import Lcs
 from evalgate.metrics.rouge import tokens
 from evalgate.stats.interval import bootstrap_interval, estimate_scores
 
@@ -73,7 +73,7 @@ def test_lcs_is_the_tables(one: list[int], other: list[int]) -> None:
         last, row = row, [0]
         for j, y in enumerate(other, 1):
             row.append(last[j - 1] + 1 if x == y else max(last[j], row[-1]))
-    assert lcs_length(one, other) == lcs_length(other, one) == row[-1]
+    assert Lcs(one).length(other) == Lcs(other).length(one) == row[-1]
 
 
 corpora = st.lists(st.tuples(texts, st.lists(texts, min_size=2, max_size=2)), min_size=1, max_size=6)
