@@ -19,8 +19,21 @@ from evalgate.core.results import Prediction
 from evalgate.core.seeds import rng
 
 KINDS = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL", "rouge_lsum": "rougeLsum"}
-STARTS = ["deliv", "ship", "refund", "order", "cancel", "connect", "relat", "custom", "argu", "gener", "happ", "consign"]
-ENDS = ["", "s", "ed", "ing", "ation", "er", "ers", "ly", "ment", "ness", "ies", "ional", "ability", "ful", "ize"]
+STARTS = (
+    "deliv",
+    "ship",
+    "refund",
+    "order",
+    "cancel",
+    "connect",
+    "relat",
+    "custom",
+    "argu",
+    "gener",
+    "happ",
+    "consign",
+)
+ENDS = ("", "s", "ed", "ing", "ation", "er", "ers", "ly", "ment", "ness", "ies", "ional", "ability", "ful", "ize")
 
 
 def words(n: int) -> list[str]:
@@ -60,7 +73,8 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=60)
     asked = parser.parse_args()
     task = Task(spec=TaskSpec(name="t", kind="summarization", data="t", metrics=()), splits={})
-    print("| kinds | stemmer | rouge_score, a CPU-second | evalgate | ratio | largest difference |\n|---|---|--:|--:|--:|--:|")
+    print("| kinds | stemmer | rouge_score, a CPU-second | evalgate | ratio | largest difference |")
+    print("|---|---|--:|--:|--:|--:|")
     pairs = texts(asked.n, asked.words, lines=4)
     for kinds in (["rouge_1", "rouge_2", "rouge_l"], ["rouge_lsum"]):
         for stemmer in (False, True):
@@ -78,10 +92,9 @@ def main() -> None:
             found, quick = timed(ours, pairs)
             wanted, slow = timed(theirs, pairs)
             apart = float(np.abs(np.array(found) - np.array(wanted)).max())
-            print(
-                f"| {', '.join(kinds)} | {'yes' if stemmer else 'no'} | {slow:,.0f} | {quick:,.0f} | {quick / slow:.1f} "
-                f"| {apart:.1g} |", flush=True
-            )  # fmt: skip
+            said = "yes" if stemmer else "no"
+            speeds = f"{slow:,.0f} | {quick:,.0f} | {quick / slow:.1f}"
+            print(f"| {', '.join(kinds)} | {said} | {speeds} | {apart:.1g} |", flush=True)
 
 
 if __name__ == "__main__":

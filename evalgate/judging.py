@@ -17,6 +17,7 @@ from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
 from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
+from evalgate.slices import slice_table
 from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
 from evalgate.suite.order import first_half
@@ -43,7 +44,10 @@ def judge_run(data: RunData) -> Decision:
     gates = in_order(run.gates)
     decision = decide(verdicts, candidates=trusted, gates=gates, gains=gains, best=best, scores=scores)
     clean = tuple(clean_table(data, metrics))
-    decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
+    parts = slice_table(data, metrics)
+    decision = msgspec.structs.replace(
+        decision, findings=findings, bound=bound_in_words(run), clean_scores=clean, slices=parts
+    )
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")

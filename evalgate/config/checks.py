@@ -53,6 +53,10 @@ def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[s
         document.problem((*place, "splits"), "a split stands twice")
     if task.constraint and (why := unfit_constraint(task.constraint, task)):
         document.problem((*place, "constraint"), why)
+    for index, shown in enumerate(task.slices.metrics if task.slices else ()):
+        if shown not in (known := [use.name for use in task.metrics]):
+            text = f"'{task.name}' has no metric '{shown}'{did_you_mean(shown, known)}"
+            document.problem((*place, "slices", "metrics", index), text)
     for key, name in (("schema", task.output_schema), ("corpus", task.corpus)):
         if name:
             _check_there(document, (*place, key), folder / name)

@@ -21,6 +21,7 @@ from evalgate.core.data import (
     ModelSpec,
     Recipe,
     Replay,
+    SliceSpec,
     SourceSpec,
     SuiteSpec,
     SystemDraft,
@@ -142,8 +143,10 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
         values = task.model_dump(
-            exclude={"metrics", "data", "splits"} | ({"constraint"} if not task.constraint else set())
+            exclude={"metrics", "data", "splits", "slices"} | ({"constraint"} if not task.constraint else set())
         )
+        if cut := task.slices:
+            values["slices"] = SliceSpec(by=tuple(cut.by), metrics=tuple(cut.metrics), min_n=cut.min_n)
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
     model = parsed.model.model_dump()
     model["id"] = _model_id(parsed.model.id, folder)

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.strict import Count, Strict
-from evalgate.core.data import Disclosure, Rule, Split, TaskKind
+from evalgate.core.data import Disclosure, Rule, SliceBy, Split, TaskKind
 
 # Names become folder and file names, so they may not hold slashes or spaces.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -47,6 +47,14 @@ class MetricYaml(Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
+class SlicesYaml(Strict):
+    """By what a task's scores are shown in parts."""
+
+    by: list[SliceBy] = Field(default=["tag", "label"])
+    metrics: list[str] = []
+    min_n: Count = 5
+
+
 class TaskYaml(Strict):
     """One task; `data` is its folder, the task's name if left out."""
 
@@ -57,6 +65,7 @@ class TaskYaml(Strict):
     corpus: str | None = None
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
     constraint: Literal["json_schema", "choices"] | None = None
+    slices: SlicesYaml | None = None
 
 
 class CapabilityYaml(Strict):

@@ -12,7 +12,7 @@ _RUN = re.compile(
     r"(?<![\w.,'’])(?P<sign>[-+\u2212](?<!\w.)[$€£¥]?)?(?P<run>\.?[0-9][0-9.,'’_\u00a0\u202f]*)"
     r"(?P<power>[eE][-+]?[0-9]{1,3})?(?P<glued>\w)?(?P<percent>[ \u00a0\u202f]?%)?"
 )
-_PLAIN = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:(?P<mark>[,'’_\u00a0\u202f])[0-9]{3})(?:(?P=mark)[0-9]{3})*)?(?:\.[0-9]+)?")
+_PLAIN = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?P<mark>[,'’_\u00a0\u202f])[0-9]{3}(?:(?P=mark)[0-9]{3})*)?(?:\.[0-9]+)?")
 # Longer is no number that anybody means.
 MAX_CHARS = 400
 # Enough digits that a difference of two such numbers is exact.

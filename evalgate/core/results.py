@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.record import Record
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
@@ -160,6 +160,17 @@ class SystemScore(Record, frozen=True, kw_only=True):
     better: Literal["higher", "lower", "neither"] = "higher"
 
 
+class SliceScore(Record, frozen=True, kw_only=True):
+    """One system's number on a part of a task's held-out examples. Slices are shown; they gate nothing."""
+
+    task: str
+    by: SliceBy
+    slice: str
+    system: str
+    metric: str
+    estimate: Estimate
+
+
 class Finding(Record, frozen=True, kw_only=True):
     """What is wrong with a recording. A hard one means that its numbers do not say what they seem to say.
 
@@ -203,6 +214,7 @@ class Decision(Record, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     scores: tuple[SystemScore, ...] = ()
     clean_scores: tuple[SystemScore, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
     bound: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,8 @@ class Bleu(CorpusMetric):
     def counts(self, output: str, references: tuple[str, ...]) -> tuple[float, ...]:
         """Lengths, matches and totals of one answer."""
         n_words, given = self._grams(output)
-        lengths, wanted = [], [Counter[tuple[str, ...]]() for _ in range(ORDERS)]
-        for reference in references:
-            n, grams = self._grams(reference)
-            lengths.append(n)
-            wanted = [one | other for one, other in zip(wanted, grams, strict=True)] if len(references) > 1 else grams
+        lengths, tables = zip(*map(self._grams, references), strict=True)
+        wanted = tables[0] if len(tables) == 1 else [reduce(or_, counts) for counts in zip(*tables, strict=True)]
         closest = min(lengths, key=lambda n: (abs(n - n_words), n))
         matches = [
             sum(min(n, known[gram]) for gram, n in counts.items() if gram in known)

@@ -13,6 +13,7 @@ from evalgate.report.contamination import contamination_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
 from evalgate.report.savings import part_asked, policy_words, savings
+from evalgate.report.slices import slices_view
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -36,6 +37,7 @@ def build_view(data: RunData) -> View:
         "decision": decision_view(data),
         "gates": gates_view(data),
         "scores": scores_view(data),
+        "slices": slices_view(data),
         "changes": [task_changes(index, task, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
         "capability": capability_view(index),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],

@@ -72,8 +72,7 @@ def test_the_numbers_of_a_text(text: str, numbers: list[str]) -> None:
 def test_a_number_is_right_within_its_tolerance(
     output: str, reference: str, options: dict[str, Any], right: float
 ) -> None:
-    score = ask("numeric_match", output, reference, **options)
-    assert (score.parts, score.detail) == ((right,), "no-number" if output == "42 of 50" and options == {"extract": "whole"} else None)
+    assert ask("numeric_match", output, reference, **options).parts == (right,)
 
 
 def test_words_are_no_number_and_said_to_be_none() -> None:
@@ -82,7 +81,10 @@ def test_words_are_no_number_and_said_to_be_none() -> None:
     assert ask("numeric_match", "43", "42", "43").parts == (1.0,)
 
 
-@pytest.mark.parametrize("name", ["rouge_lsum", "bleu", "chrf", "exact_match", "token_f1", "numeric_match", "length_ratio"])
+NEED_REFERENCES = ["rouge_lsum", "bleu", "chrf", "exact_match", "token_f1", "numeric_match", "length_ratio"]
+
+
+@pytest.mark.parametrize("name", NEED_REFERENCES)
 def test_without_references_nothing_is_measured(name: str) -> None:
     score = ask(name, "x")
     assert (score.status, score.parts) == ("unscored", ())
