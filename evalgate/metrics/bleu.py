@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cache, lru_cache, reduce
-from operator import or_
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,13 +10,13 @@ import numpy as np
 from evalgate.core.protocols import Array
 from evalgate.core.results import MetricSpec
 from evalgate.metrics.corpus import CorpusMetric
+from evalgate.metrics.ngrams import matches, unit_bits
 from evalgate.metrics.options import choice, refuse_unknown, switch
 from evalgate.metrics.scoring import Options
 
 ORDERS = 4
 # Those that need no model and no dictionary.
 TOKENIZERS = ("13a", "intl", "char", "zh", "none")
-Grams = tuple[Counter[tuple[str, ...]], ...]
 
 
 class Bleu(CorpusMetric):
@@ -37,18 +35,20 @@ class Bleu(CorpusMetric):
 
     def counts(self, output: str, references: tuple[str, ...]) -> tuple[float, ...]:
         """Lengths, matches and totals of one answer."""
-        n_words, given = self._grams(output)
-        lengths, tables = zip(*map(self._grams, references), strict=True)
-        wanted = tables[0] if len(tables) == 1 else [reduce(or_, counts) for counts in zip(*tables, strict=True)]
-        closest = min(lengths, key=lambda n: (abs(n - n_words), n))
-        matches = [
-            sum(min(n, known[gram]) for gram, n in counts.items() if gram in known)
-            for counts, known in zip(given, wanted, strict=True)
+        given = _words(output, self._tokenize, self._lowercase)
+        wanted = [_words(reference, self._tokenize, self._lowercase) for reference in references]
+        closest = min(map(len, wanted), key=lambda n: (abs(n - len(given)), n))
+        codes: dict[str, int] = {}
+        rows = [
+            np.array([codes.setdefault(word, len(codes) + 1) for word in words], dtype=np.int64) for words in wanted
         ]
-        return (n_words, closest, *matches, *(max(0, n_words - n) for n in range(ORDERS)))
-
-    def _grams(self, text: str) -> tuple[int, Grams]:
-        return _grams(_words(text, self._tokenize, self._lowercase))
+        if len(codes) >= (1 << unit_bits(ORDERS, len(rows))) - 2:
+            library = _sacrebleu(self._tokenize)
+            info = library._extract_reference_info([" ".join(words) for words in wanted])
+            return tuple(library._compute_segment_statistics(" ".join(given), info))
+        own = np.array([codes.get(word, 0) for word in given], dtype=np.int64)
+        totals = (max(0, len(given) - n) for n in range(ORDERS))
+        return (len(given), closest, *matches(own, rows, ORDERS), *totals)
 
     def of_sums(self, sums: Array) -> Array:
         """BLEU in [0, 1] for `sums[..., 10]`."""
@@ -64,18 +64,14 @@ class Bleu(CorpusMetric):
         return np.asarray(np.where(none, 0.0, score))
 
 
-def _grams(words: tuple[str, ...]) -> tuple[int, Grams]:
-    return len(words), tuple(Counter(zip(*(words[i:] for i in range(n)), strict=False)) for n in range(1, ORDERS + 1))
-
-
 @lru_cache(maxsize=16)
 def _words(text: str, tokenize: str, lowercase: bool) -> tuple[str, ...]:
     text = text.lower() if lowercase else text
-    return tuple(_tokenizer(tokenize)(text.rstrip()).split())
+    return tuple(_sacrebleu(tokenize).tokenizer(text.rstrip()).split())
 
 
 @cache
-def _tokenizer(name: str) -> Any:
+def _sacrebleu(tokenize: str) -> Any:
     from sacrebleu.metrics import BLEU
 
-    return BLEU(tokenize=name).tokenizer
+    return BLEU(tokenize=tokenize)

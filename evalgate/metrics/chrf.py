@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 from evalgate.core.protocols import Array
 from evalgate.core.results import MetricSpec
 from evalgate.metrics.corpus import CorpusMetric
+from evalgate.metrics.ngrams import Codes, matches, unit_bits
 from evalgate.metrics.options import refuse_unknown, switch, whole
 from evalgate.metrics.scoring import Options
 
 CHAR_ORDERS, BETA = 6, 2
-# Six characters of the reference's alphabet fit one 64-bit code, which is then different for every n-gram.
-BITS = 10
-_BORDERS = np.array([1 << BITS * n for n in range(CHAR_ORDERS + 1)], dtype=np.int64)
-Codes = NDArray[np.int64]
 
 
 class Chrf(CorpusMetric):
@@ -44,18 +41,17 @@ class Chrf(CorpusMetric):
         return tuple(best)
 
     def _against(self, output: str, reference: str) -> list[int]:
-        wanted = "".join(reference.split())
-        known = _known(wanted)
-        if self._words or known is None:
+        given, wanted = "".join(output.split()), "".join(reference.split())
+        codes = _codes(given, wanted)
+        if self._words or codes is None:
             library = _sacrebleu(self._words)
             row: list[int] = library._compute_segment_statistics(output, library._extract_reference_info([reference]))
             return row
-        given = "".join(output.split())
-        matches = _matches(_codes(given, known[0]), known[1], known[2])
         lengths = [(len(given) - n, len(wanted) - n) for n in range(CHAR_ORDERS)]
         # Where the reference is too short for an order, sacrebleu leaves the order out.
         pairs = [(max(0, n_given) if n_wanted > 0 else 0, max(0, n_wanted)) for n_given, n_wanted in lengths]
-        return [n for pair, hits in zip(pairs, matches, strict=True) for n in (*pair, hits)]
+        hits = matches(codes[0], [codes[1]], CHAR_ORDERS)
+        return [n for pair, n_hits in zip(pairs, hits, strict=True) for n in (*pair, n_hits)]
 
     def of_sums(self, sums: Array) -> Array:
         """ChrF in [0, 1] for `sums[..., 3 * orders]`: the F-score of mean precision and mean recall."""
@@ -76,43 +72,15 @@ def _sacrebleu(word_order: int) -> Any:
     return CHRF(word_order=word_order)
 
 
-@lru_cache(maxsize=16)
-def _known(reference: str) -> tuple[NDArray[np.uint32], Codes, Codes] | None:
-    """A reference's alphabet, its different n-grams and how often each occurs; None if its alphabet is too large."""
-    alphabet = np.unique(_points(reference))
-    if not 0 < alphabet.size < 1 << BITS:
+def _codes(given: str, wanted: str) -> tuple[Codes, Codes] | None:
+    """Both texts as places in the reference's alphabet, from 1; None where that is too large for exact codes."""
+    points, own = _points(given), _points(wanted)
+    alphabet = np.unique(own)
+    if not 0 < alphabet.size < (1 << unit_bits(CHAR_ORDERS, 1)) - 2:
         return None
-    return (alphabet, *_counted(_codes(reference, alphabet)))
+    at = np.minimum(np.searchsorted(alphabet, points), alphabet.size - 1)
+    return np.where(alphabet[at] == points, at + 1, 0), np.searchsorted(alphabet, own) + 1
 
 
 def _points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-
-
-def _codes(text: str, alphabet: NDArray[np.uint32]) -> Codes:
-    """One code for each n-gram of each order; those with a character that the reference has not are left out."""
-    points = _points(text)
-    at = np.minimum(np.searchsorted(alphabet, points), alphabet.size - 1)
-    digits = np.where(alphabet[at] == points, at + 1, 0).astype(np.int64)
-    code, known = digits, digits > 0
-    codes = [code[known]]
-    for n in range(1, min(CHAR_ORDERS, digits.size)):
-        code = (code[:-1] << BITS) | digits[n:]
-        known = known[:-1] & (digits[n:] > 0)
-        codes.append(code[known])
-    return np.concatenate(codes)
-
-
-def _counted(codes: Codes) -> tuple[Codes, Codes]:
-    ordered = np.sort(codes)
-    first = np.flatnonzero(np.diff(ordered, prepend=-1))
-    return ordered[first], np.diff(first, append=ordered.size)
-
-
-def _matches(codes: Codes, wanted: Codes, n_wanted: Codes) -> list[int]:
-    """How many n-grams of each order match; a shorter n-gram has a smaller code."""
-    grams, n_given = _counted(codes)
-    at = np.minimum(np.searchsorted(wanted, grams), wanted.size - 1)
-    hits = np.where(wanted[at] == grams, np.minimum(n_given, n_wanted[at]), 0)
-    total = np.concatenate(([0], np.cumsum(hits)))
-    return [int(n) for n in np.diff(total[np.searchsorted(grams, _BORDERS)])]
