@@ -14,18 +14,26 @@ from evalgate.store import CAPABILITY
 
 # Metrics whose scores are 0 or 1: for these the smallest possible n is known before anything is measured.
 ZERO_OR_ONE = {
-    "accuracy", "exact_match", "json_valid", "json_valid_unfenced", "exact_object", "yaml_valid", "xml_valid",
-    "regex_match", "markdown_structure", "refusal_rate", "over_refusal_rate",
+    "accuracy", "exact_match", "numeric_match", "json_valid", "json_valid_unfenced", "exact_object", "yaml_valid",
+    "xml_valid", "regex_match", "markdown_structure", "refusal_rate", "over_refusal_rate",
 }  # fmt: skip
 
 
 def refuse_unfit_metrics(suite: Suite) -> None:
-    """Raise `cannot-gate` for a gate on a task's metric that no gate can judge, such as macro-F1."""
+    """Raise `cannot-gate` for a gate on a metric that no gate can judge, `cannot-rank` for a diagnostic that ranks."""
     metrics = {
         f"{task.name}.{use.name}": plugins.metric(use, task) for task in suite.spec.tasks for use in task.metrics
     }
     for gate in suite.spec.gates:
         refuse_unfit(gate, metrics, where=yaml_of(suite))
+    for task in suite.spec.tasks:
+        if metrics[f"{task.name}.{task.primary}"].spec.better == "neither":
+            raise UsageError(
+                f"task '{task.name}' ranks systems by its first metric, {task.primary}, which is a diagnostic",
+                code="cannot-rank",
+                fix="put a metric first of which more or less is better, such as rouge_l",
+                where=yaml_of(suite),
+            )
 
 
 def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | None = None) -> None:

@@ -18,6 +18,7 @@ from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
 from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.serving import break_even_table, serving_table
+from evalgate.slices import slice_table
 from evalgate.stats.interval import estimate_recipe, estimate_scores
 from evalgate.store import BASE, CAPABILITY, RunData
 from evalgate.suite.order import first_half
@@ -46,6 +47,7 @@ def judge_run(data: RunData) -> Decision:
     clean = tuple(clean_table(data, metrics))
     decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
     decision = msgspec.structs.replace(decision, serving=serving_table(data), break_even=break_even_table(data, best))
+    decision = msgspec.structs.replace(decision, slices=slice_table(data, metrics))
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")

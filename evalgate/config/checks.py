@@ -61,13 +61,22 @@ def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[s
     for key, name in (("schema", task.output_schema), ("corpus", task.corpus)):
         if name:
             _check_there(document, (*place, key), folder / name)
-    if task.label and not {use.name for use in task.metrics} & LABEL_METRICS:
+    _check_metrics(document, place, task, metrics)
+
+
+def _check_metrics(document: Document, place: Place, task: TaskSpec, metrics: set[str]) -> None:
+    known = [use.name for use in task.metrics]
+    for index, shown in enumerate(task.slices.metrics if task.slices else ()):
+        if shown not in known:
+            text = f"'{task.name}' has no metric '{shown}'{did_you_mean(shown, known)}"
+            document.problem((*place, "slices", "metrics", index), text)
+    if task.label and not set(known) & LABEL_METRICS:
         document.problem((*place, "label"), "no metric of this task reads a label")
     for index, use in enumerate(task.metrics):
         where = (*place, "metrics", index)
         if metrics and use.name not in metrics:
             document.problem(where, f"there is no metric '{use.name}'{did_you_mean(use.name, metrics)}")
-        if use.name in [other.name for other in task.metrics[:index]]:
+        if use.name in known[:index]:
             document.problem(where, f"the metric '{use.name}' stands twice")
 
 

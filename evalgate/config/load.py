@@ -22,6 +22,7 @@ from evalgate.core.data import (
     Recipe,
     Replay,
     ServerSpec,
+    SliceSpec,
     SourceSpec,
     SuiteSpec,
     SystemDraft,
@@ -164,11 +165,12 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     tasks = []
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
-        values = task.model_dump(
-            exclude={"metrics", "data", "splits", "label"} | ({"constraint"} if not task.constraint else set())
-        )
+        unset = {"constraint"} if task.constraint is None else set()
+        values = task.model_dump(exclude={"metrics", "data", "splits", "label", "slices", *unset})
         if task.label:
             values["label"] = task.label.rule()
+        if cut := task.slices:
+            values["slices"] = SliceSpec(by=tuple(cut.by), metrics=tuple(cut.metrics), min_n=cut.min_n)
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
     capability = parsed.capability
     return SuiteSpec(

@@ -15,7 +15,7 @@ from evalgate.config.label_schema import LabelYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
-from evalgate.core.data import Disclosure, Rule, Split, TaskKind
+from evalgate.core.data import Disclosure, Rule, SliceBy, Split, TaskKind
 
 # Names become folder and file names, so they may not hold slashes or spaces.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -78,6 +78,14 @@ class MetricYaml(Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
+class SlicesYaml(Strict):
+    """By what a task's scores are shown in parts."""
+
+    by: list[SliceBy] = Field(default=["tag", "label"])
+    metrics: list[str] = []
+    min_n: Count = 5
+
+
 class TaskYaml(Strict):
     """One task; `data` is its folder, the task's name if left out."""
 
@@ -89,6 +97,7 @@ class TaskYaml(Strict):
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
     constraint: Literal["json_schema", "choices"] | None = None
     label: LabelYaml | None = None
+    slices: SlicesYaml | None = None
 
 
 class CapabilityYaml(Strict):

@@ -21,6 +21,7 @@ TaskKind = Literal["classification", "extraction", "summarization", "qa", "gener
 Split = Literal["train", "dev", "heldout"]
 Disclosure = Literal["full", "verdict"]
 TIMED = ("latency", "ttft")
+SliceBy = Literal["tag", "label", "length", "cluster"]
 Rule = Literal["at_least", "at_most", "better_than_baselines", "not_worse_than_baseline"]
 
 
@@ -57,6 +58,17 @@ class MetricUse(Record, frozen=True, kw_only=True):
     options: dict[str, str | int | float | bool | list[str]] = {}
 
 
+class SliceSpec(Record, frozen=True, kw_only=True):
+    """By what a task's scores are shown in parts: no `metrics` means the one that is compared example by example.
+
+    A part of fewer than `min_n` examples is left out.
+    """
+
+    by: tuple[SliceBy, ...] = ("tag", "label")
+    metrics: tuple[str, ...] = ()
+    min_n: int = 5
+
+
 class TaskSpec(Record, frozen=True, kw_only=True):
     """One task of a suite: where its data lies (relative to the suite folder), how all decode it, how it is judged.
 
@@ -77,6 +89,8 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     def label_rule(self) -> LabelRule:
         """Where answers have their label: by default the label is the answer."""
         return self.label or EXACT
+
+    slices: SliceSpec | UnsetType = UNSET
 
     @property
     def primary(self) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
 from evalgate.core.record import Record
 from evalgate.core.serving import BreakEven, ServingNumber
@@ -74,11 +74,14 @@ class Prediction(Record, frozen=True, kw_only=True):
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):
-    """What a metric's number means; `signature` carries every setting that moves it."""
+    """What a metric's number means; `signature` carries every setting that moves it.
+
+    A metric of which `neither` more nor less is better is a diagnostic: it is shown, but judges and ranks nothing.
+    """
 
     name: str
-    unit: Literal["fraction", "seconds", "tokens", "tokens_per_second", "usd"]
-    better: Literal["higher", "lower"]
+    unit: Literal["fraction", "ratio", "seconds", "tokens", "tokens_per_second", "usd"]
+    better: Literal["higher", "lower", "neither"]
     signature: str
 
 
@@ -140,7 +143,18 @@ class SystemScore(Record, frozen=True, kw_only=True):
     task: str
     metric: str
     estimate: Estimate | None
-    better: Literal["higher", "lower"] = "higher"
+    better: Literal["higher", "lower", "neither"] = "higher"
+
+
+class SliceScore(Record, frozen=True, kw_only=True):
+    """One system's number on a part of a task's held-out examples. Slices are shown; they gate nothing."""
+
+    task: str
+    by: SliceBy
+    slice: str
+    system: str
+    metric: str
+    estimate: Estimate
 
 
 class Finding(Record, frozen=True, kw_only=True):
@@ -174,6 +188,7 @@ class Decision(Record, frozen=True, kw_only=True):
     clean_scores: tuple[SystemScore, ...] = ()
     serving: tuple[ServingNumber, ...] = ()
     break_even: tuple[BreakEven, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
     findings: tuple[Finding, ...] = ()
     report: str = ""
     bound: str = ""

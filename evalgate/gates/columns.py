@@ -46,13 +46,16 @@ class Column:
 
 
 def refuse_unfit(gate: GateSpec, metrics: Mapping[str, Metric], where: str = "") -> None:
-    """Raise `cannot-gate` if the gate's metric is not a mean of one fraction for each example."""
+    """Raise `cannot-gate` if the gate's metric is a diagnostic or not a mean of one fraction for each example."""
     metric = metrics.get(gate.metric)
     if metric is None or _fit(metric):
         return
     can = sorted(name for name, other in metrics.items() if _fit(other))
+    why = "not a mean of one fraction for each example"
+    if metric.spec.better == "neither":
+        why = "a diagnostic: neither more nor less of it is better"
     raise UsageError(
-        f"gate '{gate.name}' judges {gate.metric}, which is not a mean of one fraction for each example",
+        f"gate '{gate.name}' judges {gate.metric}, which is {why}",
         code="cannot-gate",
         fix=f"gate on one of: {', '.join(can)}" if can else "gate on a metric such as accuracy",
         where=where,
@@ -60,7 +63,7 @@ def refuse_unfit(gate: GateSpec, metrics: Mapping[str, Metric], where: str = "")
 
 
 def _fit(metric: Metric) -> bool:
-    return metric.is_mean and metric.spec.unit == "fraction"
+    return metric.is_mean and metric.spec.unit == "fraction" and metric.spec.better != "neither"
 
 
 def column(gate: GateSpec, system: str, data: GateData) -> Column:

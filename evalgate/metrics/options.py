@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from evalgate.core.errors import UsageError
 from evalgate.metrics.scoring import Options
 
-PAGE = "metrics and their options stand in docs/metrics-structured.md"
+PAGE = "metrics and their options stand in docs/metrics.md"
 
 
 def refuse_options(metric: str, options: Options, known: Collection[str] = ()) -> None:
@@ -64,6 +64,20 @@ def switch_option(metric: str, options: Options, name: str, default: bool) -> bo
     if not isinstance(value, bool):
         _refuse(f"the option '{name}' of the metric {metric} is {value!r}", "write true or false")
     return value
+
+
+def amount_option(metric: str, options: Options, name: str) -> float:
+    """An option that is a finite number of at least 0, which is the default."""
+    value = options.get(name, 0.0)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < float("inf"):
+        _refuse(f"the option '{name}' of the metric {metric} is {value!r}", "write a number of at least 0")
+    return float(value)
+
+
+def words_of(settings: Mapping[str, object]) -> str:
+    """Settings as a signature says them: `a:1|b:yes`."""
+    said = {True: "yes", False: "no"}
+    return "|".join(f"{k}:{said[v] if isinstance(v, bool) else v}" for k, v in settings.items())
 
 
 def _refuse(what: str, fix: str) -> NoReturn:

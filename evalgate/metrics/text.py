@@ -5,45 +5,47 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
+from functools import lru_cache
 
-from evalgate.core.data import Example, Task
 from evalgate.core.results import MetricSpec
-from evalgate.metrics.scoring import MeanMetric, Options
+from evalgate.metrics.options import refuse_options
+from evalgate.metrics.references import BestReference
+from evalgate.metrics.scoring import Options
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
+# A handful: exact match and F1 of one answer ask for the same texts.
+@lru_cache(maxsize=16)
 def normalize_answer(text: str) -> str:
     """Lower case, without punctuation, articles and extra spaces."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-class ExactMatch(MeanMetric):
+class ExactMatch(BestReference):
     """1 if the normalised answer equals a normalised reference."""
 
     def __init__(self, options: Options) -> None:
-        del options
+        refuse_options("exact_match", options, ())
         super().__init__(MetricSpec(name="exact_match", unit="fraction", better="higher", signature="norm:squad|v1"))
 
-    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+    def against(self, output: str, reference: str) -> float:
         """1 or 0."""
-        answer = normalize_answer(output)
-        return float(any(answer == normalize_answer(r) for r in example.references)), None
+        return float(normalize_answer(output) == normalize_answer(reference))
 
 
-class TokenF1(MeanMetric):
+class TokenF1(BestReference):
     """F1 of the words that answer and reference share; the best reference counts."""
 
     def __init__(self, options: Options) -> None:
-        del options
+        refuse_options("token_f1", options, ())
         spec = MetricSpec(name="token_f1", unit="fraction", better="higher", signature="norm:squad|refs:max|v1")
         super().__init__(spec)
 
-    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+    def against(self, output: str, reference: str) -> float:
         """F1 in [0, 1]."""
-        words = normalize_answer(output).split()
-        return max((_f1(words, normalize_answer(r).split()) for r in example.references), default=0.0), None
+        return _f1(normalize_answer(output).split(), normalize_answer(reference).split())
 
 
 def _f1(answer: list[str], reference: list[str]) -> float:

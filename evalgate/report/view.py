@@ -16,6 +16,7 @@ from evalgate.report.index import Index
 from evalgate.report.known import known_answers
 from evalgate.report.savings import part_asked, policy_words, savings
 from evalgate.report.serving import serving_view
+from evalgate.report.slices import slices_view
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -39,6 +40,7 @@ def build_view(data: RunData) -> View:
         "decision": decision_view(data),
         "gates": gates_view(data),
         "scores": scores_view(data),
+        "slices": slices_view(data),
         "changes": [task_changes(index, task, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
         "capability": capability_view(index),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
@@ -174,7 +176,7 @@ def scores_view(data: RunData) -> View:
             s.system: s.estimate.value for s in found if s and s.estimate and s.estimate.value == s.estimate.value
         }
         better = next((s.better for s in found if s), "higher")
-        best = (max if better == "higher" else min)(values.values()) if values else None
+        best = {"higher": max, "lower": min}[better](values.values()) if values and better != "neither" else None
         scale = words.metric_scale(task, metric)
         cells = []
         for name, score in zip(systems, found, strict=True):

@@ -122,6 +122,8 @@ def metric_scale(task: str, metric: str) -> Scale:
         return "tokens_per_second"
     if task == "latency" or metric.startswith("latency") or metric.endswith("_s"):
         return "seconds"
+    if metric.endswith("_ratio"):
+        return "ratio"
     if metric.endswith("_usd") or metric.startswith("cost"):
         return "usd"
     return "plain" if metric.endswith("_tokens") else "fraction"

@@ -53,7 +53,8 @@ def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.9
         codes = units[np.unique(examples, return_index=True)[1]] if n_units < n else None
         value, low, high, method = mean_interval(means, codes, level, fraction=metric.spec.unit == "fraction")
     else:
-        value, low, high = bootstrap_interval(parts, metric.combine, units, level=level, seed=seed)
+        of_sums = getattr(metric, "of_sums", None)
+        value, low, high = bootstrap_interval(parts, metric.combine, units, level=level, seed=seed, of_sums=of_sums)
         method = f"percentile bootstrap, {N_RESAMPLES} resamples" + (" of clusters" if n_units < n else "")
     if math.isnan(value):
         return None
@@ -116,11 +117,25 @@ def mean_interval(
 
 
 def bootstrap_interval(
-    parts: Array, combine: Combine, units: Codes, *, level: float, seed: int, b: int = N_RESAMPLES
+    parts: Array,
+    combine: Combine,
+    units: Codes,
+    *,
+    level: float,
+    seed: int,
+    b: int = N_RESAMPLES,
+    of_sums: Combine | None = None,
 ) -> tuple[float, float, float]:
-    """The combined value of `parts[n, k]` and a percentile interval from `b` resamples of whole units (`units[n]`)."""
+    """The combined value of `parts[n, k]` and a percentile interval from `b` resamples of whole units (`units[n]`).
+
+    A metric that is a function of its parts' sums may give it as `of_sums`: its resamples cost a hundredth.
+    """
     value = float(combine(parts))
-    draws = np.concatenate([np.atleast_1d(combine(chunk)) for chunk in _resamples(parts, units, b, seed)])
+    if of_sums is not None:
+        found = [np.atleast_1d(of_sums(sums)) for sums in _resampled_sums(parts, units, b, seed)]
+    else:
+        found = [np.atleast_1d(combine(chunk)) for chunk in _resamples(parts, units, b, seed)]
+    draws = np.concatenate(found)
     draws = draws[~np.isnan(draws)]
     if math.isnan(value) or not draws.size:
         return value, math.nan, math.nan
@@ -145,3 +160,17 @@ def _resamples(parts: Array, units: Codes, b: int, seed: int) -> Iterator[Array]
     for _ in range(b):
         chosen = generator.integers(0, sizes.size, size=sizes.size)
         yield parts[np.concatenate([members[i] for i in chosen])]
+
+
+def _resampled_sums(parts: Array, units: Codes, b: int, seed: int) -> Iterator[Array]:
+    """Chunks `sums[chunk, k]` over resamples of whole units: how often each was drawn, times its own sum."""
+    n_units, k = int(units.max()) + 1, parts.shape[1]
+    totals = np.zeros((n_units, k))
+    np.add.at(totals, units, parts)
+    generator = rng(seed, "bootstrap-sums", n_units, k)
+    step = max(1, CHUNK_CELLS // n_units)
+    for start in range(0, b, step):
+        size = min(step, b - start)
+        chosen = generator.integers(0, n_units, size=(size, n_units)) + n_units * np.arange(size)[:, None]
+        drawn = np.bincount(chosen.ravel(), minlength=size * n_units).reshape(size, n_units)
+        yield drawn.astype(np.float64) @ totals

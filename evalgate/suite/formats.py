@@ -14,6 +14,7 @@ import msgspec
 from evalgate.core.data import Example, Passage, TaskSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.metric_kinds import JSON_METRICS, LABEL_METRICS
+from evalgate.core.numbers import number_of
 from evalgate.core.schemas import SchemaError, Validator, json_path
 from evalgate.core.strict_json import parse
 
@@ -21,7 +22,10 @@ R = TypeVar("R", Example, Passage)
 Schema = dict[str, object]
 _NEEDS_REFERENCE = ("extraction", "summarization", "qa")
 # Metrics that compare with a reference or a label, whatever kind of task asks for them.
-_REFERENCE_METRICS = ("rouge_1", "rouge_2", "rouge_l", "exact_match", "token_f1", *sorted(JSON_METRICS))
+_REFERENCE_METRICS = (
+    *("rouge_1", "rouge_2", "rouge_l", "rouge_lsum", "bleu", "chrf", "bert_score", "exact_match", "token_f1"),
+    *("numeric_match", "length_ratio", *sorted(JSON_METRICS)),
+)
 # No example is longer: what no memory could hold is refused before it is read.
 MAX_LINE_BYTES = 10_000_000
 BOM = b"\xef\xbb\xbf"
@@ -210,6 +214,11 @@ def _check_answer(path: Path, line: int, example: Example, task: TaskSpec) -> No
         who = f"a {task.kind} row" if task.kind in _NEEDS_REFERENCE else f"the metric {metric}"
         text = f"{who} needs a reference, this {'one' if task.kind in _NEEDS_REFERENCE else 'row'} has none"
         _fault(text, place, f"give line {line} a text in 'references', or delete the row", code="missing-reference")
+    if "numeric_match" in names:
+        for reference in example.references:
+            if number_of(reference) is None:
+                text = f"the metric numeric_match needs a number, the reference '{reference[:40]}' has none"
+                _fault(text, place, f"write it in digits in 'references' on line {line}", code="bad-reference")
 
 
 def _first(names: list[str], among: Collection[str]) -> str | None:

@@ -244,5 +244,5 @@ def test_a_wrong_option_whole_text() -> None:
         plugins.metric(MetricUse(name="ece", options={"bin": 3}))
     assert str(caught.value) == (
         "error[bad-metric-option]: the metric ece has no option 'bin'\n\n"
-        "hint: did you mean 'bins'?; metrics and their options stand in docs/metrics-structured.md"
+        "hint: did you mean 'bins'?; metrics and their options stand in docs/metrics.md"
     )

@@ -1,0 +1,86 @@
+"""chrF with sacrebleu's counts and signature (Popović 2015), n-grams of all orders counted in one sort."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalgate.core.protocols import Array
+from evalgate.core.results import MetricSpec
+from evalgate.metrics.corpus import CorpusMetric
+from evalgate.metrics.ngrams import Codes, matches, unit_bits
+from evalgate.metrics.options import refuse_options, switch_option, whole_option
+from evalgate.metrics.scoring import Options
+
+CHAR_ORDERS, BETA = 6, 2
+
+
+class Chrf(CorpusMetric):
+    """Corpus chrF (beta 2) as a fraction; chrF++ with `word_order: 2`. Of several references the best one counts.
+
+    Parts: given, wanted and matched n-grams for each order, characters before words.
+    """
+
+    def __init__(self, options: Options) -> None:
+        refuse_options("chrf", options, ("word_order", "lowercase"))
+        self._lowercase = switch_option("chrf", options, "lowercase", default=False)
+        self._words = whole_option("chrf", options, "word_order", 0, least=0, most=2)
+        case = "lc" if self._lowercase else "mixed"
+        signature = f"nrefs:var|case:{case}|eff:yes|nc:{CHAR_ORDERS}|nw:{self._words}|space:no|sacrebleu:2|v1"
+        super().__init__(MetricSpec(name="chrf", unit="fraction", better="higher", signature=signature))
+
+    def counts(self, output: str, references: tuple[str, ...]) -> tuple[float, ...]:
+        """The best reference's counts."""
+        if self._lowercase:
+            output, references = output.lower(), tuple(r.lower() for r in references)
+        rows = [self._against(output, reference) for reference in references]
+        best = max(rows, key=_sacrebleu(self._words)._compute_f_score) if len(rows) > 1 else rows[0]
+        return tuple(best)
+
+    def _against(self, output: str, reference: str) -> list[int]:
+        given, wanted = "".join(output.split()), "".join(reference.split())
+        codes = _codes(given, wanted)
+        if self._words or codes is None:
+            library = _sacrebleu(self._words)
+            row: list[int] = library._compute_segment_statistics(output, library._extract_reference_info([reference]))
+            return row
+        lengths = [(len(given) - n, len(wanted) - n) for n in range(CHAR_ORDERS)]
+        # Where the reference is too short for an order, sacrebleu leaves the order out.
+        pairs = [(max(0, n_given) if n_wanted > 0 else 0, max(0, n_wanted)) for n_given, n_wanted in lengths]
+        hits = matches(codes[0], [codes[1]], CHAR_ORDERS)
+        return [n for pair, n_hits in zip(pairs, hits, strict=True) for n in (*pair, n_hits)]
+
+    def of_sums(self, sums: Array) -> Array:
+        """ChrF in [0, 1] for `sums[..., 3 * orders]`: the F-score of mean precision and mean recall."""
+        given, wanted, hits = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+        there = (given > 0) & (wanted > 0)
+        n = np.maximum(there.sum(axis=-1), 1)
+        precision = (np.where(there, hits, 0.0) / np.maximum(given, 1)).sum(axis=-1) / n
+        recall = (np.where(there, hits, 0.0) / np.maximum(wanted, 1)).sum(axis=-1) / n
+        weight = BETA**2
+        both = weight * precision + recall
+        return np.asarray(np.where(both > 0, (1 + weight) * precision * recall / np.where(both > 0, both, 1.0), 0.0))
+
+
+@cache
+def _sacrebleu(word_order: int) -> Any:
+    from sacrebleu.metrics import CHRF
+
+    return CHRF(word_order=word_order)
+
+
+def _codes(given: str, wanted: str) -> tuple[Codes, Codes] | None:
+    """Both texts as places in the reference's alphabet, from 1; None where that is too large for exact codes."""
+    points, own = _points(given), _points(wanted)
+    alphabet = np.unique(own)
+    if not 0 < alphabet.size < (1 << unit_bits(CHAR_ORDERS, 1)) - 2:
+        return None
+    at = np.minimum(np.searchsorted(alphabet, points), alphabet.size - 1)
+    return np.where(alphabet[at] == points, at + 1, 0), np.searchsorted(alphabet, own) + 1
+
+
+def _points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

@@ -1,0 +1,104 @@
+"""What kind of text an answer is: how long, how much of it is new, how much is copied. Diagnostics never gate."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+
+from evalgate.core.content import text_of
+from evalgate.core.data import Example, Task
+from evalgate.core.protocols import Array
+from evalgate.core.results import MetricSpec
+from evalgate.metrics.corpus import CorpusMetric
+from evalgate.metrics.options import refuse_options, whole_option
+from evalgate.metrics.scoring import MeanMetric, Options
+
+WORD = re.compile(r"\w+")
+# Stands for every word that the input has not.
+_OTHER = "\x00"
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-cased runs of letters and digits of any script."""
+    return WORD.findall(text.lower())
+
+
+class LengthRatio(CorpusMetric):
+    """Words of all answers for each word of the references (of several, the one of the closest length).
+
+    Parts: the answer's words and the reference's.
+    """
+
+    def __init__(self, options: Options) -> None:
+        refuse_options("length_ratio", options, ())
+        spec = MetricSpec(name="length_ratio", unit="ratio", better="neither", signature="words|of:sums|v1")
+        super().__init__(spec)
+
+    def counts(self, output: str, references: tuple[str, ...]) -> tuple[float, ...]:
+        """Words of the answer and of the closest reference."""
+        n = len(words_of(output))
+        return n, min((len(words_of(r)) for r in references), key=lambda other: (abs(other - n), other))
+
+    def of_sums(self, sums: Array) -> Array:
+        """The ratio for `sums[..., 2]`; NaN where no reference has a word."""
+        given, wanted = sums[..., 0], sums[..., 1]
+        return np.asarray(np.where(wanted > 0, given / np.where(wanted > 0, wanted, 1.0), np.nan))
+
+
+class NovelNgrams(MeanMetric):
+    """The share of an answer's n-grams of words that do not stand in its input; `n: 2` by default.
+
+    An answer without any n-gram has none that is new: 0, with the detail `no-ngrams`.
+    """
+
+    def __init__(self, options: Options) -> None:
+        refuse_options("novel_ngrams", options, ("n",))
+        self._n = whole_option("novel_ngrams", options, "n", 2, least=1, most=8)
+        signature = f"words|n:{self._n}|v1"
+        super().__init__(MetricSpec(name="novel_ngrams", unit="fraction", better="neither", signature=signature))
+
+    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+        """The share in [0, 1]."""
+        given = self._grams(words_of(output))
+        if not given:
+            return 0.0, "no-ngrams"
+        known = set(self._grams(words_of(text_of(example))))
+        return sum(gram not in known for gram in given) / len(given), None
+
+    def _grams(self, words: list[str]) -> list[tuple[str, ...]]:
+        if self._n == 2:
+            return list(pairwise(words))
+        return list(zip(*(words[i:] for i in range(self._n)), strict=False))
+
+
+class CopiedSpan(MeanMetric):
+    """The longest run of words that an answer has from its input, as a share of the answer: 1 is an echo.
+
+    `detail` is the run's length in words. An answer without words copies nothing.
+    """
+
+    def __init__(self, options: Options) -> None:
+        refuse_options("copied_span", options, ())
+        super().__init__(MetricSpec(name="copied_span", unit="fraction", better="neither", signature="words|v1"))
+
+    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+        """The share in [0, 1]."""
+        given = words_of(output)
+        longest = longest_run(given, words_of(text_of(example)))
+        return (longest / len(given) if given else 0.0), str(longest)
+
+
+def longest_run(given: list[str], source: list[str]) -> int:
+    """How many words the longest run of `given` has that stands in `source` as it is."""
+    # A character for each word, so that the search is the interpreter's own.
+    signs = {word: chr(i) for i, word in enumerate(dict.fromkeys(source), 1)}
+    text, known = "".join(signs.get(word, _OTHER) for word in given), "".join(signs[word] for word in source)
+    longest = 0
+    for start in range(len(text)):
+        if start + longest >= len(text):
+            break
+        while start + longest < len(text) and text[start : start + longest + 1] in known:
+            longest += 1
+    return longest
