@@ -19,6 +19,7 @@ _METRICS = {
     "rouge_lsum": "evalgate.metrics.rouge:Rouge",
     "bleu": "evalgate.metrics.bleu:Bleu",
     "chrf": "evalgate.metrics.chrf:Chrf",
+    "bert_score": "evalgate.metrics.bert_score:BertScore",
     "numeric_match": "evalgate.metrics.numeric:NumericMatch",
     "length_ratio": "evalgate.metrics.diagnostics:LengthRatio",
     "novel_ngrams": "evalgate.metrics.diagnostics:NovelNgrams",
@@ -34,6 +35,8 @@ _METRICS = {
 }
 # One class serves several names: it is told which.
 _NAMED = {"evalgate.metrics.rouge:Rouge"}
+# A metric that needs a model is given what opens it: metrics do not know backends.
+_OPENS = {"evalgate.metrics.bert_score:BertScore": "evalgate.backends.token_vectors:open_token_vectors"}
 
 
 def metric_names() -> list[str]:
@@ -49,6 +52,8 @@ def metric(use: MetricUse) -> Metric:
     make: Callable[..., Any] = _load(target)
     if target in _NAMED:
         make = partial(make, use.name)
+    if target in _OPENS:
+        make = partial(make, _load(_OPENS[target]))
     made: Metric = make(use.options)
     return made
 

@@ -254,7 +254,7 @@ def test_answers_are_no_refusals(text: str) -> None:
     assert value("refusal_rate", text) == 0.0
 
 
-@pytest.mark.parametrize("name", plugins.metric_names())
+@pytest.mark.parametrize("name", [name for name in plugins.metric_names() if name != "bert_score"])
 def test_every_built_in_metric_keeps_the_protocol(name: str) -> None:
     example = Example(id="e", inputs={"text": "x"}, references=('{"order": "A1"}', "refund"), label="refund")
     if name in ("field_f1", "exact_object"):
@@ -264,7 +264,7 @@ def test_every_built_in_metric_keeps_the_protocol(name: str) -> None:
     check_metric(metric, example, task_of([name], splits={"heldout": (example,)}, schema=SCHEMA))
 
 
-@pytest.mark.parametrize("name", plugins.metric_names())
+@pytest.mark.parametrize("name", [name for name in plugins.metric_names() if name != "bert_score"])
 def test_a_missing_answer_is_unscored_with_the_backends_reason(name: str) -> None:
     example = Example(id="e", inputs={}, references=("x",), label="refund", cluster="c")
     score = ask(name, None, example, task_of([name], splits={"heldout": (example,)}))
