@@ -19,6 +19,7 @@ _METRICS = {
     "rouge_lsum": "evalgate.metrics.rouge:Rouge",
     "bleu": "evalgate.metrics.bleu:Bleu",
     "chrf": "evalgate.metrics.chrf:Chrf",
+    "bert_score": "evalgate.metrics.bert_score:BertScore",
     "numeric_match": "evalgate.metrics.numeric:NumericMatch",
     "length_ratio": "evalgate.metrics.diagnostics:LengthRatio",
     "novel_ngrams": "evalgate.metrics.diagnostics:NovelNgrams",
@@ -58,6 +59,8 @@ _NAMED = {
     "evalgate.metrics.safety:Refusals",
 }
 _OF_LABELS = "evalgate.metrics.classification:"  # told where the task's answers have their label
+# A metric that needs a model is given what opens it: metrics do not know backends.
+_OPENS = {"evalgate.metrics.bert_score:BertScore": "evalgate.backends.token_vectors:open_token_vectors"}
 
 
 def metric_names() -> list[str]:
@@ -75,6 +78,8 @@ def metric(use: MetricUse, task: TaskSpec | None = None) -> Metric:
         make = partial(make, use.name)
     if target.startswith(_OF_LABELS) and task is not None:
         make = partial(make, rule=task.label_rule)
+    if target in _OPENS:
+        make = partial(make, _load(_OPENS[target]))
     made: Metric = make(use.options)
     return made
 

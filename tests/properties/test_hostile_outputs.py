@@ -15,7 +15,13 @@ from evalgate.core.results import Prediction, Score
 SCHEMA: dict[str, object] = {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]}
 # What needs a model's files is checked with one of its own.
 NAMES = [name for name in plugins.metric_names() if name != "bert_score"]
-OBJECTS = {"field_f1", "exact_object"}
+OPTIONS: dict[str, dict[str, str | int | float | bool | list[str]]] = {
+    "regex_match": {"pattern": "A[0-9]"},
+    "markdown_structure": {"sections": ["# Order"]},
+    **{f"class_{kind}": {"of": "refund"} for kind in ("precision", "recall", "f1")},
+}
+TASK = TaskSpec(name="t", kind="qa", data="t", metrics=())
+OBJECTS = {name for name in NAMES if name.startswith("field_") or name == "exact_object"}
 PIECES = [
     *("", " ", "\n", "\t", "\x00", "\ud800", "\udfff", "\ufeff", "\u202e", "\u2066", "\u3000", "e\u0301"),
     *("\u05db\u05ea\u05d1", "\u0643\u062a\u0627\u0628", "\U0001f600", "\U0001f469\u200d\U0001f467"),
@@ -52,10 +58,10 @@ outputs = st.text(st.characters(), max_size=30) | st.lists(st.sampled_from(PIECE
 def ask(name: str, output: str | None) -> Score:
     references = ('{"order": "A1"}',) if name in OBJECTS else ("42", "refund the cat\nat 12%")
     example = Example(id="e", inputs={"text": "refund the cat"}, references=references, label="refund")
-    task = Task(spec=TaskSpec(name="t", kind="qa", data="t", metrics=()), splits={"heldout": (example,)}, schema=SCHEMA)
+    task = Task(spec=TASK, splits={"heldout": (example,)}, schema=SCHEMA)
     status = "ok" if output is not None else "error"
     prediction = Prediction(example_id="e", system="s", task="t", output=output, status=status)  # type: ignore[arg-type]
-    return plugins.metric(MetricUse(name=name)).score(example, prediction, task)
+    return plugins.metric(MetricUse(name=name, options=OPTIONS.get(name, {})), TASK).score(example, prediction, task)
 
 
 def check(name: str, output: str) -> None:
@@ -64,7 +70,7 @@ def check(name: str, output: str) -> None:
         assert score.parts == () and score.failure is not None
         return
     assert score.parts and all(math.isfinite(part) for part in score.parts)
-    metric = plugins.metric(MetricUse(name=name))
+    metric = plugins.metric(MetricUse(name=name, options=OPTIONS.get(name, {})), TASK)
     value = float(metric.combine(np.array([score.parts])))
     if metric.spec.unit == "fraction":
         assert 0 <= value <= 1 + 1e-12 or math.isnan(value)

@@ -264,7 +264,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", plugins.metric_names())
+@pytest.mark.parametrize("name", [name for name in plugins.metric_names() if name != "bert_score"])
 def test_every_built_in_metric_keeps_the_protocol(name: str) -> None:
     example = Example(id="e", inputs={"text": "x"}, references=('{"order": "A1"}', "refund"), label="refund")
     if name in JSON_METRICS:
@@ -274,7 +274,7 @@ def test_every_built_in_metric_keeps_the_protocol(name: str) -> None:
     check_metric(metric, example, task_of([name], splits={"heldout": (example,)}, schema=SCHEMA))
 
 
-@pytest.mark.parametrize("name", plugins.metric_names())
+@pytest.mark.parametrize("name", [name for name in plugins.metric_names() if name != "bert_score"])
 def test_a_missing_answer_is_unscored_with_the_backends_reason(name: str) -> None:
     example = Example(id="e", inputs={}, references=("x",), label="refund", cluster="c")
     task = task_of([name], splits={"heldout": (example,)})
