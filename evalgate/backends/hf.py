@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import copy
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.constraints import Constraints
+from evalgate.backends.decoding import greedy
 from evalgate.backends.endings import Endings
+from evalgate.backends.kv_cache import KeptPrefix, growing_cache, spread
 from evalgate.backends.lanes import in_lanes, lanes_for
+from evalgate.backends.likelihood import Likelihood, Pair, Scored, encode_pairs
 from evalgate.backends.loading import load_model, load_tokenizer
+from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.backends.model_files import ModelFiles
 from evalgate.core.data import ModelSpec, Sampling
 from evalgate.core.protocols import Request
 from evalgate.core.results import Failure, Generation
 from evalgate.core.seeds import clock
-
-CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 32_768, 64  # of all lanes together
-GPU_BATCH_ROWS = 256
-# Share of the free device memory that keys and values of one batch may take.
-KV_SHARE = 0.4
 
 
 class HFBackend:
@@ -42,12 +41,12 @@ class HFBackend:
         self._model = load_model(files.path, self.dtype, spec, self.device)
         self._tokenizer = load_tokenizer(files.path, spec)
         self._limit = int(getattr(self._model.config, "max_position_embeddings", 2048))
-        self._shrink = 1
         self._active: str | None = None
         self._endings = Endings(self._model, self._tokenizer)
         self._constraints = Constraints(self._tokenizer, int(self._model.config.vocab_size), self._endings.eos)
-        # The last shared beginning by adapter and tokens, with its keys and values.
-        self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
+        self._memory = Budget(self._model.config, self.dtype, self.device)
+        self._prefix = KeptPrefix(self.device)
+        self._likelihood = Likelihood(self._memory, self._prefix, self._tokenizer.pad_token_id)
 
     @property
     def identity(self) -> dict[str, str]:
@@ -129,8 +128,10 @@ class HFBackend:
         import torch
 
         n_lanes = lanes_for(self.device) if sampling.temperature == 0 else 1
-        tokens, n_rows = self._budget(min(n_lanes, len(rows)))
-        batches = plan_batches(rows, [sampling.max_tokens] * len(rows), max_tokens=tokens, max_rows=n_rows)
+        n_lanes = min(n_lanes, len(rows))
+        tokens, n_rows = self._memory.of(n_lanes)
+        new = [sampling.max_tokens] * len(rows)
+        batches = plan_batches(rows, new, max_tokens=tokens, max_rows=n_rows, n_lanes=n_lanes)
 
         def answer(batch: Batch) -> list[tuple[int, Generation]]:
             return list(self._answer(rows, batch, sampling, adapter))
@@ -142,22 +143,27 @@ class HFBackend:
             yield from answers
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
-        """The natural-log likelihood of each continuation after its context, in float32, one pair at a time."""
-        import torch
+        """The natural-log likelihood of each continuation after its context, as lm-eval would have it, in float32.
 
-        out: list[float] = []
-        with torch.inference_mode(), self.using(adapter) as model:
-            for context, continuation in pairs:
-                start = self._tokenizer(context).input_ids or [self._tokenizer.bos_token_id]
-                end = self._tokenizer(continuation, add_special_tokens=False).input_ids
-                ids = torch.tensor([[*start, *end]], device=self.device)
-                logits = model(input_ids=ids).logits[0, len(start) - 1 : -1].float().log_softmax(-1)
-                out.append(float(logits[range(len(end)), end].sum()))
+        NaN where the two are longer than the context or the device has no memory for them: nothing is cut.
+        """
+        rows = encode_pairs(self._tokenizer, pairs)
+        fits = [i for i, (start, end) in enumerate(rows) if end and len(start) + len(end) <= self._limit]
+        out = [math.nan if end else 0.0 for _, end in rows]  # nothing follows with certainty
+        scores = self.score_tokens([rows[i] for i in fits], adapter=adapter)
+        for i, score in zip(fits, scores, strict=True):
+            out[i] = score.logprob
         return out
+
+    def score_tokens(self, pairs: Sequence[Pair], *, adapter: str | None = None) -> list[Scored]:
+        """The likelihood of tokens after tokens; both fit the context and neither is empty."""
+        with self.using(adapter) as model:
+            return self._likelihood.scores(model, adapter, pairs)
 
     def close(self) -> None:
         """Drop the model."""
-        self._model = self._kept = None
+        self._model = None
+        self._prefix.forget()
 
     def _render(self, request: Request) -> list[int]:
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -172,34 +178,20 @@ class HFBackend:
             output=None, status="error", failure=Failure(code="prompt-too-long", message=text), prompt_tokens=n
         )
 
-    def _budget(self, n_lanes: int) -> tuple[int, int]:
-        """Tokens and rows of one batch for the memory there is, which all lanes share."""
-        import torch
-
-        if self.device == "cpu":
-            return CPU_BATCH_TOKENS // n_lanes, max(1, CPU_BATCH_ROWS // n_lanes)
-        config = self._model.config
-        heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        kv_bytes = 2 * config.num_hidden_layers * heads * size * (4 if self.dtype == "float32" else 2)
-        free, _ = torch.cuda.mem_get_info()
-        return max(1024, int(free * KV_SHARE / kv_bytes) // self._shrink), max(1, GPU_BATCH_ROWS // self._shrink)
-
     def _answer(
         self, rows: list[list[int]], batch: Batch, sampling: Sampling, adapter: str | None
     ) -> Iterator[tuple[int, Generation]]:
         """One batch; on out-of-memory it is halved, and so are those that follow."""
-        import torch
-
         try:
             results = self._forward([rows[i] for i in batch.indices], batch.prefix, sampling, adapter)
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             if len(batch.indices) == 1:
                 failure = Failure(code="out-of-memory", message="one request alone does not fit the device's memory")
                 results = [Generation(output=None, status="error", failure=failure)]
             else:
-                torch.cuda.empty_cache()
-                self._shrink *= 2
+                self._memory.halve()
                 middle = len(batch.indices) // 2
                 for half in (batch.indices[:middle], batch.indices[middle:]):
                     yield from self._answer(rows, Batch(indices=half, prefix=batch.prefix), sampling, adapter)
@@ -221,10 +213,14 @@ class HFBackend:
         held = self._constraints.processor(sampling) if sampling.constraint != "none" else None
         with torch.inference_mode(), self.using(adapter) as model:
             extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
+            room = prefix + width + sampling.max_tokens
             if prefix:
                 kept = self._keep_prefix(model, adapter, rows[0][:prefix])
-                extra["past_key_values"] = copy.deepcopy(kept)
-                extra["past_key_values"].batch_repeat_interleave(len(rows))
+                extra["past_key_values"] = spread(kept, model.config, len(rows), room)
+            else:
+                extra["past_key_values"] = growing_cache(model.config, room)
+            if self.device == "cpu" and sampling.temperature == 0:
+                extra["custom_generate"] = greedy
             output = model.generate(
                 input_ids=torch.tensor(ids, device=self.device),
                 attention_mask=torch.tensor(mask, device=self.device),
@@ -243,20 +239,11 @@ class HFBackend:
         return found
 
     def _keep_prefix(self, model: Any, adapter: str | None, prefix: list[int]) -> Any:
-        """Keys and values of a shared beginning, computed once for an adapter."""
-        import torch
-        from transformers import DynamicCache
-
-        key = (adapter, tuple(prefix))
-        if self._kept is None or self._kept[0] != key:
-            cache = DynamicCache(config=model.config)
-            model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=cache, logits_to_keep=1)
-            self._kept = (key, cache)
-        return self._kept[1]
+        return self._prefix.of(model, adapter, prefix)
 
     def _decoding(self, sampling: Sampling) -> dict[str, Any]:
         import torch
-        from transformers import GenerationConfig
+        from transformers import GenerationConfig, StoppingCriteriaList, StopStringCriteria
 
         marks, ends = self._endings.of(sampling)
         arguments: dict[str, Any] = {
@@ -268,7 +255,9 @@ class HFBackend:
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
             arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if marks:
-            arguments["stop_strings"] = marks
         decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
-        return decoding | ({"tokenizer": self._tokenizer} if marks else {})
+        if (
+            marks
+        ):  # not as `stop_strings`: `generate` loses the tokenizer that they need where it has a `custom_generate`
+            decoding["stopping_criteria"] = StoppingCriteriaList([StopStringCriteria(self._tokenizer, marks)])
+        return decoding
