@@ -13,12 +13,13 @@ from evalgate.backends.constraints import Constraints
 from evalgate.backends.decoding import greedy
 from evalgate.backends.endings import Endings
 from evalgate.backends.kv_cache import KeptPrefix, growing_cache, spread
+from evalgate.backends.labels import chosen_label, label_tokens
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.likelihood import Likelihood, Pair, Scored, encode_pairs
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.backends.model_files import ModelFiles
-from evalgate.core.data import ModelSpec, Sampling
+from evalgate.core.data import Message, ModelSpec, Sampling
 from evalgate.core.protocols import Request
 from evalgate.core.results import Failure, Generation
 from evalgate.core.seeds import clock
@@ -111,15 +112,40 @@ class HFBackend:
         rows = [self._render(request) for request in requests]
         fits: list[int] = []
         for i, (row, request) in enumerate(zip(rows, requests, strict=True)):
-            if len(row) + request.sampling.max_tokens <= self._limit:
+            if request.sampling.answer_by or len(row) + request.sampling.max_tokens <= self._limit:
                 fits.append(i)
             else:
-                yield i, self._too_long(len(row), request.sampling)
+                yield i, self._too_long(len(row), request.sampling.max_tokens)
         for sampling in dict.fromkeys(requests[i].sampling for i in fits):
             chosen = [i for i in fits if requests[i].sampling == sampling]
             ids = [rows[i] for i in chosen]
-            for k, generation in self._answer_alike(ids, sampling, adapter):
+            if sampling.answer_by:
+                answers = self._choose_label(requests[chosen[0]].messages, ids, sampling, adapter)
+            else:
+                answers = self._answer_alike(ids, sampling, adapter)
+            for k, generation in answers:
                 yield chosen[k], generation
+
+    def _choose_label(
+        self, messages: Sequence[Message], rows: list[list[int]], sampling: Sampling, adapter: str | None
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer requests of one sampling by their likeliest label; `messages` are the first one's."""
+        _, ends = self._endings.of(sampling)
+        tokens, ends_used = label_tokens(self._tokenizer, messages, rows[0], sampling, ends)
+        longest = max(map(len, tokens.values()))
+        fits = [k for k, row in enumerate(rows) if len(row) + longest <= self._limit]
+        yield from ((k, self._too_long(len(rows[k]), longest)) for k in {*range(len(rows))} - {*fits})
+        started, bos, left = clock(), self._tokenizer.bos_token_id, {k: dict[str, Scored]() for k in fits}
+        asked = [(k, label) for k in fits for label in tokens]
+        with self.using(adapter) as model:
+            pairs = [(rows[k], tokens[label]) for k, label in asked]
+            for i, score in self._likelihood.scores(model, adapter, pairs, ends_used):
+                k, label = asked[i]
+                left[k][label] = score
+                if len(left[k]) == len(tokens):
+                    scores = {label: left[k][label] for label in tokens}
+                    elapsed = clock() - started if len(rows) == 1 else None
+                    yield k, chosen_label(scores, tokens, rows[k], bos, elapsed)
 
     def _answer_alike(
         self, rows: list[list[int]], sampling: Sampling, adapter: str | None
@@ -158,7 +184,8 @@ class HFBackend:
     def score_tokens(self, pairs: Sequence[Pair], *, adapter: str | None = None) -> list[Scored]:
         """The likelihood of tokens after tokens; both fit the context and neither is empty."""
         with self.using(adapter) as model:
-            return self._likelihood.scores(model, adapter, pairs)
+            found = dict(self._likelihood.scores(model, adapter, pairs))
+        return [found[i] for i in range(len(pairs))]
 
     def close(self) -> None:
         """Drop the model."""
@@ -172,8 +199,8 @@ class HFBackend:
         )["input_ids"]
         return ids
 
-    def _too_long(self, n: int, sampling: Sampling) -> Generation:
-        text = f"{n} prompt tokens and {sampling.max_tokens} new ones exceed the context of {self._limit}"
+    def _too_long(self, n: int, n_new: int) -> Generation:
+        text = f"{n} prompt tokens and {n_new} new ones exceed the context of {self._limit}"
         return Generation(
             output=None, status="error", failure=Failure(code="prompt-too-long", message=text), prompt_tokens=n
         )

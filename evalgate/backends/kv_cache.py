@@ -45,10 +45,10 @@ def _growing_layer() -> Any:
                 buffer[..., : states.shape[-2], :] = states
             self.keys, self.values = (buffer[..., : old[0].shape[-2], :] for buffer in self._buffers)
 
-        def fill(self, keys: Any, values: Any, n_rows: int) -> None:
-            """Begin with what one row holds, for each of `n_rows` rows; it is copied once."""
+        def fill(self, keys: Any, values: Any) -> None:
+            """Begin with a copy of what other rows hold."""
             self.lazy_initialization(keys, values)
-            self._move([t.expand(n_rows, -1, -1, -1) for t in (keys, values)], keys.shape[-2])
+            self._move([keys, values], keys.shape[-2])
 
         def batch_select_indices(self, indices: Any) -> None:
             """Keep some rows, or repeat them."""
@@ -69,12 +69,27 @@ def growing_cache(config: Any, room: int) -> Any:
     return found
 
 
-def spread(kept: Any, config: Any, n_rows: int, room: int) -> Any:
-    """A cache of `n_rows` rows that begin with what the one row of `kept` holds, which stays as it is."""
+def select(kept: Any, config: Any, rows: Any, room: int) -> Any:
+    """A cache of some rows of `kept`, or of one row many times; `kept` stays as it is.
+
+    `rows` is a tensor of row numbers.
+    """
     found = growing_cache(config, room)
     for i, layer in enumerate(kept.layers):
         if hasattr(found.layers[i], "fill"):
-            found.layers[i].fill(layer.keys, layer.values, n_rows)
+            found.layers[i].fill(layer.keys[rows], layer.values[rows])
+        else:
+            found.layers[i] = copy.deepcopy(layer)
+            found.layers[i].batch_select_indices(rows)
+    return found
+
+
+def spread(kept: Any, config: Any, n_rows: int, room: int) -> Any:
+    """A cache of `n_rows` rows that all begin with what the one row of `kept` holds, which stays as it is."""
+    found = growing_cache(config, room)
+    for i, layer in enumerate(kept.layers):
+        if hasattr(found.layers[i], "fill"):  # copied once, into its place
+            found.layers[i].fill(*(t.expand(n_rows, -1, -1, -1) for t in (layer.keys, layer.values)))
         else:
             found.layers[i] = copy.deepcopy(layer)
             found.layers[i].batch_repeat_interleave(n_rows)

@@ -7,25 +7,25 @@ Shapes: `q` contexts, `r` continuations, `w` tokens of the longest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalgate.backends.batching import Batch, plan_batches
-from evalgate.backends.kv_cache import KeptPrefix, growing_cache, spread
+from evalgate.backends.kv_cache import KeptPrefix, growing_cache, select, spread
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.core.record import Record
 
-# Logits that one step may hold on a CPU: 256 MB in float32.
-CPU_LOGITS = 1 << 26
+# Logits that one step may hold: 256 MB in float32.
+MAX_LOGITS = 1 << 26
 Pair = tuple[list[int], list[int]]
 
 
 class Scored(Record, frozen=True, kw_only=True):
     """The natural-log likelihood of a continuation, and whether each of its tokens was the likeliest one.
 
-    `memory` is set where there was too little of it for one context alone; then there is no likelihood.
+    Without memory for even one context the likelihood is NaN.
     """
 
     logprob: float
@@ -59,10 +59,10 @@ def encode_pairs(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> list[Pair]
     for context, _ in pairs:
         if context:
             ids, n = next(whole), length[context.rstrip()]
-            found.append((ids[:n], ids[n:]))
         else:
             ids = next(alone)
-            found.append((ids[:1], ids[1:]) if ids[:1] == [bos] else ([bos], ids))
+            n = int(ids[:1] == [bos])
+        found.append((ids[:n], ids[n:]) if n else ([bos], ids))
     return found
 
 
@@ -89,52 +89,55 @@ def as_questions(pairs: Sequence[Pair]) -> list[Question]:
     return list(found.values())
 
 
+class _Step(NamedTuple):
+    """What all batches of one call have in common; `max_tokens` and `max_rows` bound continuations with contexts."""
+
+    model: Any
+    adapter: str | None
+    prefix: int
+    ends: Sequence[int]
+    max_tokens: int
+    max_rows: int
+
+
 class Likelihood:
     """Scores continuations with the model of one backend."""
 
     def __init__(self, budget: Budget, prefix: KeptPrefix, pad: int) -> None:
         self._budget, self._prefix, self._pad = budget, prefix, pad
 
-    def scores(self, model: Any, adapter: str | None, pairs: Sequence[Pair]) -> list[Scored]:
-        """Each pair's score, in the order of the pairs; contexts and continuations have at least one token."""
+    def scores(
+        self, model: Any, adapter: str | None, pairs: Sequence[Pair], ends: Sequence[int] = ()
+    ) -> Iterator[tuple[int, Scored]]:
+        """Each pair's index and score, as batches are done; contexts and continuations have at least one token.
+
+        With `ends`, any of these tokens will do as the last one of a continuation of two or more tokens: their
+        probabilities are added.
+        """
         questions = as_questions(pairs)
         contexts = [q.context for q in questions]
-        longest = [max(map(len, q.continuations)) for q in questions]
-        n_lanes = min(lanes_for(self._budget.device), len(questions))
-        tokens, n_rows = self._budget.of(max(1, n_lanes))
-        batches = plan_batches(
-            contexts,
-            [max(longest, default=0)] * len(contexts),
-            max_tokens=tokens,
-            max_rows=self._rows(model, n_rows, questions),
-            n_lanes=n_lanes,
-        )
+        new = [max((len(tokens) for _, tokens in pairs), default=0)] * len(contexts)
+        n_lanes = max(1, min(lanes_for(self._budget.device), len(questions)))
+        max_tokens, n_rows = self._budget.of(n_lanes)
+        max_tokens //= 2  # the other half is for continuations
+        batches = plan_batches(contexts, new, max_tokens=max_tokens, max_rows=n_rows, n_lanes=n_lanes)
         if prefix := max((batch.prefix for batch in batches), default=0):
             self._prefix.of(model, adapter, contexts[0][:prefix])  # before the lanes, which share it
+        size = (max_tokens, 4 * n_rows)
 
         def score(batch: Batch) -> list[tuple[int, Scored]]:
-            return self._scored(model, adapter, [questions[i] for i in batch.indices], batch.prefix)
+            return self._scored(_Step(model, adapter, batch.prefix, ends, *size), [questions[i] for i in batch.indices])
 
-        found = dict(pair for part in in_lanes(score, batches, n_lanes) for pair in part)
-        return [found[i] for i in range(len(pairs))]
+        for found in in_lanes(score, batches, n_lanes):
+            yield from found
 
-    def _rows(self, model: Any, n_rows: int, questions: Sequence[Question]) -> int:
-        """How many questions fit a batch, whose continuations are its rows."""
-        most = max((len(q.continuations) for q in questions), default=1)
-        width = max((len(c) for q in questions for c in q.continuations), default=1)
-        if self._budget.device == "cpu":
-            n_rows = min(4 * n_rows, CPU_LOGITS // (width * int(model.config.vocab_size)))
-        return max(1, n_rows // most)
-
-    def _scored(
-        self, model: Any, adapter: str | None, questions: list[Question], prefix: int
-    ) -> list[tuple[int, Scored]]:
+    def _scored(self, step: _Step, questions: list[Question]) -> list[tuple[int, Scored]]:
         """One batch; on out-of-memory it is halved, and so are those that follow."""
         import torch
 
         try:
             with torch.inference_mode():
-                return self._forward(model, adapter, questions, prefix)
+                return self._forward(step, questions)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -143,15 +146,12 @@ class Likelihood:
             return [(i, none) for i in questions[0].indices]
         self._budget.halve()
         middle = len(questions) // 2
-        halves = (questions[:middle], questions[middle:])
-        return [pair for half in halves for pair in self._scored(model, adapter, half, prefix)]
+        return [pair for half in (questions[:middle], questions[middle:]) for pair in self._scored(step, half)]
 
-    def _forward(
-        self, model: Any, adapter: str | None, questions: list[Question], prefix: int
-    ) -> list[tuple[int, Scored]]:
+    def _forward(self, step: _Step, questions: list[Question]) -> list[tuple[int, Scored]]:
         import torch
 
-        device = self._budget.device
+        model, prefix, device = step.model, step.prefix, self._budget.device
         contexts = [q.context[prefix:] for q in questions]
         width = max(map(len, contexts))
         ids = [[self._pad] * (width - len(c)) + c for c in contexts]
@@ -160,7 +160,7 @@ class Likelihood:
         room = prefix + width + max(map(len, continuations)) - 1
         seen = torch.tensor(mask, device=device)  # [q, prefix + w]
         if prefix:
-            kept = self._prefix.of(model, adapter, questions[0].context[:prefix])
+            kept = self._prefix.of(model, step.adapter, questions[0].context[:prefix])
             cache = spread(kept, model.config, len(questions), room)
         else:
             cache = growing_cache(model.config, room)
@@ -176,18 +176,30 @@ class Likelihood:
         heads = torch.tensor([c[0] for c in continuations], device=device)
         logprob = first[owner, heads].double()
         greedy = first.argmax(-1)[owner] == heads
-        long = [k for k, c in enumerate(continuations) if len(c) > 1]
-        if long:
-            rows = torch.tensor(long, device=device)
-            cache.batch_select_indices(owner[rows])
-            more, best = self._rest(model, [continuations[k] for k in long], seen[owner[rows]], cache)
+        for alike in self._parts(step, continuations, room):
+            rows = torch.tensor(alike, device=device)
+            there = select(cache, model.config, owner[rows], room)
+            more, best = self._rest(step, [continuations[k] for k in alike], seen[owner[rows]], there)
             logprob[rows] += more
             greedy[rows] &= best
         indices = [i for q in questions for i in q.indices]
         pairs = zip(logprob.tolist(), greedy.tolist(), strict=True)
         return [(i, Scored(logprob=p, greedy=g)) for i, (p, g) in zip(indices, pairs, strict=True)]
 
-    def _rest(self, model: Any, continuations: list[list[int]], seen: Any, cache: Any) -> tuple[Any, Any]:
+    def _parts(self, step: _Step, continuations: Sequence[list[int]], room: int) -> list[list[int]]:
+        """Places of continuations with more than one token, by the power of two of their length, in parts that fit."""
+        groups: dict[int, list[int]] = {}
+        for k, tokens in enumerate(continuations):
+            if len(tokens) > 1:
+                groups.setdefault((len(tokens) - 2).bit_length(), []).append(k)
+        parts = []
+        for power, group in groups.items():
+            logits = MAX_LOGITS // (int(step.model.config.vocab_size) << power)
+            n = max(1, min(step.max_rows, step.max_tokens // room, logits))
+            parts += [group[i : i + n] for i in range(0, len(group), n)]
+        return parts
+
+    def _rest(self, step: _Step, continuations: list[list[int]], seen: Any, cache: Any) -> tuple[Any, Any]:
         """Log-likelihood of all tokens but the first of each continuation, and whether all of these were likeliest."""
         import torch
 
@@ -195,16 +207,19 @@ class Likelihood:
         ids = torch.tensor([c + [self._pad] * (width + 1 - len(c)) for c in continuations], device=seen.device)
         there = torch.tensor([[k < len(c) for k in range(1, width + 1)] for c in continuations], device=seen.device)
         mask = torch.cat([seen, there.to(seen.dtype)], dim=1)
-        logits = model(
+        logits = step.model(
             input_ids=ids[:, :-1],
             attention_mask=mask,
             past_key_values=cache,
-            **_positions(model, mask, width),
+            **_positions(step.model, mask, width),
         ).logits.float()  # [r, w - 1, vocabulary]
-        wanted = ids[:, 1:]
-        logprobs = logits.gather(-1, wanted[:, :, None])[:, :, 0] - logits.logsumexp(-1)
+        wanted, total = ids[:, 1:], logits.logsumexp(-1)
+        logprobs = logits.gather(-1, wanted[:, :, None])[:, :, 0] - total
+        if step.ends:
+            last = (torch.arange(len(ids), device=seen.device), there.sum(-1) - 1)
+            logprobs[last] = logits[last][:, list(step.ends)].logsumexp(-1) - total[last]
         best = (logits.argmax(-1) == wanted) | ~there
-        return (logprobs.double() * there).sum(-1), best.all(-1)
+        return logprobs.double().masked_fill(~there, 0.0).sum(-1), best.all(-1)
 
 
 def _positions(model: Any, mask: Any, n: int) -> dict[str, Any]:

@@ -141,9 +141,8 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     tasks = []
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
-        values = task.model_dump(
-            exclude={"metrics", "data", "splits"} | ({"constraint"} if not task.constraint else set())
-        )
+        unset = {name for name in ("constraint", "answer_by") if getattr(task, name) is None}
+        values = task.model_dump(exclude={"metrics", "data", "splits", *unset})
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
     model = parsed.model.model_dump()
     model["id"] = _model_id(parsed.model.id, folder)

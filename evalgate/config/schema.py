@@ -13,6 +13,7 @@ from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.strict import Count, Strict
 from evalgate.core.data import Disclosure, Rule, Split, TaskKind
+from evalgate.core.prompts import AnswerBy
 
 # Names become folder and file names, so they may not hold slashes or spaces.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -57,6 +58,7 @@ class TaskYaml(Strict):
     corpus: str | None = None
     splits: list[Split] = Field(default=["train", "dev", "heldout"], min_length=1)
     constraint: Literal["json_schema", "choices"] | None = None
+    answer_by: AnswerBy | None = None
 
 
 class CapabilityYaml(Strict):

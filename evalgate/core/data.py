@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.prompts import AnswerRule, Constraint, Index, ShotChoice, Shots
+from evalgate.core.prompts import AnswerBy, AnswerRule, Constraint, Index, ShotChoice, Shots
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414 (it belongs to what is evaluated)
 from evalgate.core.record import Record
 
@@ -61,6 +61,7 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     corpus: str | None = None
     splits: tuple[Split, ...] = ("train", "dev", "heldout")
     constraint: Constraint | UnsetType = UNSET
+    answer_by: AnswerBy | UnsetType = UNSET
 
     @property
     def primary(self) -> str:

@@ -27,7 +27,8 @@ class Failure(Record, frozen=True, kw_only=True):
 class Generation(Record, frozen=True, kw_only=True):
     """What a backend gives back for one request. Times in seconds; None where not measured.
 
-    `prompt_bos` counts the BOS tokens that the rendered prompt begins with.
+    `prompt_bos` counts the BOS tokens that the rendered prompt begins with. `label_logprobs` are the natural-log
+    likelihoods of all labels where the answer is the likeliest one.
     """
 
     output: str | None
@@ -38,12 +39,14 @@ class Generation(Record, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     prompt_bos: int | None = None
     completion_tokens: int | None = None
+    label_logprobs: dict[str, float] | UnsetType = UNSET
 
 
 class Prediction(Record, frozen=True, kw_only=True):
     """One answer of one system to one example. `request_digest` is the identity of what was asked.
 
-    `raw` is the whole text where `output` is only the answer that stands in it.
+    `raw` is the whole text where `output` is only the answer that stands in it. `label_logprobs` are the natural-log
+    likelihoods of all labels after the prompt, where the task is answered by likelihood.
     """
 
     example_id: str
@@ -62,6 +65,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     request_digest: str = ""
     cached: bool = False
     raw: str | UnsetType = UNSET
+    label_logprobs: dict[str, float] | UnsetType = UNSET
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):

@@ -68,6 +68,7 @@ def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Predict
         prompt_tokens=answer.prompt_tokens,
         prompt_bos=answer.prompt_bos,
         completion_tokens=answer.completion_tokens,
+        label_logprobs=answer.label_logprobs,
         context_ids=ask.context_ids,
         request_digest=ask.digest,
     )
