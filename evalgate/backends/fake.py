@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalgate.core.protocols import Request
+from evalgate.core.protocols import Request, Scored
 from evalgate.core.results import Failure, Generation
 
 Answer = Callable[[str], str | Failure]
@@ -75,6 +75,11 @@ class FakeBackend:
         """Minus one for each character of a continuation, and one less where the adapter has answers of its own."""
         less = float(adapter in self._by_adapter)
         return [-float(len(continuation)) - less for _, continuation in pairs]
+
+    def score_tokens(self, pairs: Sequence[tuple[list[int], list[int]]], *, adapter: str | None = None) -> list[Scored]:
+        """Minus one for each token of a continuation, and one less where the adapter has answers of its own."""
+        less = float(adapter in self._by_adapter)
+        return [Scored(logprob=-float(len(tokens)) - less, greedy=False) for _, tokens in pairs]
 
     def close(self) -> None:
         """Nothing to free."""

@@ -15,12 +15,12 @@ from evalgate.backends.endings import Endings
 from evalgate.backends.kv_cache import KeptPrefix, growing_cache, spread
 from evalgate.backends.labels import chosen_label, label_tokens
 from evalgate.backends.lanes import in_lanes, lanes_for
-from evalgate.backends.likelihood import Likelihood, Pair, Scored, encode_pairs
+from evalgate.backends.likelihood import Likelihood, Pair, encode_pairs
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.backends.model_files import ModelFiles
 from evalgate.core.data import Message, ModelSpec, Sampling
-from evalgate.core.protocols import Request
+from evalgate.core.protocols import Request, Scored
 from evalgate.core.results import Failure, Generation
 from evalgate.core.seeds import clock
 

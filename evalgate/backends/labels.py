@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from evalgate.backends.batching import leading
-from evalgate.backends.likelihood import Scored
 from evalgate.core.data import Message, Sampling
+from evalgate.core.protocols import Scored
 from evalgate.core.results import Failure, Generation
 
 

@@ -15,22 +15,12 @@ from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.kv_cache import KeptPrefix, growing_cache, select, spread
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.memory import Budget, is_out_of_memory
+from evalgate.core.protocols import Scored
 from evalgate.core.record import Record
 
 # Logits that one step may hold: 256 MB in float32.
 MAX_LOGITS = 1 << 26
 Pair = tuple[list[int], list[int]]
-
-
-class Scored(Record, frozen=True, kw_only=True):
-    """The natural-log likelihood of a continuation, and whether each of its tokens was the likeliest one.
-
-    Without memory for even one context the likelihood is NaN.
-    """
-
-    logprob: float
-    greedy: bool
-    out_of_memory: bool = False
 
 
 class Question(Record, frozen=True, kw_only=True):

@@ -37,6 +37,17 @@ class Ask(Record, frozen=True, kw_only=True):
     answer: AnswerRule | None = None
 
 
+class Scored(Record, frozen=True, kw_only=True):
+    """The natural-log likelihood of a continuation, and whether each of its tokens was the likeliest one.
+
+    Where memory does not suffice for one context alone the likelihood is NaN.
+    """
+
+    logprob: float
+    greedy: bool
+    out_of_memory: bool = False
+
+
 class Backend(Protocol):
     """Generates and scores text for the base model and for every adapter that was added to it."""
 
@@ -54,7 +65,10 @@ class Backend(Protocol):
         """
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
-        """The natural-log likelihood of each continuation after its context (plain text, no chat template)."""
+        """The natural-log likelihood of each continuation after its context (plain text, no chat template).
+
+        NaN where the two do not fit the model's context.
+        """
 
     def close(self) -> None:
         """Free memory and connections."""
@@ -73,6 +87,9 @@ class LocalModel(Protocol):
 
     def using(self, adapter: str | None) -> AbstractContextManager[Any]:
         """The module with one adapter active, or with none."""
+
+    def score_tokens(self, pairs: Sequence[tuple[list[int], list[int]]], *, adapter: str | None = None) -> list[Scored]:
+        """The likelihood of token ids after token ids, neither of them empty."""
 
 
 class LocalBackend(Backend, LocalModel, Protocol):
