@@ -46,7 +46,7 @@ class HFBackend:
         self._endings = Endings(self._model, self._tokenizer)
         self._constraints = Constraints(self._tokenizer, int(self._model.config.vocab_size), self._endings.eos)
         self._memory = Budget(self._model.config, self.dtype, self.device)
-        self._prefix = KeptPrefix(self.device)
+        self._prefix = KeptPrefix(self._model.config, self.device)
         self._likelihood = Likelihood(self._memory, self._prefix, self._tokenizer.pad_token_id)
 
     @property
@@ -109,7 +109,7 @@ class HFBackend:
 
     def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
         """Answer requests batch by batch, longest first. Prompts beyond the context are failures, never cut."""
-        rows = [self._render(request) for request in requests]
+        rows = self._render(requests)
         fits: list[int] = []
         for i, (row, request) in enumerate(zip(rows, requests, strict=True)):
             if request.sampling.answer_by or len(row) + request.sampling.max_tokens <= self._limit:
@@ -157,7 +157,8 @@ class HFBackend:
         n_lanes = min(n_lanes, len(rows))
         tokens, n_rows = self._memory.of(n_lanes)
         new = [sampling.max_tokens] * len(rows)
-        batches = plan_batches(rows, new, max_tokens=tokens, max_rows=n_rows, n_lanes=n_lanes)
+        share = self._prefix.allowed
+        batches = plan_batches(rows, new, max_tokens=tokens, max_rows=n_rows, n_lanes=n_lanes, share=share)
 
         def answer(batch: Batch) -> list[tuple[int, Generation]]:
             return list(self._answer(rows, batch, sampling, adapter))
@@ -192,10 +193,12 @@ class HFBackend:
         self._model = None
         self._prefix.forget()
 
-    def _render(self, request: Request) -> list[int]:
-        messages = [{"role": m.role, "content": m.content} for m in request.messages]
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True
+    def _render(self, requests: Sequence[Request]) -> list[list[int]]:
+        if not requests:
+            return []
+        chats = [[{"role": m.role, "content": m.content} for m in request.messages] for request in requests]
+        ids: list[list[int]] = self._tokenizer.apply_chat_template(
+            chats, add_generation_prompt=True, tokenize=True, return_dict=True
         )["input_ids"]
         return ids
 

@@ -50,11 +50,17 @@ def _growing_layer() -> Any:
             self.lazy_initialization(keys, values)
             self._move([keys, values], keys.shape[-2])
 
+        def take(self, other: Any, rows: Any) -> None:
+            """Begin with a copy of some rows of another such layer, room and all: one operation for each tensor."""
+            n = other.get_seq_length()  # before anything changes: a layer may take rows of itself
+            self.lazy_initialization(other.keys, other.values)
+            self._room, self._buffers = other._room, [buffer.index_select(0, rows) for buffer in other._buffers]
+            self.keys, self.values = (buffer[..., :n, :] for buffer in self._buffers)
+
         def batch_select_indices(self, indices: Any) -> None:
-            """Keep some rows, or repeat them."""
+            """Keep some rows."""
             if self.get_seq_length():
-                n = self.get_seq_length()
-                self._move([buffer[..., :n, :][indices] for buffer in self._buffers], n)
+                self.take(self, indices)
 
     return GrowingLayer
 
@@ -69,15 +75,15 @@ def growing_cache(config: Any, room: int) -> Any:
     return found
 
 
-def select(kept: Any, config: Any, rows: Any, room: int) -> Any:
-    """A cache of some rows of `kept`, or of one row many times; `kept` stays as it is.
+def select(kept: Any, config: Any, rows: Any) -> Any:
+    """A cache of some rows of `kept`, or of one row many times, with the same room; `kept` stays as it is.
 
     `rows` is a tensor of row numbers.
     """
-    found = growing_cache(config, room)
+    found = growing_cache(config, 0)
     for i, layer in enumerate(kept.layers):
-        if hasattr(found.layers[i], "fill"):
-            found.layers[i].fill(layer.keys[rows], layer.values[rows])
+        if hasattr(found.layers[i], "take"):
+            found.layers[i].take(layer, rows)
         else:
             found.layers[i] = copy.deepcopy(layer)
             found.layers[i].batch_select_indices(rows)
@@ -96,11 +102,23 @@ def spread(kept: Any, config: Any, n_rows: int, room: int) -> Any:
     return found
 
 
+def may_share(config: Any) -> bool:
+    """Whether rows of this model may share a beginning: padding stands behind it, which only full attention ignores.
+
+    A sliding window counts padding as tokens, and a recurrent state takes it up.
+    """
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
+
+
 class KeptPrefix:
     """Keys and values of the last shared beginning, computed once for an adapter and its tokens."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, config: Any, device: str) -> None:
         self._device = device
+        self.allowed = may_share(config)
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 
     def of(self, model: Any, adapter: str | None, prefix: list[int]) -> Any:

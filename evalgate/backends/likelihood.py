@@ -110,7 +110,8 @@ class Likelihood:
         n_lanes = max(1, min(lanes_for(self._budget.device), len(questions)))
         max_tokens, n_rows = self._budget.of(n_lanes)
         max_tokens //= 2  # the other half is for continuations
-        batches = plan_batches(contexts, new, max_tokens=max_tokens, max_rows=n_rows, n_lanes=n_lanes)
+        share = self._prefix.allowed
+        batches = plan_batches(contexts, new, max_tokens=max_tokens, max_rows=n_rows, n_lanes=n_lanes, share=share)
         if prefix := max((batch.prefix for batch in batches), default=0):
             self._prefix.of(model, adapter, contexts[0][:prefix])  # before the lanes, which share it
         size = (max_tokens, 4 * n_rows)
@@ -168,7 +169,7 @@ class Likelihood:
         greedy = first.argmax(-1)[owner] == heads
         for alike in self._parts(step, continuations, room):
             rows = torch.tensor(alike, device=device)
-            there = select(cache, model.config, owner[rows], room)
+            there = select(cache, model.config, owner[rows])
             more, best = self._rest(step, [continuations[k] for k in alike], seen[owner[rows]], there)
             logprob[rows] += more
             greedy[rows] &= best
