@@ -64,9 +64,19 @@ def test_rows_that_leave_change_nothing(
     found = answers(backend, asked, adapter)
     facts = [[(g.output, g.status, g.completion_tokens, g.failure) for g in each] for each in (found, alone)]
     assert facts[0] == facts[1]
-    if sampling.get("constraint") != "choices":
+    if sampling.get("stop") == STOPS:
         assert left, "some rows have left"
         assert len({g.completion_tokens for g in found}) > 1
+
+
+def test_rows_under_a_constraint_leave_with_their_matchers(backend: HFBackend, left: list[int]) -> None:
+    asked = [
+        request(f"{word} {k}", constraint="json_schema", grammar=SCHEMA, max_tokens=40)
+        for word in WORDS
+        for k in range(5)
+    ]
+    answers(backend, asked)
+    assert left, "some rows have left"
 
 
 def test_sampled_rows_keep_their_places(backend: HFBackend, left: list[int]) -> None:
