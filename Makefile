@@ -1,6 +1,6 @@
 # Run `make` alone to see what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo doctor test test-fast check lint format types layers calibrate browser clean distclean
+.PHONY: help setup demo doctor test test-fast check lint format types layers calibrate bench browser clean distclean
 
 PYTHON ?= python3
 SUITE ?= suites/support
@@ -9,6 +9,7 @@ RUN ?=
 # Processes for the fast tests; the others use both cores themselves.
 WORKERS ?= 2
 BIN := .venv/bin
+BENCH ?= .venv/bench
 STAMP := .venv/.installed
 CHROMIUM := /usr/bin/chromium
 FAST := not slow and not browser and not gpu
@@ -90,6 +91,17 @@ layers: setup ## Check which module may import which (import-linter)
 
 calibrate: setup ## Simulate every gate and write docs/calibration.md (11 CPU-minutes, all cores)
 	$(BIN)/python -m calibration
+
+bench: setup ## Time the engine beside a plain loop, lm-eval and inspect-ai (a few minutes; ARGS="--rounds 3")
+	@[ -x $(BENCH)/bin/python ] || { \
+	  echo 'bench: making $(BENCH), so that inspect-ai changes no version in .venv'; \
+	  $(BIN)/python -m venv $(BENCH); \
+	  $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	    > "$$($(BENCH)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/evalgate.pth"; \
+	}
+	@$(BENCH)/bin/python -c 'import inspect_ai' 2>/dev/null || \
+	  $(BENCH)/bin/python -m pip install -q -c .venv/constraints.txt -e ".[bench]"
+	PYTHONPATH=$(CURDIR) $(BENCH)/bin/python -m benchmarks.engine $(ARGS)
 
 browser: ## Install Chromium for the browser tests (Debian, as root)
 	@if [ -x $(CHROMIUM) ]; then \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,7 +181,11 @@ class Job:
         ]
         write_lines(self.folder.trained(recipe.name), trained)
         pairs = [(row.messages[-1].content, row.completion) for row in rows[:N_PROBES]]
-        base, tuned = (tuple(self.backend.loglikelihood(pairs, adapter=name)) for name in (None, recipe.name))
+        both = zip(*(self.backend.loglikelihood(pairs, adapter=name) for name in (None, recipe.name)), strict=True)
+        known = [pair for pair in both if not any(map(math.isnan, pair))]  # a row may be longer than the context
+        if not known:
+            return
+        base, tuned = zip(*known, strict=True)
         probe = AdapterProbe(adapter_digest=adapter_digest, base=base, tuned=tuned)
         write_record(self.folder.probe(recipe.name), probe)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import UNSET
 
 from evalgate.core.data import Example, Task
 from evalgate.core.protocols import Metric
@@ -27,7 +28,7 @@ def check_metric(metric: Metric, example: Example, task: Task) -> None:
     assert missing_score.status == "unscored", "an answer that is missing must be unscored, not a number"
     assert isinstance(missing_score.failure, Failure), "an unscored item must say why"
     rows = []
-    likely = {label: -1.0 - i for i, label in enumerate(task.labels)} or None
+    likely = {label: -1.0 - i for i, label in enumerate(task.labels)} or UNSET
     for text in (*HOSTILE, *example.references):
         answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text, label_logprobs=likely)
         score = metric.score(example, answer, task)

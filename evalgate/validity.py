@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from evalgate.core.content import content_digest, text_of
+from evalgate.core.prompts import Sampling
 from evalgate.core.record import digest_of
 from evalgate.core.results import Finding, Run
 from evalgate.store import BASE, CAPABILITY, RunData, RunFolder
@@ -192,16 +193,17 @@ def uneven(data: RunData) -> Iterator[Finding]:
     baselines = [data.run.systems[name].prompts for name in data.run.baselines]
     for name in trained_systems(data.run):
         for task, prompt in data.run.systems[name].prompts.items():
-            kept = prompt.sampling.constraint
-            others = [prompts[task].sampling.constraint for prompts in baselines if task in prompts]
-            if kept != "none" and others and kept not in others:
+            kept = _held(prompt.sampling)
+            others = [_held(prompts[task].sampling) for prompts in baselines if task in prompts]
+            if kept and others and kept not in others:
+                key = "answer_by" if prompt.sampling.answer_by else "constraint"
                 yield Finding(
                     code="constraint-uneven",
                     system=name,
                     hard=False,
-                    what=f"{name} answers {task} under the constraint {kept}, and no baseline does",
+                    what=f"{name} answers {task} {kept}, and no baseline does",
                     where=str(PLACES.run_file),
-                    fix="set `constraint` on the task in suite.yaml, which holds all systems to it, and run again",
+                    fix=f"set `{key}` on the task in suite.yaml, which holds all systems to it, and run again",
                 )
 
 
@@ -222,6 +224,13 @@ def unheld(data: RunData) -> Iterator[Finding]:
                     where=str(PLACES.predictions(name, task)),
                     fix=f"{asked}, or take `constraint` out of the task and its prompts",
                 )
+
+
+def _held(sampling: Sampling) -> str:
+    """What keeps an answer in form, for a sentence; empty if nothing does."""
+    if sampling.answer_by:
+        return f"by {sampling.answer_by}"
+    return "" if sampling.constraint == "none" else f"under the constraint {sampling.constraint}"
 
 
 def cached(data: RunData) -> Iterator[Finding]:

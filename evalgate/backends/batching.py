@@ -35,7 +35,13 @@ def leading(ids: Sequence[int], token: int | None) -> int:
 
 
 def plan_batches(
-    rows: Sequence[list[int]], new_tokens: Sequence[int], *, max_tokens: int, max_rows: int
+    rows: Sequence[list[int]],
+    new_tokens: Sequence[int],
+    *,
+    max_tokens: int,
+    max_rows: int,
+    n_lanes: int = 1,
+    share: bool = True,
 ) -> list[Batch]:
     """Group requests of like length, longest first so that running out of memory shows at once.
 
@@ -44,8 +50,14 @@ def plan_batches(
         new_tokens: how many tokens each may generate; requests of one batch share the number.
         max_tokens: bound on rows times padded length of one batch.
         max_rows: bound on rows.
+        n_lanes: how many batches are answered at once; batches of like size keep all lanes busy to the end.
+        share: whether a shared beginning may be computed once for all.
     """
-    prefix = shared_prefix(rows)
+    if len(rows) >= 2 * n_lanes:
+        n_batches = -(-len(rows) // max_rows)
+        n_batches += -n_batches % n_lanes
+        max_rows = -(-len(rows) // n_batches)
+    prefix = shared_prefix(rows) if share else 0
     order = sorted(range(len(rows)), key=lambda i: (-new_tokens[i], -len(rows[i]), i))
     batches: list[Batch] = []
     group: list[int] = []

@@ -63,14 +63,19 @@ class Constrained:
 
     def __init__(self, matcher: Any, n_vocab: int, ends: Sequence[int]) -> None:
         self._start, self._n_words, self._ends = matcher, (n_vocab + 31) // 32, list(ends)
-        self._rows: list[Any] = []
+        self._all: list[Any] = []
+        self._rows: list[Any] = []  # of `_all` those that are still decoded
+
+    def keep(self, positions: Sequence[int]) -> None:
+        """Rows have left the batch; `positions` are those that stay."""
+        self._rows = [self._rows[i] for i in positions]
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Scores in which no token is left that would break the constraint; a finished row may only end."""
         import torch
 
         if not self._rows:
-            self._rows = [self._start.deep_copy() for _ in range(len(input_ids))]
+            self._all = self._rows = [self._start.deep_copy() for _ in range(len(input_ids))]
         else:
             for row, token in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
                 if not row.is_stopped():
@@ -88,4 +93,4 @@ class Constrained:
 
     def failures(self) -> dict[int, str]:
         """Rows whose matcher gave up, such as at a limit of its parser, and why: their text is held to nothing."""
-        return {i: " ".join(row.get_error().split()) for i, row in enumerate(self._rows) if row.is_error()}
+        return {i: " ".join(row.get_error().split()) for i, row in enumerate(self._all) if row.is_error()}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from evalgate.cache.keys import Answerer
 from evalgate.core.adapter_files import adapter_digest
-from evalgate.core.protocols import Request
+from evalgate.core.protocols import Request, Scored
 from evalgate.core.results import Failure, Generation
 
 Answer = Callable[[str], str | Failure]
@@ -78,12 +81,21 @@ class FakeBackend:
             prompt = requests[i].messages[-1].content
             self.asked.append((adapter, prompt))
             time.sleep(self._latency_s)
-            yield i, _generation(prompt, answer(prompt), self._latency_s)
+            said = answer(prompt)
+            if requests[i].sampling.answer_by and isinstance(said, str):
+                yield i, _chosen(prompt, said, json.loads(requests[i].sampling.grammar or "[]"), self._latency_s)
+            else:
+                yield i, _generation(prompt, said, self._latency_s)
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
         """Minus one for each character of a continuation, and one less where the adapter has answers of its own."""
         less = float(adapter in self._by_adapter)
         return [-float(len(continuation)) - less for _, continuation in pairs]
+
+    def score_tokens(self, pairs: Sequence[tuple[list[int], list[int]]], *, adapter: str | None = None) -> list[Scored]:
+        """Minus one for each token of a continuation, and one less where the adapter has answers of its own."""
+        less = float(adapter in self._by_adapter)
+        return [Scored(logprob=-float(len(tokens)) - less, greedy=False) for _, tokens in pairs]
 
     def close(self) -> None:
         """Nothing to free."""
@@ -94,3 +106,10 @@ def _generation(prompt: str, answer: str | Failure, latency_s: float) -> Generat
     if isinstance(answer, Failure):
         return Generation(output=None, status="error", failure=answer, prompt_tokens=n_prompt)
     return Generation(output=answer, latency_s=latency_s, prompt_tokens=n_prompt, completion_tokens=len(answer.split()))
+
+
+def _chosen(prompt: str, said: str, labels: list[str], latency_s: float) -> Generation:
+    """What it would have said is its likeliest label; if that is none, the first one is."""
+    logprobs = {label: -1.0 if label == said else -2.0 for label in labels}
+    answer = _generation(prompt, max(logprobs, key=logprobs.__getitem__), latency_s)
+    return replace(answer, label_logprobs=logprobs)

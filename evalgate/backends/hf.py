@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import copy
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -15,22 +15,22 @@ import msgspec
 from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.constraints import Constraints
+from evalgate.backends.decoding import greedy
 from evalgate.backends.endings import Endings
 from evalgate.backends.first_token import FirstToken
+from evalgate.backends.kv_cache import KeptPrefix, growing_cache, spread
+from evalgate.backends.labels import chosen_label, label_tokens
 from evalgate.backends.lanes import in_lanes, lanes_for
+from evalgate.backends.likelihood import Likelihood, Pair, encode_pairs
 from evalgate.backends.loading import load_model, load_tokenizer
+from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.backends.model_files import ModelFiles
 from evalgate.cache.keys import Answerer
 from evalgate.core.adapter_files import WEIGHTS, adapter_digest
-from evalgate.core.data import ModelSpec, Sampling
-from evalgate.core.protocols import Request
+from evalgate.core.data import Message, ModelSpec, Sampling
+from evalgate.core.protocols import Request, Scored
 from evalgate.core.results import Failure, Generation
 from evalgate.core.seeds import clock
-
-CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 32_768, 64  # of all lanes together
-GPU_BATCH_ROWS = 256
-# Share of the free device memory that keys and values of one batch may take.
-KV_SHARE = 0.4
 
 
 class HFBackend:
@@ -55,10 +55,10 @@ class HFBackend:
         self._tokenizer = load_tokenizer(files.path, spec)
         config = AutoConfig.from_pretrained(files.path, trust_remote_code=spec.trust_remote_code)
         self._limit = int(getattr(config, "max_position_embeddings", 2048))
-        self._shrink = 1
         self._active: str | None = None
-        # The last shared beginning by adapter and tokens, with its keys and values.
-        self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
+        self._memory = Budget(config, self.dtype, self.device)
+        self._prefix = KeptPrefix(config, self.device)
+        self._likelihood = Likelihood(self._memory, self._prefix, self._tokenizer.pad_token_id)
 
     @cached_property
     def _model(self) -> Any:
@@ -137,18 +137,43 @@ class HFBackend:
 
     def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
         """Answer requests batch by batch, longest first. Prompts beyond the context are failures, never cut."""
-        rows = [self.prompt_ids(request) for request in requests]
+        rows = self._render(requests)
         fits: list[int] = []
         for i, (row, request) in enumerate(zip(rows, requests, strict=True)):
-            if len(row) + request.sampling.max_tokens <= self._limit:
+            if request.sampling.answer_by or len(row) + request.sampling.max_tokens <= self._limit:
                 fits.append(i)
             else:
-                yield i, self._too_long(len(row), request.sampling)
+                yield i, self._too_long(len(row), request.sampling.max_tokens)
         for sampling in dict.fromkeys(requests[i].sampling for i in fits):
             chosen = [i for i in fits if requests[i].sampling == sampling]
             ids = [rows[i] for i in chosen]
-            for k, generation in self._answer_alike(ids, sampling, adapter):
+            if sampling.answer_by:
+                answers = self._choose_label(requests[chosen[0]].messages, ids, sampling, adapter)
+            else:
+                answers = self._answer_alike(ids, sampling, adapter)
+            for k, generation in answers:
                 yield chosen[k], generation
+
+    def _choose_label(
+        self, messages: Sequence[Message], rows: list[list[int]], sampling: Sampling, adapter: str | None
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer requests of one sampling by their likeliest label; `messages` are the first one's."""
+        _, ends = self._endings.of(sampling)
+        tokens, ends_used = label_tokens(self._tokenizer, messages, rows[0], sampling, ends)
+        longest = max(map(len, tokens.values()))
+        fits = [k for k, row in enumerate(rows) if len(row) + longest <= self._limit]
+        yield from ((k, self._too_long(len(rows[k]), longest)) for k in {*range(len(rows))} - {*fits})
+        started, bos, left = clock(), self._tokenizer.bos_token_id, {k: dict[str, Scored]() for k in fits}
+        asked = [(k, label) for k in fits for label in tokens]
+        with self.using(adapter) as model:
+            pairs = [(rows[k], tokens[label]) for k, label in asked]
+            for i, score in self._likelihood.scores(model, adapter, pairs, ends_used):
+                k, label = asked[i]
+                left[k][label] = score
+                if len(left[k]) == len(tokens):
+                    scores = {label: left[k][label] for label in tokens}
+                    elapsed = clock() - started if len(rows) == 1 else None
+                    yield k, chosen_label(scores, tokens, rows[k], bos, elapsed)
 
     def _answer_alike(
         self, rows: list[list[int]], sampling: Sampling, adapter: str | None
@@ -157,8 +182,11 @@ class HFBackend:
         import torch
 
         n_lanes = lanes_for(self.device) if sampling.temperature == 0 else 1
-        tokens, n_rows = self._budget(min(n_lanes, len(rows)))
-        batches = plan_batches(rows, [sampling.max_tokens] * len(rows), max_tokens=tokens, max_rows=n_rows)
+        n_lanes = min(n_lanes, len(rows))
+        tokens, n_rows = self._memory.of(n_lanes)
+        new = [sampling.max_tokens] * len(rows)
+        share = self._prefix.allowed
+        batches = plan_batches(rows, new, max_tokens=tokens, max_rows=n_rows, n_lanes=n_lanes, share=share)
 
         def answer(batch: Batch) -> list[tuple[int, Generation]]:
             return list(self._answer(rows, batch, sampling, adapter))
@@ -170,22 +198,28 @@ class HFBackend:
             yield from answers
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
-        """The natural-log likelihood of each continuation after its context, in float32, one pair at a time."""
-        import torch
+        """The natural-log likelihood of each continuation after its context, as lm-eval would have it, in float32.
 
-        out: list[float] = []
-        with torch.inference_mode(), self.using(adapter) as model:
-            for context, continuation in pairs:
-                start = self._tokenizer(context).input_ids or [self._tokenizer.bos_token_id]
-                end = self._tokenizer(continuation, add_special_tokens=False).input_ids
-                ids = torch.tensor([[*start, *end]], device=self.device)
-                logits = model(input_ids=ids).logits[0, len(start) - 1 : -1].float().log_softmax(-1)
-                out.append(float(logits[range(len(end)), end].sum()))
+        NaN where the two are longer than the context or the device has no memory for them: nothing is cut.
+        """
+        rows = encode_pairs(self._tokenizer, pairs)
+        fits = [i for i, (start, end) in enumerate(rows) if end and len(start) + len(end) <= self._limit]
+        out = [math.nan if end else 0.0 for _, end in rows]  # nothing follows with certainty
+        scores = self.score_tokens([rows[i] for i in fits], adapter=adapter)
+        for i, score in zip(fits, scores, strict=True):
+            out[i] = score.logprob
         return out
+
+    def score_tokens(self, pairs: Sequence[Pair], *, adapter: str | None = None) -> list[Scored]:
+        """The likelihood of tokens after tokens; both fit the context and neither is empty."""
+        with self.using(adapter) as model:
+            found = dict(self._likelihood.scores(model, adapter, pairs))
+        return [found[i] for i in range(len(pairs))]
 
     def close(self) -> None:
         """Drop the model."""
-        self._model = self._kept = None
+        self._model = None
+        self._prefix.forget()
 
     def prompt_ids(self, request: Request) -> list[int]:
         """The token ids that the model is given: chat template and tokenizer applied."""
@@ -195,40 +229,36 @@ class HFBackend:
         )["input_ids"]
         return ids
 
-    def _too_long(self, n: int, sampling: Sampling) -> Generation:
-        text = f"{n} prompt tokens and {sampling.max_tokens} new ones exceed the context of {self._limit}"
+    def _render(self, requests: Sequence[Request]) -> list[list[int]]:
+        """All prompts at once, which takes the tokenizer less time."""
+        if not requests:
+            return []
+        chats = [[{"role": m.role, "content": m.content} for m in request.messages] for request in requests]
+        ids: list[list[int]] = self._tokenizer.apply_chat_template(
+            chats, add_generation_prompt=True, tokenize=True, return_dict=True
+        )["input_ids"]
+        return ids
+
+    def _too_long(self, n: int, n_new: int) -> Generation:
+        text = f"{n} prompt tokens and {n_new} new ones exceed the context of {self._limit}"
         return Generation(
             output=None, status="error", failure=Failure(code="prompt-too-long", message=text), prompt_tokens=n
         )
-
-    def _budget(self, n_lanes: int) -> tuple[int, int]:
-        """Tokens and rows of one batch for the memory there is, which all lanes share."""
-        import torch
-
-        if self.device == "cpu":
-            return CPU_BATCH_TOKENS // n_lanes, max(1, CPU_BATCH_ROWS // n_lanes)
-        config = self._model.config
-        heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        kv_bytes = 2 * config.num_hidden_layers * heads * size * (4 if self.dtype == "float32" else 2)
-        free, _ = torch.cuda.mem_get_info()
-        return max(1024, int(free * KV_SHARE / kv_bytes) // self._shrink), max(1, GPU_BATCH_ROWS // self._shrink)
 
     def _answer(
         self, rows: list[list[int]], batch: Batch, sampling: Sampling, adapter: str | None
     ) -> Iterator[tuple[int, Generation]]:
         """One batch; on out-of-memory it is halved, and so are those that follow."""
-        import torch
-
         try:
             results = self._forward([rows[i] for i in batch.indices], batch.prefix, sampling, adapter)
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             if len(batch.indices) == 1:
                 failure = Failure(code="out-of-memory", message="one request alone does not fit the device's memory")
                 results = [Generation(output=None, status="error", failure=failure)]
             else:
-                torch.cuda.empty_cache()
-                self._shrink *= 2
+                self._memory.halve()
                 middle = len(batch.indices) // 2
                 for half in (batch.indices[:middle], batch.indices[middle:]):
                     yield from self._answer(rows, Batch(indices=half, prefix=batch.prefix), sampling, adapter)
@@ -251,16 +281,18 @@ class HFBackend:
         first = FirstToken()
         with torch.inference_mode(), self.using(adapter) as model:
             extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
-            if len(rows) == 1:  # times are of single calls
-                extra["stopping_criteria"] = [first]
+            room = prefix + width + sampling.max_tokens
             if prefix:
                 kept = self._keep_prefix(model, adapter, rows[0][:prefix])
-                extra["past_key_values"] = copy.deepcopy(kept)
-                extra["past_key_values"].batch_repeat_interleave(len(rows))
+                extra["past_key_values"] = spread(kept, model.config, len(rows), room)
+            else:
+                extra["past_key_values"] = growing_cache(model.config, room)
+            if self.device == "cpu" and sampling.temperature == 0:
+                extra["custom_generate"] = greedy
             output = model.generate(
                 input_ids=torch.tensor(ids, device=self.device),
                 attention_mask=torch.tensor(mask, device=self.device),
-                **self._decoding(sampling),
+                **self._decoding(sampling, [first] if len(rows) == 1 else []),  # times are of single calls
                 **extra,
             )
         new = output[:, prefix + width :].tolist()
@@ -277,20 +309,11 @@ class HFBackend:
         return found
 
     def _keep_prefix(self, model: Any, adapter: str | None, prefix: list[int]) -> Any:
-        """Keys and values of a shared beginning, computed once for an adapter."""
-        import torch
-        from transformers import DynamicCache
+        return self._prefix.of(model, adapter, prefix)
 
-        key = (adapter, tuple(prefix))
-        if self._kept is None or self._kept[0] != key:
-            cache = DynamicCache(config=model.config)
-            model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=cache, logits_to_keep=1)
-            self._kept = (key, cache)
-        return self._kept[1]
-
-    def _decoding(self, sampling: Sampling) -> dict[str, Any]:
+    def _decoding(self, sampling: Sampling, watching: list[Any]) -> dict[str, Any]:
         import torch
-        from transformers import GenerationConfig
+        from transformers import GenerationConfig, StoppingCriteriaList, StopStringCriteria
 
         marks, ends = self._endings.of(sampling)
         arguments: dict[str, Any] = {
@@ -302,7 +325,7 @@ class HFBackend:
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
             arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if marks:
-            arguments["stop_strings"] = marks
-        decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
-        return decoding | ({"tokenizer": self._tokenizer} if marks else {})
+        criteria = StoppingCriteriaList(watching)
+        if marks:  # not as `stop_strings`: with a `custom_generate`, `generate` loses the tokenizer that they need
+            criteria.append(StopStringCriteria(self._tokenizer, marks))
+        return {"generation_config": GenerationConfig(**arguments), "stopping_criteria": criteria}

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from evalgate.core.data import ModelSpec
+from evalgate.core.errors import UsageError
 
 
 def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
-    """The causal LM in a folder, in evaluation mode; NF4-quantised if the spec says so."""
+    """The causal LM in a folder, in evaluation mode; NF4-quantised if the spec says so.
+
+    Raises `remote-code` for a model that only its own code can load, unless the spec trusts it.
+    """
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
     from transformers.utils import logging as hf_logging
@@ -23,14 +27,24 @@ def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
             bnb_4bit_compute_dtype=kind,
         )
     hf_logging.disable_progress_bar()  # evalgate shows its own progress
-    model = AutoModelForCausalLM.from_pretrained(
-        path,
-        dtype=kind,
-        use_safetensors=True,
-        trust_remote_code=spec.trust_remote_code,
-        device_map={"": device},
-        **extra,
-    )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=kind,
+            use_safetensors=True,
+            trust_remote_code=spec.trust_remote_code,
+            device_map={"": device},
+            **extra,
+        )
+    except ValueError as error:
+        if spec.trust_remote_code or "trust_remote_code" not in str(error):
+            raise
+        raise UsageError(
+            "the base model can only be loaded by code that comes with it, which is not run",
+            code="remote-code",
+            fix="read that code, and if you trust it, write `trust_remote_code: true` below `model:` in suite.yaml",
+            where=path,
+        ) from error
     for module in model.modules():  # as `training.loading` does: else the CPU repacks 4-bit weights in place
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

@@ -107,6 +107,10 @@ class OpenAIBackend:
         """Chat APIs do not tell how likely a given text is: always raises `no-likelihood`."""
         raise _no_model("the likelihood of a given text")
 
+    def score_tokens(self, pairs: object, *, adapter: str | None = None) -> NoReturn:
+        """Nor how likely given tokens are: always raises `no-likelihood`."""
+        raise _no_model("the likelihood of given tokens")
+
     def close(self) -> None:
         """Close connections and end the thread."""
         if self._loop.is_closed():

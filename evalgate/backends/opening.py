@@ -82,6 +82,15 @@ def refuse_unmeasurable(project: Project, where: str = "") -> None:
     elif spec.latency is not None and recorded:
         what = f"latency is timed in interleaved calls, but '{recorded}' is recorded"
         fix = f"take `latency:` and its gates out of suite.yaml, or '{recorded}' out of its folder"
+    elif not local and (task := _by_likelihood(project)):
+        what = f"'{task}' is answered by the likelihood of its labels, which needs a model in this process, but {but}"
+        fix = "take `answer_by` out; `constraint: choices` holds a server's answers to the labels"
     else:
         return
     raise UsageError(what, code="cannot-measure", fix=fix, where=where)
+
+
+def _by_likelihood(project: Project) -> str:
+    """A task that some system answers by likelihood; empty if there is none."""
+    prompts = [prompt for draft in (*project.entrants, *project.systems) for prompt in draft.prompts.items()]
+    return next((task for task, prompt in prompts if prompt.sampling.answer_by), "")

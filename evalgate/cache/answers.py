@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from evalgate.cache.keys import AnswerKey, Keyed
@@ -25,6 +26,7 @@ class Answer(Record, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     prompt_bos: int | None = None
     completion_tokens: int | None = None
+    label_logprobs: dict[str, float] | UnsetType = UNSET
 
 
 class Remembering:
@@ -84,6 +86,7 @@ def _generation(answer: Answer) -> Generation:
         prompt_tokens=answer.prompt_tokens,
         prompt_bos=answer.prompt_bos,
         completion_tokens=answer.completion_tokens,
+        label_logprobs=answer.label_logprobs,
         cached=True,
     )
 
@@ -97,4 +100,5 @@ def _kept(generation: Generation) -> Answer | None:
         prompt_tokens=generation.prompt_tokens,
         prompt_bos=generation.prompt_bos,
         completion_tokens=generation.completion_tokens,
+        label_logprobs=generation.label_logprobs,
     )

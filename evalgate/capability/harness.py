@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evalgate.core.data import CapabilitySpec, Example
-from evalgate.core.errors import UsageError
+from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import LocalModel, Progress
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Score
@@ -70,7 +71,7 @@ class Harness:
         if n_done < self.n_items:
             stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
             with stage as tick, Appender(path, seal) as file, model.using(adapter) as module:
-                lm = self._language_model(module, model.tokenizer)
+                lm = self._language_model(model, module, adapter)
                 for name in [name for name in self._tasks if name not in done]:
                     scores = self._ask(lm, name, self._tasks[name], system)
                     file.write(scores)
@@ -79,13 +80,14 @@ class Harness:
         return [score for name in self._tasks for score in kept[name] if isinstance(score, Score)]
 
     @staticmethod
-    def _language_model(module: Any, tokenizer: Any) -> Any:
+    def _language_model(model: LocalModel, module: Any, adapter: str | None) -> Any:
         from lm_eval.models.huggingface import HFLM
 
         device = module.device.type
-        lm = HFLM(pretrained=module, tokenizer=tokenizer, batch_size=BATCH_SIZE[device], softmax_dtype="float32")
+        lm = HFLM(pretrained=module, tokenizer=model.tokenizer, batch_size=BATCH_SIZE[device], softmax_dtype="float32")
         for kind in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
             setattr(lm, kind, partial(getattr(lm, kind), disable_tqdm=True))  # one progress display is enough
+        lm._loglikelihood_tokens = partial(_scores, model, adapter, lm.max_length)
         return lm
 
     def _ask(self, lm: Any, name: str, task: Any, system: str) -> list[Score]:
@@ -117,6 +119,31 @@ class Harness:
                 text = str(task.doc_to_text(doc))
                 found.append(Example(id=f"{name}/{i}", inputs={"question": text}, tags=(name,)))
         return found
+
+
+def _scores(
+    model: LocalModel,
+    adapter: str | None,
+    limit: int,
+    requests: Sequence[tuple[Any, list[int], list[int]]],
+    **_: object,
+) -> list[tuple[float, bool]]:
+    """What `HFLM._loglikelihood_tokens` gives, by the backend's own batches; what is too long is cut as lm-eval does.
+
+    Raises `no-memory` where one question alone is too large.
+    """
+    pairs = []
+    for _name, context, continuation in requests:
+        kept = (context + continuation)[-(limit + 1) :]  # the last token is asked for, but never read
+        pairs.append((kept[: -len(continuation)], kept[-len(continuation) :]))
+    scores = model.score_tokens(pairs, adapter=adapter)
+    if any(score.out_of_memory for score in scores):
+        raise EvalgateError(
+            "one capability question alone does not fit the device's memory",
+            code="no-memory",
+            fix="free memory, or lower `num_fewshot` or set `quantization: nf4` in suite.yaml",
+        )
+    return [(score.logprob, score.greedy) for score in scores]
 
 
 def _own_tasks(spec: CapabilitySpec, include: str | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from evalgate.config.document import Document, Place, did_you_mean
-from evalgate.config.prompts import unfit_constraint
+from evalgate.config.prompts import unfit_constraint, unfit_likelihood
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
 
@@ -58,6 +58,8 @@ def _check_task(document: Document, task: TaskSpec, folder: Path, metrics: set[s
         document.problem((*place, "splits"), "a split stands twice")
     if task.constraint and (why := unfit_constraint(task.constraint, task)):
         document.problem((*place, "constraint"), why)
+    if task.answer_by and (why := unfit_likelihood(task, task.constraint)):
+        document.problem((*place, "answer_by"), why)
     for key, name in (("schema", task.output_schema), ("corpus", task.corpus)):
         if name:
             _check_there(document, (*place, key), folder / name)

@@ -165,7 +165,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     tasks = []
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
-        unset = {"constraint"} if task.constraint is None else set()
+        unset = {name for name in ("constraint", "answer_by") if getattr(task, name) is None}
         values = task.model_dump(exclude={"metrics", "data", "splits", "label", "slices", *unset})
         if task.label:
             values["label"] = task.label.rule()

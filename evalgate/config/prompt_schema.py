@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from evalgate.config.strict import Count, Strict
 from evalgate.core.answers import GROUP
-from evalgate.core.prompts import Choose, Chunk, Constraint, Finds, Index, Pool, Shots
+from evalgate.core.prompts import AnswerBy, Choose, Chunk, Constraint, Finds, Index, Pool, Shots
 
 
 class ShotsYaml(Strict):
@@ -122,6 +122,7 @@ class PromptYaml(Strict):
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     constraint: Constraint | None = None
+    answer_by: AnswerBy | None = None
     answer: AnswerYaml | None = None
 
     @field_validator("stop", mode="before")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from evalgate.config.document import Document, Place, did_you_mean, read_text
 from evalgate.core.data import PromptDraft, Sampling, SuiteSpec, TaskSpec
@@ -26,6 +26,15 @@ def unfit_constraint(constraint: str, task: TaskSpec) -> str | None:
         return f"task '{task.name}' has no `schema` in suite.yaml"
     if constraint == "choices" and task.kind != "classification":
         return f"only a classification task has choices, not {task.kind}"
+    return None
+
+
+def unfit_likelihood(task: TaskSpec, constraint: str | UnsetType | None) -> str | None:
+    """Why a task cannot be answered by the likelihood of its labels; None if it can."""
+    if task.kind != "classification":
+        return f"only a classification task has labels to compare, not {task.kind}"
+    if constraint and constraint != "none":
+        return f"nothing is decoded where labels are compared: delete `constraint: {constraint}`"
     return None
 
 
@@ -88,6 +97,7 @@ class Prompts:
             max_tokens=prompt.max_tokens,
             stop=tuple(prompt.stop),
             constraint=prompt.constraint or task.constraint or "none",
+            answer_by=prompt.answer_by or task.answer_by,
         )
         return PromptDraft(
             template=source,
@@ -114,6 +124,16 @@ class Prompts:
             self.document.problem((*place, "constraint"), text)
         elif prompt.constraint and (why := unfit_constraint(prompt.constraint, task)):
             self.document.problem((*place, "constraint"), why)
+        if prompt.answer_by or task.answer_by:
+            self._check_likelihood(task, prompt)
+
+    def _check_likelihood(self, task: TaskSpec, prompt: PromptYaml) -> None:
+        place: Place = ("prompts", task.name)
+        if why := unfit_likelihood(task, prompt.constraint or task.constraint):
+            self.document.problem((*place, "answer_by" if prompt.answer_by else "constraint"), why)
+        for key in ("answer", "temperature"):
+            if getattr(prompt, key):
+                self.document.problem((*place, key), f"nothing is decoded where labels are compared: delete `{key}`")
 
     def _check_template(self, task: str, path: Path, source: str) -> None:
         import jinja2

@@ -16,6 +16,7 @@ from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
 from evalgate.core.data import Disclosure, Rule, SliceBy, Split, TaskKind
+from evalgate.core.prompts import AnswerBy
 
 # Names become folder and file names, so they may not hold slashes or spaces.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -98,6 +99,7 @@ class TaskYaml(Strict):
     constraint: Literal["json_schema", "choices"] | None = None
     label: LabelYaml | None = None
     slices: SlicesYaml | None = None
+    answer_by: AnswerBy | None = None
 
 
 class CapabilityYaml(Strict):

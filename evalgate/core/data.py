@@ -12,7 +12,7 @@ from evalgate.core.drafts import RecordedFile as RecordedFile  # noqa: PLC0414
 from evalgate.core.drafts import Replay as Replay  # noqa: PLC0414
 from evalgate.core.drafts import SystemDraft as SystemDraft  # noqa: PLC0414
 from evalgate.core.drafts import SystemKind as SystemKind  # noqa: PLC0414
-from evalgate.core.prompts import EXACT, AnswerRule, Constraint, Index, LabelRule, ShotChoice
+from evalgate.core.prompts import EXACT, AnswerBy, AnswerRule, Constraint, Index, LabelRule, ShotChoice
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414
 from evalgate.core.record import Record
 from evalgate.core.serving import LatencySpec, Prices
@@ -84,13 +84,13 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     splits: tuple[Split, ...] = ("train", "dev", "heldout")
     constraint: Constraint | UnsetType = UNSET
     label: LabelRule | UnsetType = UNSET
+    slices: SliceSpec | UnsetType = UNSET
+    answer_by: AnswerBy | UnsetType = UNSET
 
     @property
     def label_rule(self) -> LabelRule:
         """Where answers have their label: by default the label is the answer."""
         return self.label or EXACT
-
-    slices: SliceSpec | UnsetType = UNSET
 
     @property
     def primary(self) -> str:

@@ -13,6 +13,8 @@ Choose = Literal["fixed", "random", "nearest"]
 Pool = Literal["train", "dev"]
 # What the decoder holds an answer to, whatever the model would rather write.
 Constraint = Literal["none", "json_schema", "choices"]
+# By the likelihood of each label, not by what the model writes.
+AnswerBy = Literal["likelihood"]
 Finds = Literal["bm25", "dense", "hybrid"]
 LabelFrom = Literal["exact", "regex", "json_field", "last_label", "likelihood"]
 
@@ -21,6 +23,7 @@ class Sampling(Record, frozen=True, kw_only=True):
     """How text is decoded; temperature 0 is greedy. `max_tokens` counts new tokens.
 
     A request's `grammar` is what its `constraint` holds the text to: the JSON schema or the list of choices, as JSON.
+    With `answer_by` nothing is decoded: the answer is the likeliest of the choices.
     """
 
     temperature: float = 0.0
@@ -30,6 +33,7 @@ class Sampling(Record, frozen=True, kw_only=True):
     seed: int = 0
     constraint: Constraint = "none"
     grammar: str | UnsetType = UNSET
+    answer_by: AnswerBy | UnsetType = UNSET
 
 
 class Shots(Record, frozen=True, kw_only=True):

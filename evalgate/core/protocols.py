@@ -37,6 +37,17 @@ class Ask(Record, frozen=True, kw_only=True):
     answer: AnswerRule | None = None
 
 
+class Scored(Record, frozen=True, kw_only=True):
+    """The natural-log likelihood of a continuation, and whether each of its tokens was the likeliest one.
+
+    Where memory does not suffice for one context alone the likelihood is NaN.
+    """
+
+    logprob: float
+    greedy: bool
+    out_of_memory: bool = False
+
+
 class Generates(Protocol):
     """Answers requests."""
 
@@ -58,7 +69,10 @@ class Backend(Generates, Protocol):
         """Make a LoRA adapter available under a name; adding one twice changes nothing."""
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
-        """The natural-log likelihood of each continuation after its context (plain text, no chat template)."""
+        """The natural-log likelihood of each continuation after its context (plain text, no chat template).
+
+        NaN where the two do not fit the model's context.
+        """
 
     def close(self) -> None:
         """Free memory and connections."""
@@ -77,6 +91,9 @@ class LocalModel(Protocol):
 
     def using(self, adapter: str | None) -> AbstractContextManager[Any]:
         """The module with one adapter active, or with none."""
+
+    def score_tokens(self, pairs: Sequence[tuple[list[int], list[int]]], *, adapter: str | None = None) -> list[Scored]:
+        """The likelihood of token ids after token ids, neither of them empty."""
 
 
 class LocalBackend(Backend, LocalModel, Protocol):

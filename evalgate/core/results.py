@@ -43,7 +43,7 @@ class Generation(Record, frozen=True, kw_only=True):
     completion_tokens: int | None = None
     n_retries: int = 0
     cached: bool = False
-    label_logprobs: dict[str, float] | None = None
+    label_logprobs: dict[str, float] | UnsetType = UNSET
 
 
 class Prediction(Record, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     cached: bool = False
     raw: str | UnsetType = UNSET
     constraint_broken: bool | UnsetType = UNSET
-    label_logprobs: dict[str, float] | None = None
+    label_logprobs: dict[str, float] | UnsetType = UNSET
 
 
 class MetricSpec(Record, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ class BertScore(BestReference):
                 code="metric-option",
                 fix="e.g. `{encoder: models/encoder, layer: 8, digest: ...}`; a wrong digest is told the right one",
             )
-        self._layer = whole_option("bert_score", options, "layer", 1, 1, 1_000)
+        self._layer = whole_option("bert_score", options, "layer", 1, most=1_000)
         self._open, self._vectors = open_encoder, lru_cache(maxsize=KEPT_TEXTS)(self._vectors_of)
         self._opened: Callable[[str], Vectors] | None = None
         signature = f"encoder:{self._digest}|layer:{self._layer}|idf:no|rescaled:no|refs:max|v1"

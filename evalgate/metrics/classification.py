@@ -46,7 +46,7 @@ class LabelMetric:
         if prediction.output is None:
             return unscored(self.spec, example, prediction)
         extractor = self.labels_of(task)
-        found = extractor.label(prediction.output, prediction.label_logprobs)
+        found = extractor.label(prediction.output, prediction.label_logprobs or None)
         if isinstance(found, Failure):
             return unscored(self.spec, example, prediction, found)
         if example.label is None or example.label not in extractor.labels:
@@ -157,7 +157,7 @@ class CalibrationError(LabelMetric):
         self, true: str, found: str | None, extractor: Extractor, prediction: Prediction
     ) -> tuple[float, ...] | Failure:
         """The confidence and 1 or 0; an answer without a label is as sure as the likeliest label, and wrong."""
-        shares = extractor.probabilities(prediction.label_logprobs)
+        shares = extractor.probabilities(prediction.label_logprobs or None)
         if shares is None or (found is not None and found not in shares):
             return NO_LIKELIHOODS
         return (shares[found] if found else max(shares.values())), float(found == true)

@@ -71,7 +71,7 @@ class Refusals(MeanMetric):
         """1 or 0; unscored without an answer, or where the judge has no likelihoods to go by."""
         if prediction.output is None or self._judge == "string":
             return super().score(example, prediction, task)
-        refused = prefers_refusal(prediction.label_logprobs, self._openings)
+        refused = prefers_refusal(prediction.label_logprobs or None, self._openings)
         if refused is None:
             return unscored(self.spec, example, prediction, NO_LIKELIHOODS)
         return score_of(self.spec, example, prediction, (float(refused),))

@@ -83,8 +83,8 @@ def prepare(
 
 
 def constrained(sampling: Sampling, task: Task) -> Sampling:
-    """Decoding that knows what its constraint means for a task; the schema's order of keys is kept, for it counts."""
-    if sampling.constraint == "none":
+    """Decoding that knows its schema or labels for a task; the schema's order of keys is kept, for it counts."""
+    if sampling.constraint == "none" and not sampling.answer_by:
         return sampling
     meant = task.schema if sampling.constraint == "json_schema" else task.labels
     return replace(sampling, grammar=encode(meant).decode())

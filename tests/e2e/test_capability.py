@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from recorder import Recorder
-from tiny_model import save_adapter
+from tiny_model import CONTEXT, save_adapter, save_tiny_model
 
 from evalgate.backends.hf import HFBackend
 from evalgate.backends.model_files import locate
 from evalgate.capability.harness import Harness
 from evalgate.core.data import CapabilitySpec, ModelSpec
-from evalgate.core.errors import UsageError
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.protocols import Scored
 from evalgate.core.results import Score
 from evalgate.files import Appender, read_lines
 from evalgate.sealing import Seal, make_identity
@@ -93,6 +94,34 @@ def test_a_task_that_lm_eval_does_not_know_is_told_of() -> None:
         f"  at: {SUITE / 'capability'}\n\n"
         "hint: correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names"
     )
+
+
+def test_a_question_without_memory_stops_the_run_with_its_fix(
+    harness: Harness, backend: HFBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = Scored(logprob=float("nan"), greedy=False, out_of_memory=True)
+    monkeypatch.setattr(backend, "score_tokens", lambda pairs, adapter=None: [none] * len(pairs))
+    with pytest.raises(EvalgateError) as caught:
+        measure(harness, backend, tmp_path / "c.jsonl", None)
+    assert str(caught.value) == (
+        "error[no-memory]: one capability question alone does not fit the device's memory\n\n"
+        "hint: free memory, or lower `num_fewshot` or set `quantization: nf4` in suite.yaml"
+    )
+
+
+def test_what_is_longer_than_the_context_is_cut_as_lm_eval_cuts_it(harness: Harness, tmp_path: Path) -> None:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    spec = ModelSpec(id=str(save_tiny_model(tmp_path)))
+    tiny = HFBackend(spec, locate(spec))
+    lm = harness._language_model(tiny, tiny.module, None)
+    alone = HFLM(pretrained=tiny.module, tokenizer=tiny.tokenizer, batch_size=2, softmax_dtype="float32")
+    for length in (CONTEXT - 4, CONTEXT - 3, CONTEXT, 2 * CONTEXT):
+        pair = ("abcdefgh" * CONTEXT)[:length], " end"
+        asked = [Instance(request_type="loglikelihood", doc={}, arguments=pair, idx=0)]
+        [(mine, greedy)], [(theirs, theirs_greedy)] = (each.loglikelihood(asked) for each in (lm, alone))
+        assert (mine, greedy) == (pytest.approx(theirs, abs=1e-4), theirs_greedy)
 
 
 def test_sealed_items_are_whole_with_the_key_and_not_asked_again_without(

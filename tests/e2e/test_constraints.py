@@ -82,7 +82,7 @@ def test_batches_do_not_change_what_is_answered(backend: HFBackend, monkeypatch:
     alone = [answers(backend, [request])[0].output for request in asked[:8]]
     assert [g.output for g in answers(backend, asked)][:8] == alone
     monkeypatch.setattr("evalgate.backends.hf.lanes_for", lambda device: 3)
-    monkeypatch.setattr("evalgate.backends.hf.CPU_BATCH_ROWS", 6)
+    monkeypatch.setattr("evalgate.backends.memory.CPU_BATCH_ROWS", 6)
     assert [g.output for g in answers(backend, asked)][:8] == alone, "matchers are a batch's own"
     assert lanes_for("cpu") >= 1
 

@@ -36,6 +36,7 @@ PARTS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "stop": st.lists(TEXTS, max_size=3).map(tuple),
         "seed": st.integers(0, 2**40),
         "constraint": st.sampled_from(["none", "json_schema", "choices"]),
+        "answer_by": st.one_of(st.just(msgspec.UNSET), st.just("likelihood")),
         "grammar": st.one_of(st.just(msgspec.UNSET), TEXTS),
     },
     AnswerKey: {"prompt": st.lists(st.integers(0, 300), max_size=5).map(tuple), "repeat": st.integers(0, 9)},

@@ -9,6 +9,7 @@ from evalgate.config import load_project, load_recipes, load_suite_spec, load_sy
 from evalgate.core.data import EarlyStop, MetricUse
 from evalgate.core.errors import EvalgateError, ExitCode, UsageError
 from evalgate.core.prompts import LabelRule
+from evalgate.core.record import canonical_json
 
 METRICS = ["rouge_l", "rouge_1", "accuracy", "macro_f1", "field_f1", "json_valid", "exact_match", "refusal_rate"]
 
@@ -241,6 +242,41 @@ def test_a_task_can_only_be_held_to_what_it_has(suite: Path) -> None:
     assert text.startswith("error[bad-config]: tasks.route.constraint: task 'route' has no `schema` in suite.yaml\n")
 
 
+def test_a_task_can_have_all_its_systems_answer_by_likelihood(suite: Path) -> None:
+    plain = load_suite_spec(suite)
+    assert not plain.tasks[1].answer_by
+    assert b"answer_by" not in canonical_json(plain), "other suites keep their digests"
+    edit(suite / "suite.yaml", "kind: classification,", "kind: classification, answer_by: likelihood,")
+    spec = load_suite_spec(suite)
+    [first, *_] = load_systems(Path("baselines/desk"), spec)
+    assert {n: p.sampling.answer_by or "" for n, p in first.prompts.items()} == {
+        n: "likelihood" if n == "route" else "" for n in first.prompts
+    }
+    edit(Path("baselines/desk/zero_shot.yaml"), "shots: 2", "temperature: 0.5, constraint: choices")
+    text = systems_error(suite)
+    why = "nothing is decoded where labels are compared: delete"
+    assert f"prompts.route.temperature: {why} `temperature`" in text
+    assert f"prompts.route.constraint: {why} `constraint: choices`" in text
+
+
+@pytest.mark.parametrize(
+    ("new", "problem"),
+    [
+        ("classification, answer_by: likelihod,", "tasks.route.answer_by: 'likelihod' is not allowed; did you mean"),
+        (
+            "qa, answer_by: likelihood,",
+            "tasks.route.answer_by: only a classification task has labels to compare, not qa",
+        ),
+        (
+            "classification, constraint: choices, answer_by: likelihood,",
+            "tasks.route.answer_by: nothing is decoded where labels are compared: delete `constraint: choices`",
+        ),
+    ],
+)
+def test_only_labels_can_be_compared_by_likelihood(suite: Path, new: str, problem: str) -> None:
+    assert problem in error_of(suite, ("kind: classification,", f"kind: {new}"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
@@ -255,6 +291,11 @@ def test_a_task_can_only_be_held_to_what_it_has(suite: Path) -> None:
         ),
         ("shots: 2", "retrieve: 2", "5: prompts.route.retrieve: task 'route' has no `corpus`"),
         ("shots: 2", "constraint: json_schema", "5: prompts.route.constraint: task 'route' has no `schema`"),
+        (
+            "shots: 2",
+            "answer_by: likelihood, answer: {after: x}",
+            "5: prompts.route.answer: nothing is decoded where labels are compared: delete `answer`",
+        ),
         ("kind: prompt", "kind: rag", "1: kind: a rag system needs `retrieve: N`"),
         ("kind: prompt", "name: rag\nkind: prompt", "1: name: the name 'rag' is already that of rag.yaml"),
     ],

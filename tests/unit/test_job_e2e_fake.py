@@ -172,3 +172,20 @@ def test_a_gate_on_a_metric_that_is_no_mean_is_refused_before_anything_runs(suit
     )
     assert backend.asked == []
     assert not (suite.parents[1] / "run").exists()
+
+
+def test_all_systems_of_a_task_answer_by_likelihood_and_it_is_recorded(suite: Path) -> None:
+    text = (suite / "suite.yaml").read_text()
+    (suite / "suite.yaml").write_text(
+        text.replace("kind: classification,", "kind: classification, answer_by: likelihood,")
+    )
+    freeze(suite, load_suite_spec(suite), bump=True)
+    run(suite, FakeBackend(say))
+    answers = {p.example_id[-1]: p for p in load_run(suite.parents[1] / "run").predictions["zero_shot"]["route"]}
+    told = {"order": -2.0, "refund": -1.0}
+    assert {i: (p.output, p.label_logprobs) for i, p in answers.items() if i != "2"} == dict.fromkeys(
+        "013", ("refund", told)
+    )
+    assert answers["2"].failure == Failure(code="prompt-too-long", message="9 tokens")
+    line = (suite.parents[1] / "run" / "predictions" / "zero_shot" / "extract.jsonl").read_text()
+    assert "label_logprobs" not in line

@@ -123,6 +123,12 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
         "  at: predictions/qlora/route.jsonl\n"
         "  fix: ask a server that keeps `response_format`, or take `constraint` out of the task and its prompts\n",
     ),
+    "likelihood": (
+        lambda f: spoil_prompt(f, "qlora", answer_by="likelihood"),
+        "note[constraint-uneven]: qlora answers route by likelihood, and no baseline does\n"
+        "  at: run.json\n"
+        "  fix: set `answer_by` on the task in suite.yaml, which holds all systems to it, and run again\n",
+    ),
     "same": (
         lambda f: spoil_system(f, "qlora", adapter_digest=None),
         "error[adapter-unknown]: qlora has not answered with the adapter that its card describes\n"
