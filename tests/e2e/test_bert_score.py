@@ -11,7 +11,10 @@ from evalgate.core.results import Prediction
 from evalgate.testing import check_metric
 
 pytestmark = pytest.mark.slow
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"the a cat dog sat on mat ran away lamp is late .".split()]
+WORDS = [
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    *("the", "a", "cat", "dog", "sat", "on", "mat", "ran", "away", "lamp", "is", "late", "."),
+]
 PAIRS = [
     ("the cat sat on the mat .", "a dog sat on the mat"),
     ("the lamp is late", "the lamp is late"),
