@@ -46,7 +46,7 @@ from evalgate.systems.prompt import bind, refuse_constraints
 from evalgate.systems.retrieval import index_name, open_retrievers
 
 REPORTS = Path("reports")
-PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy", "sacrebleu", "nltk")
 
 
 class Binding(Record, frozen=True, kw_only=True):
