@@ -103,7 +103,7 @@ def _names(kind: SliceBy, examples: Sequence[Example]) -> list[Sequence[str]]:
 
 
 def _buckets(lengths: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
-    """`up to 40 words`, `41 to 80 words` or `over 80 words`; fewer names where many lengths are equal."""
+    """`words: up to 40`, `words: 41 to 80` or `words: over 80`; fewer names where many lengths are equal."""
     low, high = (int(border) for border in np.quantile(lengths, [1 / 3, 2 / 3], method="inverted_cdf"))
-    middle = f"{low + 1:,} to {high:,} words"
-    return [f"up to {low:,} words" if n <= low else middle if n <= high else f"over {high:,} words" for n in lengths]
+    names = (f"words: up to {low:,}", f"words: {low + 1:,} to {high:,}", f"words: over {high:,}")
+    return [names[0] if n <= low else names[1] if n <= high else names[2] for n in lengths]

@@ -16,7 +16,19 @@ from importlib.metadata import PackageNotFoundError, version
 # shared; none at all (OMP_WAIT_POLICY=PASSIVE) makes training on idle cores 1.3 times slower (docs/log.md).
 ENVIRONMENT = {"GOMP_SPINCOUNT": "20000", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "aiohttp", "numpy", "scipy")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "bitsandbytes",
+    "lm-eval",
+    "aiohttp",
+    "numpy",
+    "scipy",
+    "sacrebleu",
+    "nltk",
+)
 
 
 def settle_environment() -> None:

@@ -22,7 +22,7 @@ class BertScore(BestReference):
 
     `encoder` is a folder or a hub id, `layer` the layer whose vectors are compared, `digest` that of the encoder's
     files, so that the signature names weights and not a name. They are read with the first answer. Raises
-    `metric-option`, or `encoder-differs` for other files.
+    `bad-metric-option`, or `encoder-differs` for other files.
     """
 
     def __init__(self, open_encoder: Open, options: Options) -> None:
@@ -31,7 +31,7 @@ class BertScore(BestReference):
         if not self._encoder or not self._digest or "layer" not in options:
             raise UsageError(
                 "the metric bert_score needs the options encoder, layer and digest",
-                code="metric-option",
+                code="bad-metric-option",
                 fix="e.g. `{encoder: models/encoder, layer: 8, digest: ...}`; a wrong digest is told the right one",
             )
         self._layer = whole_option("bert_score", options, "layer", 1, most=1_000)

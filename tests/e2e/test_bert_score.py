@@ -12,12 +12,8 @@ from evalgate.testing import check_metric
 
 pytestmark = pytest.mark.slow
 WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    *["the", "a", "cat", "dog", "sat", "on", "mat", "ran", "away", "lamp", "is", "late", "."],
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    *("the", "a", "cat", "dog", "sat", "on", "mat", "ran", "away", "lamp", "is", "late", "."),
 ]
 PAIRS = [
     ("the cat sat on the mat .", "a dog sat on the mat"),

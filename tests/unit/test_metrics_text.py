@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from evalgate import plugins
-from evalgate.core.data import Example, MetricUse, Task, TaskSpec
+from evalgate.core.data import Example, GateSpec, MetricUse, ModelSpec, Suite, SuiteSpec, Task, TaskSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.numbers import numbers_in
 from evalgate.core.results import Failure, Prediction, Score
+from evalgate.feasibility import refuse_unfit_metrics
 from evalgate.suite.formats import read_examples
 
 
@@ -169,3 +170,34 @@ def test_wrong_references_are_refused_before_anything_is_scored(
         read_examples(path, spec)
     assert (caught.value.code, caught.value.what) == (code, what)
     assert caught.value.where == f"{path}:1 (id 'a')"
+
+
+def suite_of(*metrics: str, gate: str) -> Suite:
+    task = TaskSpec(name="t", kind="qa", data="t", metrics=tuple(MetricUse(name=name) for name in metrics))
+    policy = (GateSpec(name="echo", metric=f"t.{gate}", rule="at_most", limit=0.5),)
+    spec = SuiteSpec(name="desk", version=1, model=ModelSpec(id="m"), tasks=(task,), gates=policy)
+    return Suite(spec=spec, folder="desk", tasks={}, digest="", data_digest="")
+
+
+def test_a_diagnostic_cannot_gate_whole_text() -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse_unfit_metrics(suite_of("rouge_l", "copied_span", gate="copied_span"))
+    assert str(caught.value) == (
+        "error[cannot-gate]: gate 'echo' judges t.copied_span, which is a diagnostic: neither more nor less of it is "
+        "better\n  at: desk/suite.yaml\n\nhint: gate on one of: t.rouge_l"
+    )
+
+
+def test_a_diagnostic_cannot_rank_whole_text() -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse_unfit_metrics(suite_of("copied_span", "rouge_l", gate="rouge_l"))
+    assert str(caught.value) == (
+        "error[cannot-rank]: task 't' ranks systems by its first metric, copied_span, which is a diagnostic\n"
+        "  at: desk/suite.yaml\n\nhint: put a metric first of which more or less is better, such as rouge_l"
+    )
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf"])
+def test_a_score_of_the_whole_corpus_cannot_gate(name: str) -> None:
+    with pytest.raises(UsageError, match="not a mean of one fraction for each example"):
+        refuse_unfit_metrics(suite_of("rouge_l", name, gate=name))
