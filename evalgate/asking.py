@@ -77,13 +77,14 @@ class Asking:
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
         """The held-out requests, kept: each stage and latency need them."""
         from evalgate.systems.prompt import prepare
-        from evalgate.systems.retrieval import index_name
+        from evalgate.systems.retrieval import index_name, shots_name
 
         key = (digest_of(system), task)
         if key not in self._prepared:
             found = self._plan.suite.tasks[task]
             retriever = self._plan.retrievers.get(index_name(task, system.prompts[task]))
-            self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
+            finder = self._plan.retrievers.get(shots_name(task, system.prompts[task]))
+            self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever, finder)
         return self._prepared[key]
 
     def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:

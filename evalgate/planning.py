@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,7 @@ import msgspec
 
 from evalgate import plugins
 from evalgate.backends.constraints import problem_of
-from evalgate.backends.encoder import open_encoder
+from evalgate.backends.encoder import note_of, open_encoder
 from evalgate.backends.model_files import ModelFiles, locate
 from evalgate.checking import checked
 from evalgate.config.project import load_project
@@ -34,16 +35,18 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
 from evalgate.core.results import Overlap, Run
+from evalgate.core.search import Searched, SearchPlan
 from evalgate.core.seeds import now
 from evalgate.feasibility import refuse_impossible, refuse_unfit_metrics
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
+from evalgate.searching import plan_searches, with_chosen
 from evalgate.store import BASE
 from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import bind, refuse_constraints
-from evalgate.systems.retrieval import index_name, open_retrievers
+from evalgate.systems.retrieval import encoders_of, index_name, open_retrievers
 
 REPORTS = Path("reports")
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "lm-eval", "numpy", "scipy")
@@ -73,6 +76,16 @@ class Plan:
     claim: Claim | None = None
     seal: Seal | None = None
     overlaps: tuple[Overlap, ...] = ()
+    drafts: tuple[SystemDraft, ...] = ()
+    searches: tuple[SearchPlan, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def with_chosen(self, found: Sequence[Searched]) -> Plan:
+        """The plan after its prompt searches: baselines ask with what was chosen. The run stays the same one."""
+        drafts = [with_chosen(draft, self.searches, found) for draft in self.drafts]
+        baselines = tuple(bound(draft, self.binding) for draft in drafts)
+        systems = self.run.systems | {system.name: system for system in baselines}
+        return replace(self, baselines=baselines, run=msgspec.structs.replace(self.run, systems=systems))
 
     @property
     def suite(self) -> Suite:
@@ -104,7 +117,7 @@ def make_plan(options: RunOptions) -> Plan:
     project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     drafts = [*project.systems, *map(candidate_draft, project.recipes)]
-    refuse_constraints(drafts, project.suite.tasks, problem_of)
+    refuse_unkept(project)
     folder = Path(project.suite.folder)
     retrievers = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(folder / encoder))
     binding = Binding(
@@ -115,7 +128,8 @@ def make_plan(options: RunOptions) -> Plan:
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
     baselines = tuple(bound(draft, binding) for draft in project.systems)
-    run = _run(project, binding, baselines, options, dropped)
+    searches = plan_searches(project.systems, binding.suite.tasks, seed=seed, bind=lambda d: bound(d, binding))
+    run = _run(project, binding, baselines, options, dropped, searches)
     asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
@@ -131,6 +145,9 @@ def make_plan(options: RunOptions) -> Plan:
         claim=claim,
         seal=seal,
         overlaps=overlaps,
+        drafts=project.systems,
+        searches=searches,
+        notes=tuple(note for name in encoders_of(drafts) if (note := note_of(folder / name))),
     )
 
 
@@ -147,6 +164,7 @@ def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = Non
         seed=binding.seed,
         retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
         adapter_digest=adapter_digest,
+        finders=binding.retriever_digests,
     )
 
 
@@ -169,6 +187,12 @@ def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
     refuse_unfit_metrics(suite)
     if sizes:
         refuse_impossible(suite, len(seeds_of(project.recipes)))
+
+
+def refuse_unkept(project: Project) -> None:
+    """Raise `bad-constraint` for a schema or choices that the decoder cannot hold a system's answers to."""
+    drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    refuse_constraints(drafts, project.suite.tasks, problem_of)
 
 
 def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:
@@ -199,6 +223,7 @@ def _run(
     baselines: tuple[SystemSpec, ...],
     options: RunOptions,
     dropped: dict[str, tuple[str, ...]],
+    searches: tuple[SearchPlan, ...],
 ) -> Run:
     suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
     seeds = seeds_of(project.recipes)
@@ -217,6 +242,7 @@ def _run(
     identity = [suite.data_digest, files.digest, model, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
     identity += [dropped] if dropped else []
+    identity += [[(s.metric, s.example_ids, [t.system for t in s.trials]) for s in searches]] if searches else []
     if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
         identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(

@@ -24,6 +24,7 @@ from evalgate.core.results import (
     Score,
     TrainedRow,
 )
+from evalgate.core.search import Searched
 from evalgate.files import (
     disk_errors,
     read_keys,
@@ -77,6 +78,16 @@ class RunFolder:
     def contamination(self) -> Path:
         """What train, dev, replay rows, passages and prompts share with the held-out set."""
         return self.folder / "contamination.jsonl"
+
+    @property
+    def search(self) -> Path:
+        """Where the tries of prompt searches lie, and what was answered on dev."""
+        return self.folder / "search"
+
+    @property
+    def searches(self) -> Path:
+        """Where it stands what prompt searches tried and chose."""
+        return self.folder / "searches.jsonl"
 
     @property
     def costs(self) -> Path:
@@ -170,6 +181,7 @@ class RunData(Record, frozen=True, kw_only=True):
     decision: Decision | None = None
     costs: list[Cost] = []
     overlaps: list[Overlap] | None = None
+    searches: list[Searched] = []
 
 
 def load_identity(folder: Path) -> Run:
@@ -203,4 +215,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
         costs=read_lines(paths.costs, Cost),
         overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
+        searches=read_lines(paths.searches, Searched),
     )
