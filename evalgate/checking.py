@@ -204,7 +204,13 @@ def _pool_answers(suite: Suite, split: Pool, name: str, system: str) -> Iterator
     """The rows of a pool that questions choose from, with their answers: any of them may be shown."""
     path = Path(suite.folder) / suite.tasks[name].spec.data / f"{split}.jsonl"
     for line, e in enumerate(suite.tasks[name].splits.get(split, ()), 1):
-        yield Piece(source="prompt", task=name, id=system, where=place_of(path, line, e.id), text=f"{text_of(e)}\n{answer_of(e)}")
+        yield Piece(
+            source="prompt",
+            task=name,
+            id=system,
+            where=place_of(path, line, e.id),
+            text=f"{text_of(e)}\n{answer_of(e)}",
+        )
 
 
 def _fixed(prompt: PromptDraft, pool: Sequence[Example], seed: int, name: str) -> Sequence[str]:

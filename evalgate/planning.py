@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -189,10 +190,17 @@ def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
         refuse_impossible(suite, len(seeds_of(project.recipes)))
 
 
-def refuse_unkept(project: Project) -> None:
-    """Raise `bad-constraint` for a schema or choices that the decoder cannot hold a system's answers to."""
+def refuse_unkept(project: Project) -> str:
+    """Raise `bad-constraint` for a schema or choices that the decoder cannot hold a system's answers to.
+
+    Says so where the decoder is not installed; else empty.
+    """
     drafts = [*project.systems, *map(candidate_draft, project.recipes)]
+    kept = [p for draft in drafts for v in draft.variants for p in v.prompts.values()]
+    if find_spec("llguidance") is None and any(p.sampling.constraint != "none" for p in kept):
+        return "constraints were not checked: that needs llguidance, which `pip install 'evalgate-harness[run]'` brings"
     refuse_constraints(drafts, project.suite.tasks, problem_of)
+    return ""
 
 
 def _chosen(project: Project, names: tuple[str, ...] | None) -> Project:

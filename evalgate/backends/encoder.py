@@ -41,8 +41,8 @@ def note_of(folder: Path) -> str:
     if not (folder / MODULES).is_file() or find_spec(PACKAGE) is not None:
         return ""
     return (
-        f"encoder {folder} is made for sentence-transformers, which is not installed: the mean of its last hidden states "
-        "is used, whatever pooling it was trained with; `pip install 'evalgate-harness[dense]'` brings the package"
+        f"encoder {folder} is made for sentence-transformers, which is not installed: the mean of its last hidden "
+        "states is used, whatever pooling it was trained with; `pip install 'evalgate-harness[dense]'` brings the package"
     )
 
 
@@ -75,7 +75,11 @@ def _whole(folder: Path) -> Encode:
 
     def encode(texts: Sequence[str]) -> Array:
         rows = model.encode(
-            list(texts), batch_size=BATCH_ROWS, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+            list(texts),
+            batch_size=BATCH_ROWS,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
         )
         return np.asarray(rows, dtype=np.float64)
 

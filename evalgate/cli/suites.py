@@ -25,10 +25,8 @@ def validate_command(suite: Path, kind: str) -> int:
     frozen = read_lock(suite) is not None
     project = load_project(suite, metric_names(), verify=frozen)
     refuse_hopeless(project)
-    if find_spec("llguidance") is not None:
-        refuse_unkept(project)
-    elif constrained_systems(project):
-        click.echo("constraints were not checked: they need `pip install 'evalgate-harness[run]'`", err=True)
+    if not_checked := refuse_unkept(project):
+        click.echo(not_checked, err=True)
     overlaps = find_overlaps(project)
     click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
     refuse_used(project, overlaps)

@@ -10,6 +10,7 @@ from evalgate.core.record import short
 from evalgate.core.results import AdapterCard, Verdict
 from evalgate.report import charts, words
 from evalgate.report.contamination import contamination_view
+from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
 from evalgate.report.savings import part_asked, policy_words, savings
@@ -41,6 +42,7 @@ def build_view(data: RunData) -> View:
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "curves": [{"name": c, **v} for c, card in data.cards.items() if (v := charts.curves(card))],
         "trust": trust_view(index),
+        "effort": effort_view(data),
         "index": index,
     }
 

@@ -111,9 +111,7 @@ def _random(pool: Sequence[Example], example: Example, choice: ShotChoice, task:
     return [by_id[i] for i in pick_shots(others, min(choice.n, len(others)), seed=choice.seed, name=name)]
 
 
-def _nearest(
-    pool: Sequence[Example], examples: Sequence[Example], n: int, finder: Retriever
-) -> list[list[Example]]:
+def _nearest(pool: Sequence[Example], examples: Sequence[Example], n: int, finder: Retriever) -> list[list[Example]]:
     """By likeness of the inputs; a copy of the question under another id counts as the question itself."""
     by_id = {e.id: e for e in pool}
     texts = {e.id: content_digest(text_of(e)) for e in (*pool, *examples)}
