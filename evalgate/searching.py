@@ -198,7 +198,7 @@ class _Search:
                 if made is None:
                     made = self._try(trial, asks, backend, progress)
                     file.write([made])
-                tries.append(made)
+                tries.append(replace(made, settings=trial.settings))  # two prompts may ask the same questions
         best = max if self._metric.spec.better == "higher" else min
         worth = [made.worth for made in tries]
         return Searched(

@@ -42,7 +42,7 @@ def note_of(folder: Path) -> str:
         return ""
     return (
         f"encoder {folder} is made for sentence-transformers, which is not installed: the mean of its last hidden "
-        "states is used, whatever pooling it was trained with; `pip install 'evalgate-harness[dense]'` brings the package"
+        "states is used, whatever pooling it was trained with; `pip install 'evalgate-harness[dense]'` brings it"
     )
 
 
