@@ -1,4 +1,4 @@
-"""Prompt search: on dev alone, before anything held out is asked, within its budget, and the choice is a system like any."""
+"""Prompt search: on dev alone, before anything held out is asked, within a budget; the choice is a system like any."""
 
 import json
 import re
@@ -161,7 +161,7 @@ def test_stopped_after_any_answer_the_search_goes_on(suite: Path, calls: int) ->
 
 
 def test_a_missing_answer_counts_as_the_worst_one(suite: Path) -> None:
-    """`GOOD but` answers every second question, right each time: 100 % of what it answers, half of what it was asked."""
+    """`GOOD but` answers every second question, right each time: all of what it answers, half of what it was asked."""
     tries = {(t.settings["template"], t.settings["shots"]): t for t in only(run(suite, FakeBackend(say))).tries}
     [half] = [t for (template, shots), t in tries.items() if template.startswith("few.yaml:") and shots == "0"]
     assert half.estimate is not None
@@ -202,7 +202,16 @@ def test_report_and_command_show_every_try(suite: Path, capsys: pytest.CaptureFi
     assert run_cli(["search", data.folder]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "few · route: 6 of 6 prompts on 6 dev examples"
-    assert lines[1].split() == ["try", "template", "shots", "passages", "constraint", "accuracy", "interval", "unscored"]
+    assert lines[1].split() == [
+        "try",
+        "template",
+        "shots",
+        "passages",
+        "constraint",
+        "accuracy",
+        "interval",
+        "unscored",
+    ]
     assert lines[5].split()[:5] == ["4*", "few/good.j2", "2", "0", "none"]
     assert run_cli(["search", data.folder, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["chosen"] == 3
@@ -258,7 +267,7 @@ def test_templates_and_shots_that_could_be_chosen_are_searched_for_held_out_answ
     rows = [{"id": f"s{i}", "inputs": {"text": f"talk number {i}"}, "references": [answer]} for i in range(4)]
     write_rows(suite / "summarize" / "heldout.jsonl", rows)
     freeze(suite, load_suite_spec(suite), bump=True)
-    search = "search: {budget: 2, templates: ['{{ text }} %s']}" % answer
+    search = f"search: {{budget: 2, templates: ['{{{{ text }}}} {answer}']}}"
     write_few(suite, f"kind: prompt\nprompts:\n  summarize:\n    template: few/good.j2\n    {search}\n")
     found = find_overlaps(load_project(suite, plugins.metric_names()))
     assert {(o.kind, o.source_id, o.where.rpartition("/")[2]) for o in found} == {
@@ -306,7 +315,10 @@ def test_a_metric_that_is_no_fraction_cannot_choose(monkeypatch: pytest.MonkeyPa
     draft = SystemDraft(name="few", kind="prompt", prompts={"route": prompt}, path="few.yaml")
     with pytest.raises(UsageError) as caught:
         plan_searches(
-            [draft], {"route": task}, seed=1, bind=lambda d: bind(d, {"route": task}, model="m", model_digest="d", seed=1)
+            [draft],
+            {"route": task},
+            seed=1,
+            bind=lambda d: bind(d, {"route": task}, model="m", model_digest="d", seed=1),
         )
     assert str(caught.value) == (
         "error[unsearchable-metric]: system 'few' searches on 'pace', which is no fraction: what a missing answer "
