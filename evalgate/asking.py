@@ -86,7 +86,7 @@ class Asking:
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
         """The held-out requests, kept: each stage and latency need them."""
         from evalgate.systems.prompt import constrained, prepare
-        from evalgate.systems.retrieval import index_name
+        from evalgate.systems.retrieval import index_name, shots_name
 
         key = (digest_of(system), task)
         if key not in self._prepared:
@@ -98,7 +98,8 @@ class Asking:
                 self._prepared[key] = recorded_asks(system.predictions[task], self._plan.heldout(task), sampling)
                 return self._prepared[key]
             retriever = self._plan.retrievers.get(index_name(task, system.prompts[task]))
-            self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever)
+            finder = self._plan.retrievers.get(shots_name(task, system.prompts[task]))
+            self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever, finder)
         return self._prepared[key]
 
     def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:

@@ -105,8 +105,7 @@ def lines_of(overlaps: Sequence[Overlap]) -> list[str]:
 def _used(project: Project, found: Sequence[Overlap]) -> list[Overlap]:
     """Copies in rows that a recipe trains on or a prompt picks its shots from."""
     trained = {name for recipe in project.recipes for name in recipe.prompts}
-    drafts: list[SystemDraft | Recipe] = [*project.systems, *project.recipes, *project.entrants]
-    shown = {(_pool(p), name) for draft in drafts for name, p in draft.prompts.items() if p.shots}
+    shown = {(_pool(v), name) for _, name, p in _asked(project) for v in p.variants if v.shots}
     used = {("train", name) for name in trained} | shown
     return [o for o in found if o.kind in COPIES and (o.source == "replay" or (o.source, o.source_task) in used)]
 
@@ -142,12 +141,16 @@ def _without(project: Project, rows: dict[str, tuple[str, ...]]) -> Project:
 
 def _shown(prompts: dict[str, PromptDraft], rows: dict[str, tuple[str, ...]]) -> dict[str, PromptDraft]:
     """Prompts that name their shots, without those that were left out; where a number is given, others are picked."""
-    kept = {
-        name: tuple(shot for shot in prompt.shots if shot not in rows.get(name, ()))
-        for name, prompt in prompts.items()
-        if isinstance(prompt.shots, tuple)
-    }
-    return {name: replace(p, shots=kept.get(name, p.shots)) for name, p in prompts.items()}
+
+    def without(prompt: PromptDraft, gone: Collection[str]) -> PromptDraft:
+        if isinstance(prompt.shots, tuple):
+            prompt = replace(prompt, shots=tuple(shot for shot in prompt.shots if shot not in gone))
+        if prompt.search:
+            grid = tuple(without(variant, gone) for variant in prompt.search.grid)
+            prompt = replace(prompt, search=replace(prompt.search, grid=grid))
+        return prompt
+
+    return {name: without(prompt, rows.get(name, ())) for name, prompt in prompts.items()}
 
 
 def _replay_without(recipe: Recipe, places: Collection[str]) -> Replay | None:
@@ -166,20 +169,49 @@ def _replayed(recipes: Sequence[Recipe]) -> Iterator[Piece]:
             yield Piece(source="replay", task=REPLAY, id=f"{path}:{line}", where=place, text=row.prompt)
 
 
-def _prompts(project: Project, seed: int) -> Iterator[Piece]:
-    """What every prompt says beside the example: its template, and the shots that all questions see, with answers.
-
-    Shots chosen for each question are rows of a split, which is checked as a whole.
-    """
-    suite = project.suite
+def _asked(project: Project) -> Iterator[tuple[str, str, PromptDraft]]:
+    """Every system's and candidate's name, task and prompt."""
     drafts: list[SystemDraft | Recipe] = [*project.systems, *project.recipes, *project.entrants]
     for draft in drafts:
         for name, prompt in draft.prompts.items():
-            pool = suite.tasks[name].splits.get(_pool(prompt), ())
-            ids = _fixed(prompt, pool, seed, name)
-            shown = [f"{text_of(e)}\n{answer_of(e)}" for e in pool if e.id in ids]
-            text = "\n".join([prompt.template, *shown])
-            yield Piece(source="prompt", task=name, id=draft.name, where=prompt.template_path, text=text)
+            yield draft.name, name, prompt
+
+
+def _prompts(project: Project, seed: int) -> Iterator[Piece]:
+    """What every prompt says beside the example: its template, and the shots that all questions see, with answers.
+
+    A search may choose any of its prompts: each of its templates comes once, with all shots that may stand in it. Of
+    shots chosen for each question every row that may be shown comes once a task, with its own place.
+    """
+    pools: dict[tuple[Pool, str], str] = {}
+    for system, name, prompt in _asked(project):
+        by_template: dict[str, PromptDraft] = {}
+        shown: dict[str, dict[str, Example]] = {}
+        for variant in prompt.variants:
+            by_template[variant.template_path] = variant
+            pool = project.suite.tasks[name].splits.get(_pool(variant), ())
+            if isinstance(variant.shots, Shots) and variant.shots.choose != "fixed" and variant.shots.n:
+                pools.setdefault((_pool(variant), name), system)
+            ids = _fixed(variant, pool, seed, name)
+            shown.setdefault(variant.template_path, {}).update({e.id: e for e in pool if e.id in ids})
+        for path, variant in by_template.items():
+            text = "\n".join([variant.template, *(f"{text_of(e)}\n{answer_of(e)}" for e in shown[path].values())])
+            yield Piece(source="prompt", task=name, id=system, where=path, text=text)
+    for (split, name), system in pools.items():
+        yield from _pool_answers(project.suite, split, name, system)
+
+
+def _pool_answers(suite: Suite, split: Pool, name: str, system: str) -> Iterator[Piece]:
+    """The rows of a pool that questions choose from, with their answers: any of them may be shown."""
+    path = Path(suite.folder) / suite.tasks[name].spec.data / f"{split}.jsonl"
+    for line, e in enumerate(suite.tasks[name].splits.get(split, ()), 1):
+        yield Piece(
+            source="prompt",
+            task=name,
+            id=system,
+            where=place_of(path, line, e.id),
+            text=f"{text_of(e)}\n{answer_of(e)}",
+        )
 
 
 def _fixed(prompt: PromptDraft, pool: Sequence[Example], seed: int, name: str) -> Sequence[str]:

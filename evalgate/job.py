@@ -22,6 +22,7 @@ from evalgate.files import read_record, write_lines, write_record
 from evalgate.looks import training_rows
 from evalgate.planning import Plan, bound, candidate_draft
 from evalgate.sealing import IDENTITY_FILE
+from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take
 
@@ -62,7 +63,7 @@ class Job:
             self._warn_of_seal()
         write_record(self.folder.run_file, self.run)
         write_lines(self.folder.contamination, self.plan.overlaps)
-        for text in notes_of(self.plan.overlaps, self.plan.run.dropped):
+        for text in [*notes_of(self.plan.overlaps, self.plan.run.dropped), *self.plan.notes]:
             self.progress.note(text)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
@@ -79,12 +80,32 @@ class Job:
                 n_candidates = len(self.plan.run.candidates)
                 refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
             self.folder.write_examples(CAPABILITY, examples)
+        self._harness = harness
         self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
 
     def close(self) -> None:
         """Free the model or the connections, unless the caller brought them."""
         if self._given is None and self._opened is not None:
             self._opened.close()
+
+    def choose_prompts(self) -> None:
+        """Search baselines' prompts on dev, where they ask for it, and go on with the chosen ones."""
+        if not self.plan.searches:
+            return
+        found = search_prompts(
+            self.plan.searches,
+            self.plan.suite.tasks,
+            retrievers=self.plan.retrievers,
+            backend=self.backend,
+            folder=self.folder.search,
+            seed=self.plan.seed,
+            progress=self.progress,
+        )
+        write_lines(self.folder.searches, found)
+        self.plan = self.plan.with_chosen(found)
+        self.systems |= {system.name: system for system in self.plan.baselines}
+        self._write_run()
+        self.asking = Asking(self.plan, self.folder, self.backend, self._harness, self.progress)
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""

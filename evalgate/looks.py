@@ -16,7 +16,7 @@ from evalgate.suite.chain import Claim, Decided
 from evalgate.suite.ledger import note_decision, read_ledger
 from evalgate.suite.lock import read_lock
 from evalgate.systems.prompt import answer_of, prepare
-from evalgate.systems.retrieval import index_name
+from evalgate.systems.retrieval import index_name, shots_name
 from evalgate.training.data import TrainRow, rows_digest
 from evalgate.training.recipe import recipe_digest
 from evalgate.validity import doubtful
@@ -33,7 +33,9 @@ def training_rows(
     for name in system.prompts:
         task = suite.tasks[name]
         examples = {e.id: e for e in task.splits.get(split, ())}
-        for ask in prepare(system, task, [*examples.values()], retrievers.get(index_name(name, system.prompts[name]))):
+        prompt = system.prompts[name]
+        found, finder = retrievers.get(index_name(name, prompt)), retrievers.get(shots_name(name, prompt))
+        for ask in prepare(system, task, [*examples.values()], found, finder):
             if completion := answer_of(examples[ask.example_id]):
                 messages = ask.request.messages
                 rows.append(TrainRow(id=ask.example_id, task=name, messages=messages, completion=completion))

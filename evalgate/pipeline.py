@@ -36,7 +36,8 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     with closing(job), job.folder.locked():
         job.start(resume=options.resume)
         with standing_heap():
-            for system in plan.baselines:
+            job.choose_prompts()
+            for system in job.plan.baselines:
                 job.asking.answer(system)
             job.asking.test_capability(BASE, adapter=None)
             candidates = [job.train(recipe) for recipe in plan.recipes]

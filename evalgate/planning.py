@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 
 from evalgate import plugins
-from evalgate.backends.encoder import open_encoder
+from evalgate.backends.encoder import note_of, open_encoder
 from evalgate.backends.model_files import ModelFiles
 from evalgate.backends.opening import backend_of, find_model, keeper_of, named_digest, refuse_unmeasurable
 from evalgate.backends.recorded import RecordedBackend, open_recorded
@@ -33,17 +34,19 @@ from evalgate.core.data import (
 from evalgate.core.protocols import Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
 from evalgate.core.results import Overlap, Run
+from evalgate.core.search import Searched, SearchPlan
 from evalgate.core.seeds import now
 from evalgate.execution.process import commit, versions
 from evalgate.feasibility import refuse_impossible, refuse_unfit_metrics, yaml_of
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
+from evalgate.searching import plan_searches, with_chosen
 from evalgate.store import BASE
 from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import bind, refuse_constraints
-from evalgate.systems.retrieval import index_name, open_retrievers
+from evalgate.systems.retrieval import encoders_of, index_name, open_retrievers
 
 REPORTS = Path("reports")
 
@@ -75,6 +78,19 @@ class Plan:
     seal: Seal | None = None
     overlaps: tuple[Overlap, ...] = ()
     cache: Path | None = None
+    drafts: tuple[SystemDraft, ...] = ()
+    searches: tuple[SearchPlan, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def with_chosen(self, found: Sequence[Searched]) -> Plan:
+        """The plan after its prompt searches: baselines ask with what was chosen. The run stays the same one."""
+        searched = {search.system for search in self.searches}
+        chosen = {d.name: with_chosen(d, self.searches, found) for d in self.drafts if d.name in searched}
+        baselines = tuple(
+            bound(chosen[system.name], self.binding) if system.name in chosen else system for system in self.baselines
+        )
+        systems = self.run.systems | {system.name: system for system in baselines}
+        return replace(self, baselines=baselines, run=msgspec.structs.replace(self.run, systems=systems))
 
     @property
     def suite(self) -> Suite:
@@ -106,7 +122,7 @@ def make_plan(options: RunOptions) -> Plan:
     project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     drafts = drafts_of(project)
-    refuse_constraints(drafts, project.suite.tasks, keeper_of(model))
+    refuse_unkept(project, model)
     folder = Path(project.suite.folder)
     # What is wrong with files comes first, then a server that is not there, and only then is a model loaded.
     answers, recordings = open_recorded(project)
@@ -121,7 +137,8 @@ def make_plan(options: RunOptions) -> Plan:
     )
     baselines = tuple(bound(draft, binding, recorded=recordings) for draft in project.systems)
     entrants = tuple(bound(draft, binding, recorded=recordings) for draft in project.entrants)
-    run = _run(project, binding, baselines, entrants, options, dropped)
+    searches = plan_searches(project.systems, binding.suite.tasks, seed=seed, bind=lambda d: bound(d, binding))
+    run = _run(project, binding, baselines, entrants, options, dropped, searches)
     asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
@@ -143,6 +160,9 @@ def make_plan(options: RunOptions) -> Plan:
         seal=seal,
         overlaps=overlaps,
         cache=place_of(output, REPORTS, options.cache) if keeps else None,
+        drafts=project.systems,
+        searches=searches,
+        notes=tuple(note for name in encoders_of(drafts) if (note := note_of(folder / name))),
     )
 
 
@@ -175,6 +195,7 @@ def bound(
         seed=binding.seed,
         retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
         adapter_digest=adapter_digest,
+        finders=binding.retriever_digests,
     )
 
 
@@ -205,6 +226,19 @@ def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
         refuse_impossible(suite, len(seeds_of(project.recipes)) + len(project.entrants))
 
 
+def refuse_unkept(project: Project, model: ModelSpec | None = None) -> str:
+    """Raise `bad-constraint` for a schema or choices that the decoder cannot hold a system's answers to.
+
+    Says so where the decoder is not installed; else empty.
+    """
+    drafts = drafts_of(project)
+    kept = [p for draft in drafts for v in draft.variants for p in v.prompts.values()]
+    if find_spec("llguidance") is None and any(p.sampling.constraint != "none" for p in kept):
+        return "constraints were not checked: that needs llguidance, which `pip install 'evalgate-harness[run]'` brings"
+    refuse_constraints(drafts, project.suite.tasks, keeper_of(model or project.suite.spec.model))
+    return ""
+
+
 def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
     """Candidate -> the systems of its recipe, one a training seed. The candidate is the first: what may ship."""
     groups: dict[str, list[str]] = {}
@@ -220,6 +254,7 @@ def _run(
     entrants: tuple[SystemSpec, ...],
     options: RunOptions,
     dropped: dict[str, tuple[str, ...]],
+    searches: tuple[SearchPlan, ...],
 ) -> Run:
     suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
     trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
@@ -240,6 +275,7 @@ def _run(
     identity = [suite.data_digest, files.digest, served, systems, project.recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
     identity += [dropped] if dropped else []
+    identity += [[(s.metric, s.example_ids, [t.system for t in s.trials]) for s in searches]] if searches else []
     if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
         identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(

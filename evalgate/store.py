@@ -13,6 +13,7 @@ from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, to_json_line
 from evalgate.core.results import AdapterCard, AdapterProbe, Decision, Overlap, Prediction, Run, Score, TrainedRow
+from evalgate.core.search import Searched
 from evalgate.core.serving import Cost, LatencyPair
 from evalgate.files import (
     disk_errors,
@@ -67,6 +68,16 @@ class RunFolder:
     def contamination(self) -> Path:
         """What train, dev, replay rows, passages and prompts share with the held-out set."""
         return self.folder / "contamination.jsonl"
+
+    @property
+    def search(self) -> Path:
+        """Where the tries of prompt searches lie, and what was answered on dev."""
+        return self.folder / "search"
+
+    @property
+    def searches(self) -> Path:
+        """Where it stands what prompt searches tried and chose."""
+        return self.folder / "searches.jsonl"
 
     @property
     def costs(self) -> Path:
@@ -160,6 +171,7 @@ class RunData(Record, frozen=True, kw_only=True):
     decision: Decision | None = None
     costs: list[Cost] = []
     overlaps: list[Overlap] | None = None
+    searches: list[Searched] = []
 
 
 def load_identity(folder: Path) -> Run:
@@ -193,4 +205,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
         costs=read_lines(paths.costs, Cost),
         overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
+        searches=read_lines(paths.searches, Searched),
     )

@@ -13,7 +13,14 @@ from evalgate.cli.cache import cache_command
 from evalgate.cli.init import init_command
 from evalgate.cli.options import dashes, debug_option
 from evalgate.cli.power import power_command
-from evalgate.cli.runs import doctor_command, gate_command, ls_command, report_command, run_command
+from evalgate.cli.runs import (
+    doctor_command,
+    gate_command,
+    ls_command,
+    report_command,
+    run_command,
+    search_command,
+)
 from evalgate.cli.suites import freeze_command, keygen_command, ledger_command, retrieval_command, validate_command
 from evalgate.core.errors import EvalgateError, ExitCode
 
@@ -58,7 +65,7 @@ def cli() -> None:
 
 COMMANDS = (
     debug_option(init_command), validate_command, power_command, freeze_command, run_command, gate_command,
-    report_command, doctor_command, ledger_command, retrieval_command, keygen_command, ls_command,
+    report_command, doctor_command, search_command, ledger_command, retrieval_command, keygen_command, ls_command,
     cache_command,
 )  # fmt: skip
 for command in COMMANDS:

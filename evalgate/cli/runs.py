@@ -134,6 +134,22 @@ def doctor_command(run: Path, inject: bool, kind: str) -> int:
     return ExitCode.BLOCKED if any(finding.hard for finding in findings) else ExitCode.SHIP
 
 
+@click.command("search", short_help="Show which prompts a run tried on dev.")
+@run_argument
+@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@debug_option
+def search_command(run: Path, kind: str) -> int:
+    """List the prompts that the recorded RUN tried on dev, how each did there, and which was chosen (*)."""
+    from evalgate.console.searches import searches_text
+    from evalgate.core.search import Searched
+    from evalgate.files import read_lines
+    from evalgate.store import RunFolder, load_identity
+
+    load_identity(run)  # a folder that is no run is an error
+    click.echo(searches_text(read_lines(RunFolder(run).searches, Searched), kind), nl=False)
+    return 0
+
+
 @click.command("ls", short_help="List recorded runs.")
 @click.argument("reports", type=click.Path(path_type=Path), default=Path("reports"))
 @debug_option

@@ -19,7 +19,7 @@ def validate_command(suite: Path, kind: str) -> int:
     from evalgate.checking import find_overlaps, refuse_used
     from evalgate.config import load_project
     from evalgate.console import validated_text
-    from evalgate.planning import refuse_hopeless
+    from evalgate.planning import refuse_hopeless, refuse_unkept
     from evalgate.plugins import metric_names
     from evalgate.suite.lock import read_lock
 
@@ -27,6 +27,8 @@ def validate_command(suite: Path, kind: str) -> int:
     project = load_project(suite, metric_names(), verify=frozen)
     refuse_hopeless(project)
     open_recorded(project)
+    if not_checked := refuse_unkept(project):
+        click.echo(not_checked, err=True)
     overlaps = find_overlaps(project)
     click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
     refuse_used(project, overlaps)
@@ -75,14 +77,16 @@ def ledger_command(suite: Path, kind: str) -> int:
 @debug_option
 def retrieval_command(suite: Path) -> int:
     """Look up SUITE's dev examples as each system would: recall where examples name passages, answers in context."""
-    from evalgate.backends.encoder import open_encoder
+    from evalgate.backends.encoder import note_of, open_encoder
     from evalgate.config import load_project
     from evalgate.planning import drafts_of
     from evalgate.systems.recall import recall_text
-    from evalgate.systems.retrieval import open_retrievers
+    from evalgate.systems.retrieval import encoders_of, open_retrievers
 
     project = load_project(suite, splits=("train", "dev"), verify=False)
     drafts = drafts_of(project)
+    for note in filter(None, (note_of(suite / name) for name in encoders_of(drafts))):
+        click.echo(note, err=True)
     found = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(suite / encoder))
     click.echo(recall_text(drafts, project.suite.tasks, found))
     return 0

@@ -213,7 +213,7 @@ def _model_id(text: str, folder: Path) -> str:
 
 def _system(parsed: SystemYaml, prompts: Prompts, file: Path) -> SystemDraft:
     drafts = prompts.drafts(parsed.prompts)
-    retrieves = any(prompt.retrieve for prompt in drafts.values())
+    retrieves = any(variant.retrieve for prompt in drafts.values() for variant in prompt.variants)
     if parsed.kind == "rag" and not retrieves:
         prompts.document.problem(("kind",), "a rag system needs `retrieve: N` in at least one prompt")
     if parsed.kind == "prompt" and retrieves:

@@ -1,4 +1,4 @@
-"""The keys of one prompt: its template, the examples it shows, what it looks up, how its answer is decoded."""
+"""The keys of one prompt: template, examples it shows, what it looks up, decoding, and what a search may change."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class ShotsYaml(Strict):
     ids: list[str] = Field(default=[], exclude=True)
     choose: Choose = "fixed"
     pool: Pool = Field(default="train", alias="from")
+    encoder: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -34,13 +35,19 @@ class ShotsYaml(Strict):
             "or `{n: 3, from: train, choose: nearest}`"
         )
 
+    @model_validator(mode="after")
+    def _encodes_to_compare(self) -> ShotsYaml:
+        if self.encoder and self.choose != "nearest":
+            raise ValueError("`encoder`, a model's folder seen from the suite's, belongs to `choose: nearest`")
+        return self
+
     def draft(self) -> int | tuple[str, ...] | Shots:
         """The shortest form that says the same: equal prompts have equal digests."""
         if self.ids:
             return tuple(self.ids)
         if (self.choose, self.pool) == ("fixed", "train") or self.n == 0:
             return self.n
-        return Shots(n=self.n, choose=self.choose, pool=self.pool)
+        return Shots(n=self.n, choose=self.choose, pool=self.pool, encoder=self.encoder or UNSET)
 
 
 class AnswerYaml(Strict):
@@ -111,6 +118,43 @@ class RetrieveYaml(Strict):
         return UNSET if found == Index() else found
 
 
+class TemplateYaml(Strict):
+    """A template to try; what is not said beside it is as in the prompt that is searched for."""
+
+    template: str
+    max_tokens: Count = 64
+    stop: list[str] = []
+    answer: AnswerYaml | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"template": value} if isinstance(value, str) else value
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+class SearchYaml(Strict):
+    """`search:` what else is tried on dev beside what the prompt itself says."""
+
+    budget: int = Field(ge=2, le=1000)
+    templates: list[TemplateYaml] = []
+    shots: list[ShotsYaml] = []
+    retrieve: list[RetrieveYaml] = []
+    constraint: list[Constraint] = []
+    metric: str = ""
+    examples: Count | None = None
+
+    @model_validator(mode="after")
+    def _has_choices(self) -> SearchYaml:
+        if not (self.templates or self.shots or self.retrieve or self.constraint):
+            raise ValueError("give what to choose from: `templates`, `shots`, `retrieve` or `constraint`, each a list")
+        return self
+
+
 class PromptYaml(Strict):
     """How a system asks for one task, with its decoding settings on the same level."""
 
@@ -124,6 +168,7 @@ class PromptYaml(Strict):
     constraint: Constraint | None = None
     answer_by: AnswerBy | None = None
     answer: AnswerYaml | None = None
+    search: SearchYaml | None = None
 
     @field_validator("stop", mode="before")
     @classmethod

@@ -50,7 +50,7 @@ def decision_text(decision: Decision, kind: str) -> str:
     report += f"report: {decision.report}\n" if decision.report else ""
     if kind == "md":
         return _markdown(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
-    return _aligned(rows) + f"decision: {headline(decision)}\n{report}"
+    return aligned(rows) + f"decision: {headline(decision)}\n{report}"
 
 
 def show_decision(decision: Decision, kind: str) -> None:
@@ -159,7 +159,7 @@ def ledger_text(folder: Path, kind: str, alpha: float) -> str:
         ledger.overspent(),
         _fresh_text(ledger),
     ]
-    return (_aligned(rows) if ledger.used else "") + "".join(f"{line}\n" for line in lines if line)
+    return (aligned(rows) if ledger.used else "") + "".join(f"{line}\n" for line in lines if line)
 
 
 def _fresh_text(ledger: Ledger) -> str:
@@ -189,7 +189,8 @@ def _show_table(decision: Decision) -> None:
         console.print(f"report: {decision.report}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """Rows as lines of columns, with an empty line behind them; empty where there are none."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines) + "\n\n" if lines else ""

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.drafts import PromptDraft as PromptDraft  # noqa: PLC0414 (this and what follows is evaluated, too)
+from evalgate.core.drafts import PromptSearch as PromptSearch  # noqa: PLC0414
 from evalgate.core.drafts import Recipe as Recipe  # noqa: PLC0414
 from evalgate.core.drafts import RecordedFile as RecordedFile  # noqa: PLC0414
 from evalgate.core.drafts import Replay as Replay  # noqa: PLC0414

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from evalgate.core.prompts import AnswerRule, Index, Sampling, Shots
 from evalgate.core.record import Record
@@ -35,6 +36,24 @@ class PromptDraft(Record, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     answer: AnswerRule | UnsetType = UNSET
     index: Index | UnsetType = UNSET
+    search: PromptSearch | UnsetType = UNSET
+
+    @property
+    def variants(self) -> tuple[PromptDraft, ...]:
+        """Every prompt that this one may become: itself, or all that its search may choose from."""
+        return self.search.grid if self.search else (self,)
+
+
+class PromptSearch(Record, frozen=True, kw_only=True):
+    """Which prompts are tried on dev: at most `budget` of the `grid`, whose first one is the prompt as written.
+
+    The best by `metric` is chosen (empty: the task's primary one), on `examples` rows of dev (0: all).
+    """
+
+    grid: tuple[PromptDraft, ...]
+    budget: int
+    metric: str = ""
+    examples: int = 0
 
 
 class SystemDraft(Record, frozen=True, kw_only=True):
@@ -55,6 +74,11 @@ class SystemDraft(Record, frozen=True, kw_only=True):
     def tasks(self) -> list[str]:
         """The tasks that the system serves."""
         return [*self.prompts, *self.predictions]
+
+    @property
+    def variants(self) -> tuple[SystemDraft, ...]:
+        """Systems of one prompt each: every prompt of every task that this one may come to ask with."""
+        return tuple(replace(self, prompts={task: v}) for task, p in self.prompts.items() for v in p.variants)
 
 
 class Replay(Record, frozen=True, kw_only=True, omit_defaults=True):

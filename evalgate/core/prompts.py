@@ -39,12 +39,14 @@ class Sampling(Record, frozen=True, kw_only=True):
 class Shots(Record, frozen=True, kw_only=True):
     """`n` examples of a split, as a prompt's author asks for them.
 
-    `fixed` shows the same ones to every question, `random` others to each, `nearest` those that are most like it.
+    `fixed` shows the same ones to every question, `random` others to each, `nearest` those that are most like it: by
+    BM25, or by an `encoder`, a model's folder as seen from the suite's.
     """
 
     n: int
     choose: Choose = "fixed"
     pool: Pool = "train"
+    encoder: str | UnsetType = UNSET
 
 
 class ShotChoice(Record, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class ShotChoice(Record, frozen=True, kw_only=True):
     pool: Pool
     pool_digest: str = ""
     seed: int = 0
+    encoder: str | UnsetType = UNSET
 
 
 class AnswerRule(Record, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import re
 
 from evalgate.report import words
 from evalgate.report.contamination import contamination_view
+from evalgate.report.effort import effort_view
 from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
 from evalgate.store import RunData
 
@@ -37,7 +38,7 @@ def render_markdown(data: RunData) -> str:
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
-    lines += ["", *_scores(data), *_contamination(data)]
+    lines += ["", *_scores(data), *_effort(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
@@ -70,6 +71,15 @@ def _scores(data: RunData) -> list[str]:
         spans = [f"{v}, {c['part']}" if c["part"] else v for v, c in zip(spans, row["cells"], strict=True)]
         spans = [f"{v}; {c['spread']}" if c["spread"] else v for v, c in zip(spans, row["cells"], strict=True)]
         lines.append(f"| {text(row['task'] + '.' + row['metric'])} | {' | '.join(spans)} |")
+    return [*lines, "", "</details>"]
+
+
+def _effort(data: RunData) -> list[str]:
+    found = effort_view(data)
+    if not found["searches"]:
+        return []
+    lines = ["", f"<details><summary>Prompts searched on dev: {found['n']} tries</summary>", ""]
+    lines += [f"- {text(s['name'])}, {text(s['metric'])}: {s['text']}; {text(s['chosen'])}" for s in found["searches"]]
     return [*lines, "", "</details>"]
 
 

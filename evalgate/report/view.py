@@ -10,6 +10,7 @@ from evalgate.core.record import short
 from evalgate.core.results import Verdict
 from evalgate.report import charts, words
 from evalgate.report.contamination import contamination_view
+from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.identity import card_facts, model_facts
 from evalgate.report.index import Index
@@ -47,6 +48,7 @@ def build_view(data: RunData) -> View:
         "serving": serving_view(data),
         "curves": [{"name": c, **v} for c, card in data.cards.items() if (v := charts.curves(card))],
         "trust": trust_view(index),
+        "effort": effort_view(data),
         "index": index,
     }
 

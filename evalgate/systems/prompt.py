@@ -31,8 +31,12 @@ def bind(
     retriever_digest: str | None = None,
     adapter_digest: str | None = None,
     backend: str = "hf",
+    finders: Mapping[str, str] | None = None,
 ) -> SystemSpec:
-    """Turn a draft into a system: its shots picked from the training split, its model and retriever named by digest."""
+    """Turn a draft into a system: its shots picked from the training split, its model and retriever named by digest.
+
+    `finders` are the digests of what finds nearest examples by an encoder, by `shots_name`.
+    """
     return SystemSpec(
         name=draft.name,
         kind=draft.kind,
@@ -44,20 +48,24 @@ def bind(
         retriever_digest=retriever_digest if any(p.retrieve for p in draft.prompts.values()) else None,
         adapter_digest=adapter_digest,
         description=draft.description,
-        prompts={name: bind_shots(p, tasks[name], seed, draft) for name, p in draft.prompts.items()},
+        prompts={name: bind_shots(p, tasks[name], seed, draft, finders) for name, p in draft.prompts.items()},
     )
 
 
 def prepare(
-    system: SystemSpec, task: Task, examples: Sequence[Example], retriever: Retriever | None = None
+    system: SystemSpec,
+    task: Task,
+    examples: Sequence[Example],
+    retriever: Retriever | None = None,
+    finder: Retriever | None = None,
 ) -> list[Ask]:
-    """The requests of one system for many examples of one task.
+    """The requests of one system for many examples of one task; `finder` finds nearest examples by an encoder.
 
     Raises `bad-template` if the template names a field that an example does not have.
     """
     prompt = system.prompts[task.spec.name]
     template = _compiled(prompt.template)
-    chosen = shots_for(prompt, task, examples)
+    chosen = shots_for(prompt, task, examples, finder)
     labels = task.labels
     found: list[list[Passage]] = [[] for _ in examples]
     if prompt.retrieve and retriever is not None:
@@ -94,7 +102,7 @@ def refuse_constraints(
     drafts: Iterable[SystemDraft], tasks: Mapping[str, Task], problem_of: Callable[[Sampling], str | None]
 ) -> None:
     """Raise `bad-constraint` for a constraint that the decoder cannot keep; `problem_of` says why."""
-    for draft in drafts:
+    for draft in (variant for written in drafts for variant in written.variants):
         for name, prompt in draft.prompts.items():
             sampling = constrained(prompt.sampling, tasks[name])
             if sampling.constraint != "none" and (why := problem_of(sampling)):

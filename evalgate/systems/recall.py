@@ -46,10 +46,12 @@ def measure(prompt: PromptDraft, task: Task, retriever: Retriever) -> Found:
 
 def recall_text(drafts: Sequence[SystemDraft], tasks: Mapping[str, Task], retrievers: Mapping[str, Retriever]) -> str:
     """One line for each system and task that looks passages up, in percent with 95 % Wilson intervals."""
-    lines = []
-    for draft in drafts:
+    lines, told = [], set()
+    for draft in (variant for written in drafts for variant in written.variants):
         for task, prompt in draft.prompts.items():
-            if prompt.retrieve:
+            key = (draft.name, task, prompt.retrieve, index_name(task, prompt))
+            if prompt.retrieve and key not in told:
+                told.add(key)
                 retriever = retrievers[index_name(task, prompt)]
                 found = measure(prompt, tasks[task], retriever)
                 recall, answers = (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
-from evalgate.core.data import Passage, PromptDraft, PromptSpec, SystemDraft, Task
+from evalgate.core.content import text_of
+from evalgate.core.data import Example, Passage, PromptDraft, PromptSpec, SystemDraft, Task
 from evalgate.core.errors import UsageError
-from evalgate.core.prompts import Chunk, Index
+from evalgate.core.prompts import Chunk, Index, ShotChoice, Shots
 from evalgate.core.protocols import Array, Retriever
 from evalgate.core.record import digest_of, short
 
@@ -65,7 +67,7 @@ class DenseRetriever:
     def __init__(self, passages: Sequence[Passage], encode: Encode, encoder_digest: str) -> None:
         refuse_empty(passages)
         self._passages, self._encode, self._encoder_digest = list(passages), encode, encoder_digest
-        self._vectors = encode([f"{p.title}\n{p.text}" for p in self._passages])
+        self._vectors = encode([f"{p.title}\n{p.text}" if p.title else p.text for p in self._passages])
 
     @property
     def digest(self) -> str:
@@ -124,14 +126,44 @@ def index_name(task: str, prompt: PromptDraft | PromptSpec) -> str:
     return f"{task}#{short(digest_of(prompt.index))}" if prompt.index else task
 
 
+def shots_name(task: str, prompt: PromptDraft | PromptSpec) -> str:
+    """What finds a prompt's nearest examples by an encoder is called among all retrievers; empty without one."""
+    asked = prompt.choice if isinstance(prompt, PromptSpec) else prompt.shots
+    if not isinstance(asked, Shots | ShotChoice) or not asked.encoder:
+        return ""
+    return f"{task}#{asked.pool}#{short(digest_of(asked.encoder))}"
+
+
 def open_retrievers(
     drafts: Iterable[SystemDraft], tasks: Mapping[str, Task], encoder: OpenEncoder
 ) -> dict[str, Retriever]:
-    """One retriever for each task and way of finding its passages, by `index_name`."""
-    asked = {index_name(n, p): (n, p.index) for d in drafts for n, p in d.prompts.items() if p.retrieve}
-    return {
-        name: open_index(index or None, tasks[task].corpus, encoder) for name, (task, index) in sorted(asked.items())
-    }
+    """One retriever for each task and way of finding its passages, by `index_name`, or its examples, by `shots_name`.
+
+    Those of every prompt that a search may choose, too. Each encoder is opened once.
+    """
+    opened, found = cache(encoder), dict[str, Retriever]()
+    prompts = [(name, p) for draft in drafts for v in draft.variants for name, p in v.prompts.items()]
+    asked = {index_name(n, p): (n, p.index) for n, p in prompts if p.retrieve}
+    for name, (task, index) in sorted(asked.items()):
+        found[name] = open_index(index or None, tasks[task].corpus, opened)
+    for task, prompt in prompts:
+        shots, name = prompt.shots, shots_name(task, prompt)
+        if isinstance(shots, Shots) and shots.encoder and name not in found:
+            found[name] = DenseRetriever(as_passages(tasks[task].splits.get(shots.pool, ())), *opened(shots.encoder))
+    return found
+
+
+def encoders_of(drafts: Iterable[SystemDraft]) -> list[str]:
+    """The encoders that any prompt finds passages or examples by, each once."""
+    prompts = [p for draft in drafts for v in draft.variants for p in v.prompts.values()]
+    by = [p.index.encoder for p in prompts if p.retrieve and p.index]
+    by += [p.shots.encoder for p in prompts if isinstance(p.shots, Shots) and p.shots.encoder]
+    return [name for name in dict.fromkeys(by) if name]
+
+
+def as_passages(examples: Sequence[Example]) -> list[Passage]:
+    """Examples as what can be found: their inputs."""
+    return [Passage(id=e.id, title="", text=text_of(e)) for e in examples]
 
 
 def open_index(index: Index | None, passages: Sequence[Passage], encoder: OpenEncoder) -> Retriever:

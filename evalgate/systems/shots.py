@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from evalgate.core.content import content_digest, text_of
-from evalgate.core.data import Example, Passage, PromptDraft, PromptSpec, SystemDraft, Task
+from evalgate.core.data import Example, PromptDraft, PromptSpec, SystemDraft, Task
 from evalgate.core.errors import UsageError
 from evalgate.core.prompts import Pool, ShotChoice, Shots
+from evalgate.core.protocols import Retriever
 from evalgate.core.record import digest_of
 from evalgate.core.seeds import rng
-from evalgate.systems.retrieval import BM25Retriever
+from evalgate.systems.retrieval import BM25Retriever, as_passages, shots_name
 
 
-def bind_shots(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -> PromptSpec:
+def bind_shots(
+    draft: PromptDraft, task: Task, seed: int, system: SystemDraft, digests: Mapping[str, str] | None = None
+) -> PromptSpec:
     """A prompt with its fixed shots named, or with how each question's own are chosen.
 
+    `digests` are those of the retrievers that find examples by an encoder, by `shots_name`.
     Raises `too-few-shots` if the pool is smaller than what is asked for, `unknown-shot` for ids that are not in it.
     """
     asked = draft.shots if isinstance(draft.shots, Shots) else None
@@ -36,8 +40,9 @@ def bind_shots(draft: PromptDraft, task: Task, seed: int, system: SystemDraft) -
             n=asked.n,
             choose=asked.choose,
             pool=pool,
-            pool_digest=_index(examples).digest if asked.choose == "nearest" else digest_of(examples),
+            pool_digest=_pool_digest(asked, examples, (digests or {}).get(shots_name(task.spec.name, draft))),
             seed=seed if asked.choose == "random" else 0,
+            encoder=asked.encoder,
         )
         return _changed(spec, choice=choice)
     shots = asked.n if asked else draft.shots
@@ -73,10 +78,19 @@ def pick_shots(examples: Sequence[Example], k: int, *, seed: int, name: str) -> 
     return tuple(identity for _, _, identity in sorted(ranked)[:k])
 
 
-def shots_for(prompt: PromptSpec, task: Task, examples: Sequence[Example]) -> list[list[Example]]:
+def _pool_digest(asked: Shots, examples: Sequence[Example], encoded: str | None) -> str:
+    """What the questions' own shots are chosen from, and by what; the answers that are shown count, too."""
+    if asked.choose == "random":
+        return digest_of(examples)
+    return digest_of([encoded, digest_of(examples)]) if encoded else _index(examples).digest
+
+
+def shots_for(
+    prompt: PromptSpec, task: Task, examples: Sequence[Example], finder: Retriever | None = None
+) -> list[list[Example]]:
     """The shots of each question, in the order in which they are shown; never the question itself.
 
-    The nearest one stands last, next to the question.
+    The nearest one, by BM25 or by a `finder` over the pool, stands last, next to the question.
     """
     choice = prompt.choice or ShotChoice(n=len(prompt.shots), choose="fixed", pool="train")
     pool = task.splits.get(choice.pool, ())
@@ -85,7 +99,8 @@ def shots_for(prompt: PromptSpec, task: Task, examples: Sequence[Example]) -> li
         fixed = [by_id[s] for s in prompt.shots]
         return [[shot for shot in fixed if shot.id != example.id] for example in examples]
     if choice.choose == "nearest":
-        return _nearest(pool, examples, choice.n)
+        assert finder is not None or not choice.encoder, "who asks opens the encoder"
+        return _nearest(pool, examples, choice.n, finder or _index(pool))
     return [_random(pool, example, choice, task.spec.name) for example in examples]
 
 
@@ -96,15 +111,15 @@ def _random(pool: Sequence[Example], example: Example, choice: ShotChoice, task:
     return [by_id[i] for i in pick_shots(others, min(choice.n, len(others)), seed=choice.seed, name=name)]
 
 
-def _nearest(pool: Sequence[Example], examples: Sequence[Example], n: int) -> list[list[Example]]:
-    """By BM25 over the inputs; a copy of the question under another id counts as the question itself."""
+def _nearest(pool: Sequence[Example], examples: Sequence[Example], n: int, finder: Retriever) -> list[list[Example]]:
+    """By likeness of the inputs; a copy of the question under another id counts as the question itself."""
     by_id = {e.id: e for e in pool}
     texts = {e.id: content_digest(text_of(e)) for e in (*pool, *examples)}
     copies: dict[str, int] = {}
     for e in pool:
         copies[texts[e.id]] = copies.get(texts[e.id], 0) + 1
     spare = 1 + max(copies.values(), default=0)
-    found = _index(pool).search([text_of(e) for e in examples], n + spare)
+    found = finder.search([text_of(e) for e in examples], n + spare)
     chosen = []
     for example, passages in zip(examples, found, strict=True):
         others = [p.id for p in passages if p.id != example.id and texts[p.id] != texts[example.id]]
@@ -113,7 +128,7 @@ def _nearest(pool: Sequence[Example], examples: Sequence[Example], n: int) -> li
 
 
 def _index(pool: Sequence[Example]) -> BM25Retriever:
-    return BM25Retriever([Passage(id=e.id, title="", text=text_of(e)) for e in pool])
+    return BM25Retriever(as_passages(pool))
 
 
 def _refuse_too_few(examples: Sequence[Example], k: int, name: str) -> None:

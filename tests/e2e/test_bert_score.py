@@ -98,6 +98,6 @@ def test_it_needs_to_know_which_encoder_whole_text() -> None:
     with pytest.raises(UsageError) as caught:
         plugins.metric(MetricUse(name="bert_score"))
     assert str(caught.value) == (
-        "error[metric-option]: the metric bert_score needs the options encoder, layer and digest\n\n"
+        "error[bad-metric-option]: the metric bert_score needs the options encoder, layer and digest\n\n"
         "hint: e.g. `{encoder: models/encoder, layer: 8, digest: ...}`; a wrong digest is told the right one"
     )

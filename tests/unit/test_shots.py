@@ -1,8 +1,10 @@
 """Which examples a prompt shows: fixed, random for each question, nearest to it; never the question itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_suite import write_suite
 
@@ -13,6 +15,7 @@ from evalgate.core.data import (
     MetricUse,
     Passage,
     PromptDraft,
+    PromptSearch,
     PromptSpec,
     Sampling,
     SystemDraft,
@@ -22,10 +25,11 @@ from evalgate.core.data import (
 )
 from evalgate.core.errors import UsageError
 from evalgate.core.prompts import Shots
-from evalgate.core.protocols import Request
+from evalgate.core.protocols import Array, Request, Retriever
 from evalgate.core.record import digest_of
 from evalgate.systems.prompt import bind, prepare
-from evalgate.systems.retrieval import BM25Retriever
+from evalgate.systems.retrieval import BM25Retriever, encoders_of, open_retrievers, shots_name
+from evalgate.systems.shots import shots_for
 
 THINGS = ("lamp", "sofa", "chair", "table", "shelf", "rug")
 TRAIN = tuple(
@@ -158,6 +162,8 @@ def test_the_yaml_says_how_many_from_where_and_how(tmp_path: Path) -> None:
     assert prompts_of(tmp_path, "{n: 3, choose: nearest}").shots == Shots(n=3, choose="nearest")
     assert prompts_of(tmp_path, "{n: 3, from: train}").shots == 3
     assert prompts_of(tmp_path, "3").shots == 3
+    asked = Shots(n=3, choose="nearest", encoder="m/e")
+    assert prompts_of(tmp_path, "{n: 3, choose: nearest, encoder: m/e}").shots == asked
     assert prompts_of(tmp_path, "[b, a]").shots == ("b", "a")
 
 
@@ -172,6 +178,10 @@ def test_the_yaml_says_how_many_from_where_and_how(tmp_path: Path) -> None:
         ("{n: 3, from: heldout}", "prompts.route.shots.from: 'heldout' is not allowed; known: dev, train"),
         ("{n: 3, from: dev}", "examples come from train where a task has one: dev is for choosing between prompts"),
         ("{ids: [a]}", "prompts.route.shots: write ids as a plain list: `shots: [id, id]`"),
+        (
+            "{n: 3, encoder: e}",
+            "prompts.route.shots: `encoder`, a model's folder seen from the suite's, belongs to `choose: nearest`",
+        ),
         ("{choose: nearest}", "prompts.route.shots.n: this key is missing"),
     ],
 )
@@ -181,3 +191,62 @@ def test_what_is_wrong_with_shots_is_said_at_its_line(tmp_path: Path, shots: str
         prompts_of(tmp_path, shots)
     assert problem in str(caught.value)
     assert "zero_shot.yaml:3" in str(caught.value)
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def encode(texts: Sequence[str]) -> Array:
+    """Counts of letters: what is spelled alike is near, whatever the words."""
+    rows = np.array([[text.lower().count(c) for c in LETTERS] for text in texts], dtype=float)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+def by_encoder(shots: Shots, digest: str = "e") -> tuple[SystemSpec, dict[str, Retriever]]:
+    prompt = PromptDraft(template=SHOW + "{{ text }}", template_path="p.j2", shots=shots)
+    draft = SystemDraft(name="few", kind="prompt", prompts={"route": prompt}, path="few.yaml")
+    found = open_retrievers([draft], {"route": TASK}, lambda name: (encode, f"{name} {digest}"))
+    finders = {name: retriever.digest for name, retriever in found.items()}
+    return bind(draft, {"route": TASK}, model="m", model_digest="d", seed=1, finders=finders), found
+
+
+def test_nearest_examples_may_be_found_by_an_encoder() -> None:
+    anagram = Example(id="q", inputs={"text": "eht mpal rebmun 6 si etal"})  # no word in common with any example
+    spec, found = by_encoder(Shots(n=2, choose="nearest", encoder="models/e"))
+    [(name, finder)] = found.items()
+    assert name == shots_name("route", spec.prompts["route"])
+    text = prepare(spec, TASK, [anagram], None, finder)[0].request.messages[0].content
+    assert text.count("<the lamp number") == 2
+    assert name not in open_retrievers([], {"route": TASK}, lambda name: (encode, name))
+    for example, ids in zip(
+        TRAIN, [[s.id for s in row] for row in shots_for(spec.prompts["route"], TASK, TRAIN, finder)], strict=True
+    ):
+        assert example.id not in ids
+        assert len(ids) == 2
+
+
+def test_the_encoder_is_part_of_the_identity() -> None:
+    shots = Shots(n=2, choose="nearest", encoder="models/e")
+    one, other = by_encoder(shots)[0], by_encoder(shots, "changed")[0]
+    assert digest_of(one) == digest_of(by_encoder(shots)[0])
+    assert digest_of(one) != digest_of(other), "another encoder in the same folder"
+    assert digest_of(one) != digest_of(system(Shots(n=2, choose="nearest")))
+
+
+def test_encoders_are_opened_once_and_for_what_a_search_may_choose() -> None:
+    opened: list[str] = []
+
+    def open_it(name: str) -> tuple[Any, str]:
+        opened.append(name)
+        return encode, name
+
+    variants = tuple(
+        PromptDraft(
+            template=f"{{{{ text }}}} {n}", template_path="p.j2", shots=Shots(n=n, choose="nearest", encoder="e")
+        )
+        for n in (1, 2)
+    )
+    prompt = PromptDraft(template="{{ text }}", template_path="p.j2", search=PromptSearch(grid=variants, budget=2))
+    draft = SystemDraft(name="few", kind="prompt", prompts={"route": prompt})
+    assert len(open_retrievers([draft], {"route": TASK}, open_it)) == 1
+    assert opened == encoders_of([draft]) == ["e"]

@@ -6,6 +6,8 @@ import pytest
 from ledger_suite import bump, options, write_ledger_suite
 from small_suite import rows_of, write_rows
 
+from evalgate import planning
+from evalgate.cli import run_cli
 from evalgate.core.errors import UsageError
 from evalgate.looks import candidate_digest, training_rows
 from evalgate.planning import Plan, make_plan
@@ -93,4 +95,20 @@ def test_a_schema_that_no_decoder_can_keep_is_told_of_before_anything_runs(folde
         'Unimplemented keys: ["not"]\n'
         f"  at: {folder / '../../baselines/desk/zero_shot.yaml'}\n\n"
         "hint: simplify the schema, or take `constraint` out of every system of the task"
+    )
+
+
+def test_validate_tells_of_a_schema_that_no_decoder_can_keep(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "extract" / "schema.json").write_text('{"type": "object", "not": {"required": ["x"]}}')
+    bump(folder)
+    assert run_cli(["validate", str(folder)]) == 64
+    assert (
+        "error[bad-constraint]: system 'zero_shot' cannot hold its answers of task 'extract'" in capsys.readouterr().err
+    )
+    monkeypatch.setattr(planning, "find_spec", lambda name: None)
+    assert run_cli(["validate", str(folder)]) == 0
+    assert capsys.readouterr().err == (
+        "constraints were not checked: that needs llguidance, which `pip install 'evalgate-harness[run]'` brings\n"
     )
