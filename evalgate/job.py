@@ -19,6 +19,7 @@ from evalgate.feasibility import refuse_impossible
 from evalgate.files import read_record, write_lines, write_record
 from evalgate.looks import training_rows
 from evalgate.planning import Plan, bound, candidate_draft
+from evalgate.probing import sound
 from evalgate.sealing import IDENTITY_FILE
 from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take
@@ -164,6 +165,10 @@ class Job:
         base, tuned = (tuple(self.backend.loglikelihood(pairs, adapter=name)) for name in (None, recipe.name))
         probe = AdapterProbe(adapter_digest=adapter_digest, base=base, tuned=tuned)
         write_record(self.folder.probe(recipe.name), probe)
+
+    def check(self, candidates: list[SystemSpec]) -> list[SystemSpec]:
+        """The candidates whose comparison is valid, by checks on dev items; the others are not asked held-out ones."""
+        return sound(self.plan, self.folder, self.backend, candidates, self.progress)
 
     def take_look(self) -> None:
         """Count this look in the suite's ledger before a candidate sees the held-out set; the same one counts once."""

@@ -145,7 +145,9 @@ def bound_in_words(run: Run) -> str:
     """Which error bound holds over all decisions on this held-out set, and what it rests on."""
     if not run.candidates:
         return ""
-    if run.suite.looks is None or run.look is None:
+    if run.suite.looks is not None and run.look is None:
+        return "No look at the held-out set was taken: no candidate was asked."
+    if run.look is None:
         return (
             "No ledger is kept (`looks` in suite.yaml): each gate has its own error rate, and nothing bounds the error "
             "of repeated decisions on this held-out set."

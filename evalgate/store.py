@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
+from evalgate.core.probes import Probed
 from evalgate.core.record import Record, to_json_line
 from evalgate.core.results import (
     AdapterCard,
@@ -72,6 +73,11 @@ class RunFolder:
     def examples(self, task: str) -> Path:
         """Where the held-out examples that were asked lie, so that a run can be judged without its suite."""
         return self.folder / "examples" / f"{task}.jsonl"
+
+    @property
+    def probed(self) -> Path:
+        """What the validity checks measured before held-out answers."""
+        return self.folder / "probes.json"
 
     @property
     def contamination(self) -> Path:
@@ -170,6 +176,7 @@ class RunData(Record, frozen=True, kw_only=True):
     decision: Decision | None = None
     costs: list[Cost] = []
     overlaps: list[Overlap] | None = None
+    probed: Probed | None = None
 
 
 def load_identity(folder: Path) -> Run:
@@ -203,4 +210,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         decision=read_record(paths.decision_file, Decision, fix=hint) if paths.decision_file.exists() else None,
         costs=read_lines(paths.costs, Cost),
         overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
+        probed=read_record(paths.probed, Probed, fix=hint) if paths.probed.exists() else None,
     )

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SuiteSpec, SystemSpec
+from evalgate.core.probes import Check
 from evalgate.core.record import Record
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
@@ -201,6 +202,7 @@ class Decision(Record, frozen=True, kw_only=True):
     scores: tuple[SystemScore, ...] = ()
     clean_scores: tuple[SystemScore, ...] = ()
     findings: tuple[Finding, ...] = ()
+    checks: tuple[Check, ...] = ()
     report: str = ""
     bound: str = ""
 
