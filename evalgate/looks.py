@@ -23,6 +23,7 @@ from evalgate.validity import doubtful
 
 # The one line of a sealed run's table.
 ALL_GATES = "all required gates"
+SEALED = "Scores and answers are sealed for the release owner."
 
 
 def training_rows(
@@ -128,6 +129,7 @@ def disclosed(run: Run, decision: Decision) -> Decision:
         )
         for name, word in said.items()
     )
+    failed = tuple(finding for finding in decision.findings if finding.code == "probe-failed")
     if decision.outcome == "ship":
         reason = f"{decision.ship} passes all required gates."
     else:
@@ -135,8 +137,10 @@ def disclosed(run: Run, decision: Decision) -> Decision:
     return Decision(
         outcome="ship" if decision.outcome == "ship" else "keep_baseline",
         ship=decision.ship,
-        reason=f"{reason} Scores and answers are sealed for the release owner.",
+        reason=" ".join([reason, *doubtful(failed, run).values(), SEALED]),
         verdicts=verdicts,
+        findings=failed,
+        checks=decision.checks,  # dev examples show nothing of the held-out ones
         bound=decision.bound,
     )
 

@@ -6,6 +6,7 @@ import re
 
 from evalgate.report import words
 from evalgate.report.contamination import contamination_view
+from evalgate.report.validity import validity_view
 from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
 from evalgate.store import RunData
 
@@ -37,7 +38,7 @@ def render_markdown(data: RunData) -> str:
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
-    lines += ["", *_scores(data), *_contamination(data)]
+    lines += ["", *_scores(data), *_validity(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
@@ -70,6 +71,19 @@ def _scores(data: RunData) -> list[str]:
         spans = [f"{v}, {c['part']}" if c["part"] else v for v, c in zip(spans, row["cells"], strict=True)]
         spans = [f"{v}; {c['spread']}" if c["spread"] else v for v, c in zip(spans, row["cells"], strict=True)]
         lines.append(f"| {text(row['task'] + '.' + row['metric'])} | {' | '.join(spans)} |")
+    return [*lines, "", "</details>"]
+
+
+def _validity(data: RunData) -> list[str]:
+    found = validity_view(data)
+    if not found["rows"]:
+        return []
+    lines = ["", f"<details><summary>Validity checks on {found['items']} dev items: {found['counts']}</summary>", ""]
+    lines += ["| Check | System | Figure | Held to | Outcome |", "|---|---|---|---|---|"]
+    for row in found["rows"]:
+        figure = f"{row['figure']}; {row['reason']}" if row["reason"] else row["figure"]
+        cells = [row["compared"], row["system"], figure, row["threshold"], row["word"]]
+        lines.append(f"| {' | '.join(text(cell) for cell in cells)} |")
     return [*lines, "", "</details>"]
 
 

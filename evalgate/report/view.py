@@ -13,6 +13,7 @@ from evalgate.report.contamination import contamination_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.index import Index
 from evalgate.report.savings import part_asked, policy_words, savings
+from evalgate.report.validity import validity_view
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -255,6 +256,7 @@ def trust_view(index: Index) -> View:
         "cards": cards,
         "unscored": unscored_view(index),
         "contamination": contamination_view(index.data),
+        "validity": validity_view(index.data),
     }
 
 
