@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,9 @@ from evalgate.probes.answers import Answer, ask_alone, ask_together, count_diffe
 
 # Likelihoods that stand for logits where a backend has none.
 N_PAIRS = 4
+# A text may change with the batch where the two best tokens lie closer than so many times what padding does to a
+# logit at the prompt's end: later positions differ more. Padding that moves logits by more than SANE sd is broken.
+NEAR, SANE = 4.0, 1.0
 NO_LOGITS = "this backend gives no logits"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "chat_template.jinja")
 
@@ -100,7 +104,7 @@ class Bench:
         other = [name for name in asked if alone[name] != together[name]]
         values = {"equal": float(len(asked) - len(other)), "unexplained": float(len(other))}
         if not noise.skipped and other:
-            near = 2 * noise.values["largest"]
+            near = NEAR * _noise(noise)
             gaps = [self._gap(adapter, asked[name], alone[name][0], together[name][0]) for name in other]
             values |= {"unexplained": float(sum(gap > near for gap in gaps)), "near": near}
         return Measured(probe="batch", system=system, n=len(asked), values=values)
@@ -185,7 +189,7 @@ class Bench:
         except _NoLogits:
             return self._moves_likelihoods(one, asked)
         moved = [float((a[-1] - b[-1]).abs().max()) for a, b in pairs]
-        floor = noise.values.get("largest", 0.0)
+        floor = _noise(noise)
         values = {"moved": float(sum(d > floor for d in moved)), "largest": max(moved), "noise": floor}
         return Measured(probe="adapter", system=one.name, n=len(moved), values=values)
 
@@ -257,6 +261,11 @@ def measure(
     yield bench.base(candidates[0].requests)
     for one in candidates:
         yield bench.candidate(one, baselines)
+
+
+def _noise(padding: Measured) -> float:
+    """How much a batch moves a logit; 0 where padding moves it so much that this is a fault and excuses nothing."""
+    return padding.values["largest"] if padding.values.get("relative", math.inf) <= SANE else 0.0
 
 
 def _too_few(asked: Mapping[str, Request]) -> str:

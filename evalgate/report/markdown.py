@@ -78,7 +78,7 @@ def _validity(data: RunData) -> list[str]:
     found = validity_view(data)
     if not found["rows"]:
         return []
-    lines = ["", f"<details><summary>Validity checks on {found['items']} dev items: {found['counts']}</summary>", ""]
+    lines = ["", f"<details><summary>Validity checks on {found['n_items']} dev items: {found['counts']}</summary>", ""]
     lines += ["| Check | System | Figure | Held to | Outcome |", "|---|---|---|---|---|"]
     for row in found["rows"]:
         figure = f"{row['figure']}; {row['reason']}" if row["reason"] else row["figure"]

@@ -22,7 +22,7 @@ def validity_view(data: RunData) -> View:
     return {
         "rows": [{**_cells(check), "state": check.outcome} for check in ordered],
         "counts": ", ".join(f"{counts[outcome]} {word.lower()}" for outcome, word in WORDS.items() if counts[outcome]),
-        "items": len(data.probed.items) if data.probed else 0,
+        "n_items": len(data.probed.items) if data.probed else 0,
         "seconds": data.probed.seconds if data.probed else 0.0,
     }
 
