@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from evalgate.core.results import AdapterProbe, Run, TrainedRow
 from evalgate.execution.process import give_back_memory
 from evalgate.feasibility import refuse_impossible
 from evalgate.files import read_record, write_lines, write_record
+from evalgate.lengths import find_too_long, length_lines
 from evalgate.looks import training_rows
 from evalgate.planning import Plan, bound, candidate_draft
 from evalgate.probing import sound
@@ -74,6 +76,20 @@ class Job:
                 refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
             self.folder.write_examples(CAPABILITY, examples)
         self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
+        self._note_too_long()
+
+    def _note_too_long(self) -> None:
+        """Count the prompts that do not fit before anything is answered or trained; they are failures, never cut."""
+        found = find_too_long(self.plan.files.path, self.plan.suite.tasks, [*self._systems()], self.asking.prompts)
+        write_lines(self.folder.too_long, found or ())
+        for text in length_lines(found or ()):
+            self.progress.note(text)
+
+    def _systems(self) -> Iterator[SystemSpec]:
+        """Every system that is asked, the candidates as they will be trained."""
+        trained = [recipe.name for recipe in self.plan.recipes]
+        yield from self.plan.baselines
+        yield from (self.plan.run.systems[name] for name in trained)
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""

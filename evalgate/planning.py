@@ -16,7 +16,7 @@ import msgspec
 from evalgate import plugins
 from evalgate.backends.constraints import problem_of
 from evalgate.backends.encoder import open_encoder
-from evalgate.backends.model_files import ModelFiles, locate
+from evalgate.backends.model_files import ModelFiles, folder_at_hand, locate
 from evalgate.checking import checked
 from evalgate.config.project import load_project
 from evalgate.core.data import (
@@ -31,18 +31,20 @@ from evalgate.core.data import (
     Task,
 )
 from evalgate.core.errors import UsageError
-from evalgate.core.protocols import Metric, Retriever
+from evalgate.core.probes import TooLong
+from evalgate.core.protocols import Ask, Metric, Retriever
 from evalgate.core.record import Record, digest_of, short
 from evalgate.core.results import Overlap, Run
 from evalgate.core.seeds import now
 from evalgate.feasibility import refuse_impossible, refuse_unfit_metrics
+from evalgate.lengths import find_too_long
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE
 from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
-from evalgate.systems.prompt import bind, refuse_constraints
+from evalgate.systems.prompt import bind, prepare, refuse_constraints
 from evalgate.systems.retrieval import index_name, open_retrievers
 
 REPORTS = Path("reports")
@@ -148,6 +150,30 @@ def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = Non
         retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
         adapter_digest=adapter_digest,
     )
+
+
+def too_long_in(project: Project) -> list[TooLong] | None:
+    """Held-out prompts of a project that do not fit the context; None where the model's files are not at hand.
+
+    Prompts whose passages an encoder finds are left out: it would have to be loaded.
+    """
+    model, suite = project.suite.spec.model, project.suite
+    if (folder := folder_at_hand(model)) is None:
+        return None
+    drafts = [
+        msgspec.structs.replace(
+            d, prompts={name: p for name, p in d.prompts.items() if not (p.index and p.index.encoder)}
+        )
+        for d in (*project.systems, *map(candidate_draft, project.recipes))
+    ]
+    found = open_retrievers(drafts, suite.tasks, lambda encoder: open_encoder(Path(suite.folder) / encoder))
+    systems = [bind(d, suite.tasks, model=model.id, model_digest="", seed=suite.spec.seed) for d in drafts]
+
+    def prompts(system: SystemSpec, name: str) -> list[Ask]:
+        task, index = suite.tasks[name], index_name(name, system.prompts[name])
+        return prepare(system, task, task.splits["heldout"], found.get(index))
+
+    return find_too_long(str(folder), suite.tasks, systems, prompts)
 
 
 def candidate_draft(recipe: Recipe) -> SystemDraft:

@@ -75,6 +75,11 @@ class RunFolder:
         return self.folder / "examples" / f"{task}.jsonl"
 
     @property
+    def too_long(self) -> Path:
+        """Held-out prompts that do not fit the context."""
+        return self.folder / "too_long.jsonl"
+
+    @property
     def probed(self) -> Path:
         """What the validity checks measured before held-out answers."""
         return self.folder / "probes.json"

@@ -14,11 +14,11 @@ from evalgate.cli.options import debug_option, suite_argument
 @click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @debug_option
 def validate_command(suite: Path, kind: str) -> int:
-    """Check SUITE: YAML, data, lock, baselines, templates, recipes, gates that can be passed, contamination."""
+    """Check SUITE: YAML, data, lock, baselines, templates, recipes, possible gates, contamination, lengths."""
     from evalgate.checking import find_overlaps, refuse_used
     from evalgate.config import load_project
     from evalgate.console import validated_text
-    from evalgate.planning import refuse_hopeless
+    from evalgate.planning import refuse_hopeless, too_long_in
     from evalgate.plugins import metric_names
     from evalgate.suite.lock import read_lock
 
@@ -26,7 +26,8 @@ def validate_command(suite: Path, kind: str) -> int:
     project = load_project(suite, metric_names(), verify=frozen)
     refuse_hopeless(project)
     overlaps = find_overlaps(project)
-    click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
+    long = too_long_in(project)
+    click.echo(validated_text(project, overlaps, kind, frozen=frozen, too_long=long), nl=False)
     refuse_used(project, overlaps)
     return 0
 

@@ -1,4 +1,4 @@
-"""What the validity checks before held-out answers measure, and what each check says of it."""
+"""What is looked at before held-out answers: prompts that do not fit, and the validity checks."""
 
 from __future__ import annotations
 
@@ -47,3 +47,17 @@ class Check(Record, frozen=True, kw_only=True):
     threshold: str
     outcome: CheckOutcome
     reason: str = ""
+
+
+class TooLong(Record, frozen=True, kw_only=True):
+    """A held-out prompt that does not fit the context with the tokens it may be answered with; all in tokens.
+
+    It is never cut: its answer is a recorded failure, which counts worst-case.
+    """
+
+    system: str
+    task: str
+    example_id: str
+    n_tokens: int
+    max_tokens: int
+    limit: int
