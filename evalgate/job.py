@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,12 +49,14 @@ class Job:
     def start(self, *, resume: bool) -> None:
         """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""
         from evalgate.backends.hf import HFBackend
+        from evalgate.backends.vllm import VLLMBackend
         from evalgate.capability.harness import Harness
 
         recorded = self._recorded() if resume else None
         if not resume:
             self.folder.clear()
-        self.backend: LocalBackend = self._given or HFBackend(self.plan.binding.model, self.plan.files)
+        open_model = VLLMBackend if self.plan.binding.model.backend else HFBackend
+        self.backend: LocalBackend = self._given or open_model(self.plan.binding.model, self.plan.files)
         self.run = msgspec.structs.replace(self.plan.run, serving=self.backend.identity)
         if recorded is not None:
             self._refuse_other_serving(recorded)
@@ -143,16 +146,17 @@ class Job:
         plan, folder = self.plan, self.folder.adapter(recipe.name)
         untrained = plan.run.systems[recipe.name]
         rows = training_rows(untrained, plan.suite, "train", plan.retrievers)
-        card = train(
-            recipe,
-            rows,
-            training_rows(untrained, plan.suite, "dev", plan.retrievers),
-            model_path=plan.files.path,
-            revision=plan.files.revision,
-            base_digest=plan.files.digest,
-            folder=folder,
-            progress=self.progress,
-        )
+        with getattr(self.backend, "resting", nullcontext)():  # an engine that fills the GPU makes room
+            card = train(
+                recipe,
+                rows,
+                training_rows(untrained, plan.suite, "dev", plan.retrievers),
+                model_path=plan.files.path,
+                revision=plan.files.revision,
+                base_digest=plan.files.digest,
+                folder=folder,
+                progress=self.progress,
+            )
         give_back_memory()
         self.backend.add_adapter(recipe.name, str(folder))
         self._remember(recipe, card.adapter_digest, rows)

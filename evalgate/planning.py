@@ -17,6 +17,7 @@ from evalgate import plugins
 from evalgate.backends.constraints import problem_of
 from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles, folder_at_hand, locate
+from evalgate.backends.vllm import refuse_vllm
 from evalgate.checking import checked
 from evalgate.config.project import load_project
 from evalgate.core.data import (
@@ -103,8 +104,9 @@ def make_plan(options: RunOptions) -> Plan:
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
     seed = spec.seed if options.seed is None else options.seed
-    project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
+    refuse_vllm(model, capability=spec.capability is not None)
+    project, overlaps, dropped = checked(project, seed, drop=options.drop)
     drafts = [*project.systems, *map(candidate_draft, project.recipes)]
     refuse_constraints(drafts, project.suite.tasks, problem_of)
     folder = Path(project.suite.folder)
@@ -139,7 +141,7 @@ def make_plan(options: RunOptions) -> Plan:
 def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = None) -> SystemSpec:
     """A draft with this run's model, seed and retrievers."""
     used = sorted(index_name(name, prompt) for name, prompt in draft.prompts.items() if prompt.retrieve)
-    return bind(
+    system = bind(
         draft,
         binding.suite.tasks,
         model=binding.model.id,
@@ -150,6 +152,7 @@ def bound(draft: SystemDraft, binding: Binding, adapter_digest: str | None = Non
         retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
         adapter_digest=adapter_digest,
     )
+    return msgspec.structs.replace(system, backend=binding.model.backend or "hf")
 
 
 def too_long_in(project: Project) -> list[TooLong] | None:
@@ -231,7 +234,7 @@ def _run(
     base = SystemSpec(
         name=BASE,
         kind="prompt",
-        backend="hf",
+        backend=model.backend or "hf",
         model=model.id,
         prompts={},
         model_digest=files.digest,

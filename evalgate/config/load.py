@@ -145,7 +145,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
             exclude={"metrics", "data", "splits"} | ({"constraint"} if not task.constraint else set())
         )
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
-    model = parsed.model.model_dump()
+    model = parsed.model.model_dump(exclude={"backend"} if parsed.model.backend == "hf" else None)
     model["id"] = _model_id(parsed.model.id, folder)
     capability = parsed.capability
     return SuiteSpec(

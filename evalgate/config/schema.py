@@ -24,6 +24,7 @@ class ModelYaml(Strict):
     """`model:` a hub id or a folder, or a mapping."""
 
     id: str = Field(min_length=1)
+    backend: Literal["hf", "vllm"] = "hf"
     revision: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "nf4"] = "none"
@@ -33,6 +34,12 @@ class ModelYaml(Strict):
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"id": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _as_served(self) -> ModelYaml:
+        if self.backend == "vllm" and self.quantization != "none":
+            raise ValueError(f"`quantization: {self.quantization}` belongs to `backend: hf`: vLLM quantises otherwise")
+        return self
 
 
 class MetricYaml(Strict):

@@ -126,13 +126,14 @@ class GateSpec(Record, frozen=True, kw_only=True):
 
 
 class ModelSpec(Record, frozen=True, kw_only=True):
-    """The base model that all systems of a suite share."""
+    """The base model that all systems of a suite share, and what answers for it: transformers unless `backend` says."""
 
     id: str
     revision: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "nf4"] = "none"
     trust_remote_code: bool = False
+    backend: Literal["vllm"] | UnsetType = UNSET
 
 
 class SourceSpec(Record, frozen=True, kw_only=True):

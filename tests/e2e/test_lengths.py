@@ -1,13 +1,14 @@
 """Prompts beyond the context are counted and listed before anything runs; no length is guessed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_model import CONTEXT, save_tiny_model
-from tiny_suite import copy_suite
+from tiny_suite import ROOT
 
 from evalgate import pipeline
 from evalgate.backends.context import Context
@@ -58,6 +59,13 @@ def test_where_the_limit_stands(tmp_path: Path) -> None:
     assert not Context(tmp_path).known
 
 
+def copy_desk(root: Path) -> Path:
+    """The support suite whole, with its model and baselines beside it."""
+    for name in ("suites/support", "baselines/support", "models/base-5m"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return root / "suites" / "support"
+
+
 LINE = (
     "prompts: 4 of few-shot for route do not fit the context of 256 tokens (the longest has 300, and 8 for its "
     "answer): r1, r2, r3, …; each is a failure that counts worst-case, none is cut"
@@ -76,7 +84,7 @@ def test_a_line_names_the_first_and_the_longest() -> None:
 def test_validate_and_run_count_them_and_the_items_are_failures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    suite = copy_suite(tmp_path)
+    suite = copy_desk(tmp_path)
     config = tmp_path / "models" / "base-5m" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"max_position_embeddings": 256}))
     assert run_cli(["validate", str(suite)]) == 0
@@ -86,7 +94,6 @@ def test_validate_and_run_count_them_and_the_items_are_failures(
     assert run_cli(["validate", str(suite), "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)["too_long"]
 
-    text = (suite / "suite.yaml").read_text()
     asked: list[str] = []
 
     class Notes:
@@ -96,7 +103,6 @@ def test_validate_and_run_count_them_and_the_items_are_failures(
         def stage(self, name: str, total: int, done: int = 0) -> object:
             raise KeyboardInterrupt  # before the first question
 
-    assert "capability" in text
     out = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         pipeline.run(RunOptions(suite=str(suite), output=str(out)), Notes(), FakeBackend(str))  # type: ignore[arg-type]
@@ -109,7 +115,7 @@ def test_validate_and_run_count_them_and_the_items_are_failures(
 
 
 def test_without_a_tokenizer_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    suite = copy_suite(tmp_path)
+    suite = copy_desk(tmp_path)
     (tmp_path / "models" / "base-5m" / "tokenizer.json").unlink()
     assert run_cli(["validate", str(suite)]) == 0
     assert (
