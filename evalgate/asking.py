@@ -83,6 +83,10 @@ class Asking:
         for name in system.tasks:
             self._folder.forget_others(system.name, name, {ask.digest for ask in self._asks(system, name)})
 
+    def prompts(self, system: SystemSpec, task: str) -> list[Ask]:
+        """The held-out requests of a system."""
+        return self._asks(system, task)
+
     def _asks(self, system: SystemSpec, task: str) -> list[Ask]:
         """The held-out requests, kept: each stage and latency need them."""
         from evalgate.systems.prompt import constrained, prepare

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import msgspec
 
 from evalgate.asking import Asking
 from evalgate.backends.opening import open_model
+from evalgate.binding import bound, candidate_draft
 from evalgate.checking import notes_of
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, SystemSpec
@@ -19,8 +22,10 @@ from evalgate.core.results import AdapterProbe, Run, TrainedRow
 from evalgate.execution.process import give_back_memory
 from evalgate.feasibility import refuse_impossible
 from evalgate.files import read_record, write_lines, write_record
+from evalgate.lengths import find_too_long, length_lines
 from evalgate.looks import training_rows
-from evalgate.planning import Plan, bound, candidate_draft
+from evalgate.planning import Plan
+from evalgate.probing import sound
 from evalgate.sealing import IDENTITY_FILE
 from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
@@ -83,15 +88,31 @@ class Job:
         self._harness = harness
         self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
 
+    def _note_too_long(self) -> None:
+        """Count the prompts that do not fit before anything is answered or trained; they are failures, never cut."""
+        found = find_too_long(self.plan.files.path, self.plan.suite.tasks, [*self._systems()], self.asking.prompts)
+        write_lines(self.folder.too_long, found or ())
+        for text in length_lines(found or ()):
+            self.progress.note(text)
+
+    def _systems(self) -> Iterator[SystemSpec]:
+        """Every system that is asked, the candidates as they will be trained."""
+        trained = [recipe.name for recipe in self.plan.recipes]
+        yield from self.plan.baselines
+        yield from (self.plan.run.systems[name] for name in trained)
+
     def close(self) -> None:
         """Free the model or the connections, unless the caller brought them."""
         if self._given is None and self._opened is not None:
             self._opened.close()
 
     def choose_prompts(self) -> None:
-        """Search baselines' prompts on dev, where they ask for it, and go on with the chosen ones."""
-        if not self.plan.searches:
-            return
+        """Search baselines' prompts on dev, where they ask for it; then count the prompts that are too long."""
+        if self.plan.searches:
+            self._search()
+        self._note_too_long()
+
+    def _search(self) -> None:
         found = search_prompts(
             self.plan.searches,
             self.plan.suite.tasks,
@@ -159,16 +180,17 @@ class Job:
         plan, folder = self.plan, self.folder.adapter(recipe.name)
         untrained = plan.run.systems[recipe.name]
         rows = training_rows(untrained, plan.suite, "train", plan.retrievers)
-        card = train(
-            recipe,
-            rows,
-            training_rows(untrained, plan.suite, "dev", plan.retrievers),
-            model_path=plan.files.path,
-            revision=plan.files.revision,
-            base_digest=plan.files.digest,
-            folder=folder,
-            progress=self.progress,
-        )
+        with getattr(self.backend, "resting", nullcontext)():  # an engine that fills the GPU makes room
+            card = train(
+                recipe,
+                rows,
+                training_rows(untrained, plan.suite, "dev", plan.retrievers),
+                model_path=plan.files.path,
+                revision=plan.files.revision,
+                base_digest=plan.files.digest,
+                folder=folder,
+                progress=self.progress,
+            )
         give_back_memory()
         self.backend.add_adapter(recipe.name, str(folder))
         self._remember(recipe, card.adapter_digest, rows)
@@ -209,6 +231,10 @@ class Job:
         base, tuned = zip(*known, strict=True)
         probe = AdapterProbe(adapter_digest=adapter_digest, base=base, tuned=tuned)
         write_record(self.folder.probe(recipe.name), probe)
+
+    def check(self, candidates: list[SystemSpec]) -> list[SystemSpec]:
+        """The candidates whose comparison is valid, by checks on dev items; the others are not asked held-out ones."""
+        return sound(self.plan, self.folder, self.backend, candidates, self.progress)
 
     def take_look(self) -> None:
         """Count this look in the suite's ledger before a candidate sees the held-out set; the same one counts once."""

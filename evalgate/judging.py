@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -14,9 +14,10 @@ from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemSco
 from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
-from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages
+from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages, unjudged
 from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
 from evalgate.metrics.scoring import MeanMetric
+from evalgate.probes.outcome import checks_of, failures
 from evalgate.serving import break_even_table, serving_table
 from evalgate.slices import slice_table
 from evalgate.stats.interval import estimate_recipe, estimate_scores
@@ -35,11 +36,12 @@ def judge_run(data: RunData) -> Decision:
     run, metrics = data.run, metrics_of(data)
     scores = score_table(data, metrics)
     best = choose_best(data, scores)
-    gate_data = _gate_data(data, metrics)
-    verdicts = _verdicts(run, gate_data)
+    gate_data, checks = _gate_data(data, metrics), checks_of(data.probed)
+    blocked = doubtful(failures(checks), run)
+    verdicts = _verdicts(run, gate_data, blocked)
     out = failed(verdicts)  # ships never, and may have been measured in part only
-    gains = {name: _gains(name, best, data, gate_data) for name in run.candidates if name not in out}
-    findings = examine(data, in_part=out if run.early_stop else ())
+    gains = {name: _gains(name, best, data, gate_data) for name in run.candidates if name not in {*out, *blocked}}
+    findings = (*failures(checks), *examine(data, in_part={*(out if run.early_stop else ()), *blocked}))
     doubted = doubtful(findings, run)
     trusted = [candidate for candidate in run.candidates if candidate not in doubted]
     gates = in_order(run.gates)
@@ -48,16 +50,17 @@ def judge_run(data: RunData) -> Decision:
     decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
     decision = msgspec.structs.replace(decision, serving=serving_table(data), break_even=break_even_table(data, best))
     decision = msgspec.structs.replace(decision, slices=slice_table(data, metrics))
+    decision = msgspec.structs.replace(decision, checks=checks)
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")
     return msgspec.structs.replace(decision, outcome="inconclusive", reason=reason)
 
 
-def _verdicts(run: Run, gate_data: GateData) -> list[Verdict]:
+def _verdicts(run: Run, gate_data: GateData, blocked: Collection[str]) -> list[Verdict]:
     """Every gate's verdict on every candidate; several candidates share one error rate (`shares_of_alpha`)."""
     policy = _policy(run)
-    found = _staged(run, policy, gate_data)
+    found = _staged(run, policy, gate_data, blocked)
     shares = shares_of_alpha(found, candidates=run.candidates, gates=policy)
     gates = {gate.name: gate for gate in policy}
 
@@ -76,15 +79,19 @@ def _policy(run: Run) -> list[GateSpec]:
     return [at_look(gate, run.suite.looks) for gate in run.gates] if run.candidates else []
 
 
-def _staged(run: Run, policy: Sequence[GateSpec], gate_data: GateData, until: Stage = "latency") -> list[Verdict]:
-    return judge_in_stages(
+def _staged(
+    run: Run, policy: Sequence[GateSpec], gate_data: GateData, blocked: Collection[str], until: Stage = "latency"
+) -> list[Verdict]:
+    """The verdicts by stage; of candidates that validity checks have `blocked` no gate says anything."""
+    found = judge_in_stages(
         policy,
-        candidates=run.candidates,
+        candidates=[name for name in run.candidates if name not in blocked],
         baselines=run.baselines,
         data=gate_data,
         early_stop=run.early_stop,
         until=until,
     )
+    return found + [unjudged(gate, name) for gate in in_order(policy) for name in run.candidates if name in blocked]
 
 
 def judge_look(data: RunData) -> Decision:
@@ -93,7 +100,8 @@ def judge_look(data: RunData) -> Decision:
     Raises `no-look` where a ledger is declared but the candidates were never asked the held-out set.
     """
     run = data.run
-    if run.suite.looks is not None and run.candidates and run.look is None:
+    blocked = doubtful(failures(checks_of(data.probed)), run)
+    if run.suite.looks is not None and run.look is None and {*run.candidates} - {*blocked}:
         raise EvalgateError(
             "this run has not taken its look at the held-out set: it was stopped before a candidate was asked",
             code="no-look",
@@ -113,7 +121,8 @@ def judge_look(data: RunData) -> Decision:
 def still_in(data: RunData, after: Stage) -> list[str]:
     """The candidates that have failed no required gate of the stages up to `after`, under the run's early stop."""
     run = data.run
-    verdicts = _staged(run, _policy(run), _gate_data(data, metrics_of(data)), until=after)
+    blocked = doubtful(failures(checks_of(data.probed)), run)
+    verdicts = _staged(run, _policy(run), _gate_data(data, metrics_of(data)), blocked, until=after)
     out = failed(verdicts)
     return [name for name in run.candidates if name not in out]
 

@@ -23,6 +23,7 @@ from evalgate.validity import doubtful
 
 # The one line of a sealed run's table.
 ALL_GATES = "all required gates"
+SEALED = "Scores and answers are sealed for the release owner."
 
 
 def training_rows(
@@ -133,6 +134,7 @@ def disclosed(run: Run, decision: Decision) -> Decision:
         )
         for name, word in said.items()
     )
+    failed = tuple(finding for finding in decision.findings if finding.code == "probe-failed")
     if decision.outcome == "ship":
         reason = f"{decision.ship} passes all required gates."
     else:
@@ -140,8 +142,10 @@ def disclosed(run: Run, decision: Decision) -> Decision:
     return Decision(
         outcome="ship" if decision.outcome == "ship" else "keep_baseline",
         ship=decision.ship,
-        reason=f"{reason} Scores and answers are sealed for the release owner.",
+        reason=" ".join([reason, *doubtful(failed, run).values(), SEALED]),
         verdicts=verdicts,
+        findings=failed,
+        checks=decision.checks,  # dev examples show nothing of the held-out ones
         bound=decision.bound,
     )
 
@@ -150,7 +154,9 @@ def bound_in_words(run: Run) -> str:
     """Which error bound holds over all decisions on this held-out set, and what it rests on."""
     if not run.candidates:
         return ""
-    if run.suite.looks is None or run.look is None:
+    if run.suite.looks is not None and run.look is None:
+        return "No look at the held-out set was taken: no candidate was asked."
+    if run.look is None:
         return (
             "No ledger is kept (`looks` in suite.yaml): each gate has its own error rate, and nothing bounds the error "
             "of repeated decisions on this held-out set."

@@ -41,9 +41,9 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.asking.answer(system)
             job.asking.test_capability(BASE, adapter=None)
             candidates = [job.train(recipe) for recipe in plan.recipes]
-            candidates += [job.enter(system) for system in plan.entrants]
-            job.take_look()
-            job.asking.measure(candidates)
+            if checked := job.check(candidates) + [job.enter(system) for system in plan.entrants]:
+                job.take_look()
+                job.asking.measure(checked)
             return finish(job.folder.folder, plan.seal)
 
 

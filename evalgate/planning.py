@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +14,10 @@ import msgspec
 from evalgate import plugins
 from evalgate.backends.encoder import note_of, open_encoder
 from evalgate.backends.model_files import ModelFiles
-from evalgate.backends.opening import backend_of, find_model, keeper_of, named_digest, refuse_unmeasurable
+from evalgate.backends.opening import backend_of, find_model, keeper_of, refuse_unmeasurable
 from evalgate.backends.recorded import RecordedBackend, open_recorded
+from evalgate.backends.vllm import refuse_vllm
+from evalgate.binding import Binding, bound, candidate_draft, drafts_of, seeds_of
 from evalgate.cache.places import place_of
 from evalgate.checking import checked
 from evalgate.config.project import chosen, load_project
@@ -24,7 +26,6 @@ from evalgate.core.data import (
     ModelSpec,
     Project,
     Recipe,
-    Recording,
     RunOptions,
     Suite,
     SystemDraft,
@@ -32,7 +33,7 @@ from evalgate.core.data import (
     Task,
 )
 from evalgate.core.protocols import Metric, Retriever
-from evalgate.core.record import Record, digest_of, short
+from evalgate.core.record import digest_of, short
 from evalgate.core.results import Overlap, Run
 from evalgate.core.search import Searched, SearchPlan
 from evalgate.core.seeds import now
@@ -45,20 +46,10 @@ from evalgate.store import BASE
 from evalgate.suite.chain import Claim
 from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
-from evalgate.systems.prompt import bind, refuse_constraints
-from evalgate.systems.retrieval import encoders_of, index_name, open_retrievers
+from evalgate.systems.prompt import refuse_constraints
+from evalgate.systems.retrieval import encoders_of, open_retrievers
 
 REPORTS = Path("reports")
-
-
-class Binding(Record, frozen=True, kw_only=True):
-    """What turns a draft into a system: this run's data, model and seed, and what each task's retriever is."""
-
-    suite: Suite
-    model: ModelSpec
-    files: ModelFiles
-    seed: int
-    retriever_digests: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +110,9 @@ def make_plan(options: RunOptions) -> Plan:
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
     seed = spec.seed if options.seed is None else options.seed
-    project, overlaps, dropped = checked(project, seed, drop=options.drop)
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
+    refuse_vllm(model, capability=spec.capability is not None)
+    project, overlaps, dropped = checked(project, seed, drop=options.drop)
     drafts = drafts_of(project)
     refuse_unkept(project, model)
     folder = Path(project.suite.folder)
@@ -166,51 +158,6 @@ def make_plan(options: RunOptions) -> Plan:
     )
 
 
-def bound(
-    draft: SystemDraft,
-    binding: Binding,
-    adapter_digest: str | None = None,
-    recorded: Mapping[str, dict[str, Recording]] | None = None,
-) -> SystemSpec:
-    """A draft with this run's model, seed and retrievers, or with what it has recorded."""
-    if draft.predictions:
-        return SystemSpec(
-            name=draft.name,
-            kind=draft.kind,
-            backend="recorded",
-            model="",
-            prompts={},
-            predictions=(recorded or {})[draft.name],
-            description=draft.description,
-        )
-    used = sorted(index_name(name, prompt) for name, prompt in draft.prompts.items() if prompt.retrieve)
-    return bind(
-        draft,
-        binding.suite.tasks,
-        model=draft.model or binding.model.id,
-        model_digest=named_digest(binding.files, draft.model) if draft.model else binding.files.digest,
-        backend=backend_of(binding.model),
-        revision=binding.files.revision,
-        quantization=binding.model.quantization,
-        seed=binding.seed,
-        retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
-        adapter_digest=adapter_digest,
-        finders=binding.retriever_digests,
-    )
-
-
-def candidate_draft(recipe: Recipe) -> SystemDraft:
-    """The system that a recipe's adapter becomes part of."""
-    return SystemDraft(
-        name=recipe.name, kind="tuned", prompts=recipe.prompts, description=recipe.description, path=recipe.path
-    )
-
-
-def drafts_of(project: Project) -> list[SystemDraft]:
-    """Everything that will be asked: baselines, what recipes become, and candidates that nothing is trained for."""
-    return [*project.systems, *map(candidate_draft, project.recipes), *project.entrants]
-
-
 def task_metrics(task: Task) -> list[Metric]:
     """The metric objects of a task, the primary one first."""
     return [plugins.metric(use, task.spec) for use in task.spec.metrics]
@@ -237,14 +184,6 @@ def refuse_unkept(project: Project, model: ModelSpec | None = None) -> str:
         return "constraints were not checked: that needs llguidance, which `pip install 'evalgate-harness[run]'` brings"
     refuse_constraints(drafts, project.suite.tasks, keeper_of(model or project.suite.spec.model))
     return ""
-
-
-def seeds_of(recipes: tuple[Recipe, ...]) -> dict[str, tuple[str, ...]]:
-    """Candidate -> the systems of its recipe, one a training seed. The candidate is the first: what may ship."""
-    groups: dict[str, list[str]] = {}
-    for recipe in recipes:
-        groups.setdefault(recipe.written, []).append(recipe.name)
-    return {names[0]: tuple(names) for names in groups.values()}
 
 
 def _run(

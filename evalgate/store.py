@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
+from evalgate.core.probes import Probed
 from evalgate.core.record import Record, to_json_line
 from evalgate.core.results import AdapterCard, AdapterProbe, Decision, Overlap, Prediction, Run, Score, TrainedRow
 from evalgate.core.search import Searched
@@ -63,6 +64,16 @@ class RunFolder:
     def examples(self, task: str) -> Path:
         """Where the held-out examples that were asked lie, so that a run can be judged without its suite."""
         return self.folder / "examples" / f"{task}.jsonl"
+
+    @property
+    def too_long(self) -> Path:
+        """Held-out prompts that do not fit the context."""
+        return self.folder / "too_long.jsonl"
+
+    @property
+    def probed(self) -> Path:
+        """What the validity checks measured before held-out answers."""
+        return self.folder / "probes.json"
 
     @property
     def contamination(self) -> Path:
@@ -172,6 +183,7 @@ class RunData(Record, frozen=True, kw_only=True):
     costs: list[Cost] = []
     overlaps: list[Overlap] | None = None
     searches: list[Searched] = []
+    probed: Probed | None = None
 
 
 def load_identity(folder: Path) -> Run:
@@ -206,4 +218,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         costs=read_lines(paths.costs, Cost),
         overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
         searches=read_lines(paths.searches, Searched),
+        probed=read_record(paths.probed, Probed, fix=hint) if paths.probed.exists() else None,
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from evalgate.backends.adapter_files import check_adapter, unfit
 from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.constraints import Constraints
@@ -104,22 +105,32 @@ class HFBackend:
         return self._tokenizer
 
     def add_adapter(self, name: str, folder: str) -> None:
-        """Load a LoRA adapter beside the others; a second call with the same name changes nothing."""
-        from peft import PeftModel
+        """Load a LoRA adapter beside the others; a second call with the same name changes nothing.
 
+        Raises `adapter-missing`, `adapter-other-base`, or `adapter-unfit`.
+        """
         if name in self._adapters:
             return
+        check_adapter(Path(folder), self.spec.id, self.files)
+        try:
+            self._load_adapter(name, folder)
+        except (RuntimeError, ValueError) as error:
+            raise unfit(folder, error) from error
+        self._model.eval()
+        self._adapters[name] = adapter_digest(Path(folder)) if (Path(folder) / WEIGHTS).is_file() else ""
+        self._model.base_model.enable_adapter_layers()
+        self._model.set_adapter(name)
+        self._active = name
+
+    def _load_adapter(self, name: str, folder: str) -> None:
+        from peft import PeftModel
+
         with warnings.catch_warnings():  # PEFT asks transformers 5 by an older name
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
             if self._adapters:
                 self._model.load_adapter(folder, adapter_name=name)
             else:
                 self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
-        self._model.eval()
-        self._adapters[name] = adapter_digest(Path(folder)) if (Path(folder) / WEIGHTS).is_file() else ""
-        self._model.base_model.enable_adapter_layers()
-        self._model.set_adapter(name)
-        self._active = name
 
     @contextlib.contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:

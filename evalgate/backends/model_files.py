@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from evalgate.core.data import ModelSpec
-from evalgate.core.errors import UsageError
+from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import Record, digest_bytes
 
 WEIGHTS = "*.safetensors"
@@ -27,10 +28,22 @@ class ModelFiles(Record, frozen=True, kw_only=True):
     facts: dict[str, str] = {}
 
 
+def folder_at_hand(spec: ModelSpec) -> Path | None:
+    """Where a model's files lie on this machine, as a folder or in the hub's cache; None if they do not."""
+    folder = Path(spec.id).expanduser()
+    if not folder.is_dir() and not spec.id.startswith((".", "/", "~")) and spec.id.count("/") == 1:
+        from evalgate.backends.hub import fetch
+
+        with suppress(EvalgateError):
+            folder = fetch(spec, PATTERNS, offline=True)
+    return folder.resolve() if (folder / "config.json").is_file() else None
+
+
 def locate(spec: ModelSpec) -> ModelFiles:
     """Find a model's files: a local folder, or a hub id (fetched if it is not in the hub cache).
 
-    Raises `base-model-missing` if neither has it, `no-safetensors` if its weights are in another format.
+    Raises `base-model-missing` if neither has it, `no-safetensors` if its weights are in another format, and what
+    `hub.fetch` raises.
     """
     folder = Path(spec.id).expanduser()
     if folder.is_dir():
@@ -46,24 +59,9 @@ def locate(spec: ModelSpec) -> ModelFiles:
 
 
 def _from_hub(spec: ModelSpec) -> ModelFiles:
-    from huggingface_hub import snapshot_download
+    from evalgate.backends.hub import fetch
 
-    try:
-        path = Path(snapshot_download(spec.id, revision=spec.revision, allow_patterns=list(PATTERNS)))
-    except Exception as error:
-        kind = type(error).__name__
-        gated = "Gated" in kind or "401" in str(error) or "403" in str(error)
-        fix = (
-            "accept the model's terms on its page and set HF_TOKEN"
-            if gated
-            else "check the spelling and the network, or give a local folder with `--model FOLDER`"
-        )
-        raise UsageError(
-            f"the base model '{spec.id}' could not be had from the hub ({kind})",
-            code="base-model-missing",
-            fix=fix,
-            where="suite.yaml: model.id",
-        ) from error
+    path = fetch(spec, PATTERNS)
     return _describe(path, path.name)
 
 

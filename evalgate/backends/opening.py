@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def backend_of(spec: ModelSpec) -> str:
     """The name of the backend that answers for a model."""
-    return "openai_http" if spec.server else "hf" if spec.id else "recorded"
+    if spec.server:
+        return "openai_http"
+    return (spec.backend or "hf") if spec.id else "recorded"
 
 
 def find_model(spec: ModelSpec, others: Collection[str] = ()) -> ModelFiles:
@@ -57,6 +59,10 @@ def open_model(spec: ModelSpec, files: ModelFiles) -> LocalBackend:
         from evalgate.backends.recorded import RecordedBackend
 
         return cast("LocalBackend", RecordedBackend({}))
+    if spec.backend:
+        from evalgate.backends.vllm import VLLMBackend
+
+        return VLLMBackend(spec, files)
     from evalgate.backends.hf import HFBackend
 
     return HFBackend(spec, files)

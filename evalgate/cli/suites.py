@@ -14,11 +14,12 @@ from evalgate.cli.options import debug_option, suite_argument
 @click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @debug_option
 def validate_command(suite: Path, kind: str) -> int:
-    """Check SUITE: YAML, data, lock, baselines, templates, candidates, gates that can be passed, contamination."""
+    """Check SUITE: YAML, data, lock, baselines, recipes, gates that can be passed, contamination, lengths."""
     from evalgate.backends.recorded import open_recorded
     from evalgate.checking import find_overlaps, refuse_used
     from evalgate.config import load_project
     from evalgate.console import validated_text
+    from evalgate.lengths import too_long_in
     from evalgate.planning import refuse_hopeless, refuse_unkept
     from evalgate.plugins import metric_names
     from evalgate.suite.lock import read_lock
@@ -30,7 +31,8 @@ def validate_command(suite: Path, kind: str) -> int:
     if not_checked := refuse_unkept(project):
         click.echo(not_checked, err=True)
     overlaps = find_overlaps(project)
-    click.echo(validated_text(project, overlaps, kind, frozen=frozen), nl=False)
+    long = too_long_in(project)
+    click.echo(validated_text(project, overlaps, kind, frozen=frozen, too_long=long), nl=False)
     refuse_used(project, overlaps)
     return 0
 
@@ -78,8 +80,8 @@ def ledger_command(suite: Path, kind: str) -> int:
 def retrieval_command(suite: Path) -> int:
     """Look up SUITE's dev examples as each system would: recall where examples name passages, answers in context."""
     from evalgate.backends.encoder import note_of, open_encoder
+    from evalgate.binding import drafts_of
     from evalgate.config import load_project
-    from evalgate.planning import drafts_of
     from evalgate.systems.recall import recall_text
     from evalgate.systems.retrieval import encoders_of, open_retrievers
 

@@ -200,7 +200,8 @@ def _model(parsed: ModelYaml, folder: Path) -> ModelSpec:
 
     if parsed.backend == "openai_http":
         return ModelSpec(id=parsed.id, server=ServerSpec(**parsed.model_dump(include=SERVER_KEYS)))
-    return ModelSpec(id=_model_id(parsed.id, folder), **parsed.model_dump(include=LOCAL_KEYS))
+    other = {"backend"} if parsed.backend != "hf" else set()
+    return ModelSpec(id=_model_id(parsed.id, folder), **parsed.model_dump(include=LOCAL_KEYS | other))
 
 
 def _model_id(text: str, folder: Path) -> str:

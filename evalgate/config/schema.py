@@ -30,7 +30,7 @@ class ModelYaml(Strict):
     """`model:` a hub id or a folder, or a mapping; with `backend: openai_http` a name on a server."""
 
     id: str = Field(min_length=1)
-    backend: Literal["hf", "openai_http"] = "hf"
+    backend: Literal["hf", "openai_http", "vllm"] = "hf"
     revision: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "nf4"] = "none"
@@ -64,6 +64,8 @@ class ModelYaml(Strict):
             raise ValueError(f"`{wrong[0]}` does not belong to `backend: {self.backend}`")
         if self.backend == "openai_http" and not self.base_url:
             raise ValueError("`backend: openai_http` needs `base_url`, e.g. http://127.0.0.1:8000/v1")
+        if self.backend == "vllm" and self.quantization != "none":
+            raise ValueError(f"`quantization: {self.quantization}` belongs to `backend: hf`: vLLM quantises otherwise")
         return self
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalgate.core.data import Project
+    from evalgate.core.probes import TooLong
     from evalgate.core.results import Decision, Overlap
     from evalgate.suite.ledger import Ledger
     from evalgate.suite.lock import Lock
@@ -66,11 +67,22 @@ def show_decision(decision: Decision, kind: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def validated_text(project: Project, overlaps: Sequence[Overlap], kind: str, *, frozen: bool) -> str:
-    """What validating says as `text` or `json`: sizes, systems, contamination (in JSON every finding), the lock."""
+def validated_text(
+    project: Project,
+    overlaps: Sequence[Overlap],
+    kind: str,
+    *,
+    frozen: bool,
+    too_long: Sequence[TooLong] | None = None,
+) -> str:
+    """What validating says as `text` or `json`: sizes, systems, contamination and lengths (in JSON all), the lock.
+
+    `too_long` is None where no tokenizer could tell.
+    """
     import msgspec
 
     from evalgate.checking import lines_of
+    from evalgate.lengths import length_lines
 
     suite, folder = project.suite, project.suite.folder
     splits = {name: {split: len(rows) for split, rows in task.splits.items()} for name, task in suite.tasks.items()}
@@ -78,7 +90,7 @@ def validated_text(project: Project, overlaps: Sequence[Overlap], kind: str, *, 
     names = {"baselines": [system.name for system in project.systems], "candidates": candidates}
     if kind == "json":
         found = {"suite": suite.spec.name, "version": suite.spec.version, "digest": suite.digest, "frozen": frozen}
-        told = {**found, "tasks": splits, **names, "contamination": overlaps}
+        told = {**found, "tasks": splits, **names, "contamination": overlaps, "too_long": too_long}
         return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
     lines = [
         f"{name} ({suite.tasks[name].spec.kind}): {', '.join(f'{split} {n}' for split, n in sizes.items())}"
@@ -86,6 +98,10 @@ def validated_text(project: Project, overlaps: Sequence[Overlap], kind: str, *, 
     ]
     lines += [f"{what}: {', '.join(found) or 'none'}" for what, found in names.items()]
     lines += lines_of(overlaps) or ["contamination: none found"]
+    if too_long is None:
+        lines.append("prompts: lengths not checked, the base model's tokenizer is not on this machine")
+    else:
+        lines += length_lines(too_long) or ["prompts: all fit the model's context"]
     state = f"frozen, digest {suite.digest[:12]}" if frozen else f"not frozen: run `evalgate freeze {folder}`"
     lines.append(f"suite '{suite.spec.name}' version {suite.spec.version} is sound; {state}")
     return "\n".join(lines) + "\n"

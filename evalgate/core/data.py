@@ -13,6 +13,8 @@ from evalgate.core.drafts import RecordedFile as RecordedFile  # noqa: PLC0414
 from evalgate.core.drafts import Replay as Replay  # noqa: PLC0414
 from evalgate.core.drafts import SystemDraft as SystemDraft  # noqa: PLC0414
 from evalgate.core.drafts import SystemKind as SystemKind  # noqa: PLC0414
+from evalgate.core.models import ModelSpec as ModelSpec  # noqa: PLC0414
+from evalgate.core.models import ServerSpec as ServerSpec  # noqa: PLC0414
 from evalgate.core.prompts import EXACT, AnswerBy, AnswerRule, Constraint, Index, LabelRule, ShotChoice
 from evalgate.core.prompts import Sampling as Sampling  # noqa: PLC0414
 from evalgate.core.record import Record
@@ -152,35 +154,6 @@ class GateSpec(Record, frozen=True, kw_only=True):
     def is_timed(self) -> bool:
         """Whether it judges interleaved pairs of calls: `latency` (the whole answer) or `ttft` (its first token)."""
         return self.task in TIMED
-
-
-class ServerSpec(Record, frozen=True, kw_only=True):
-    """An OpenAI-compatible server. The key is never here: `api_key_env` names the variable that holds it.
-
-    `timeout_s` bounds one try of one request. `stream`: `auto` streams single calls, whose first token is timed.
-    With `trust_env` proxies are taken from the environment.
-    """
-
-    base_url: str
-    api_key_env: str | None = None
-    timeout_s: float = 60.0
-    max_concurrency: int = 64
-    stream: Literal["auto", "always", "never"] = "auto"
-    trust_env: bool = False
-
-
-class ModelSpec(Record, frozen=True, kw_only=True):
-    """The base model that all systems of a suite share; one behind `server` is known by its name there.
-
-    An empty `id` is no model: every system of the suite is recorded.
-    """
-
-    id: str
-    revision: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    quantization: Literal["none", "nf4"] = "none"
-    trust_remote_code: bool = False
-    server: ServerSpec | UnsetType = UNSET
 
 
 class SourceSpec(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
+from evalgate.core.probes import Check
 from evalgate.core.record import Record
 from evalgate.core.serving import BreakEven, ServingNumber
 
@@ -190,6 +191,7 @@ class Decision(Record, frozen=True, kw_only=True):
     break_even: tuple[BreakEven, ...] = ()
     slices: tuple[SliceScore, ...] = ()
     findings: tuple[Finding, ...] = ()
+    checks: tuple[Check, ...] = ()
     report: str = ""
     bound: str = ""
 

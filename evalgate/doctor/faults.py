@@ -11,6 +11,7 @@ import numpy as np
 
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import GateSpec, Rule
+from evalgate.core.probes import Measured, Probed
 from evalgate.core.results import AdapterProbe, Run, TrainedRow
 from evalgate.core.seeds import rng
 from evalgate.core.serving import LatencyPair
@@ -19,6 +20,7 @@ from evalgate.doctor.twin import broken, good_answers
 from evalgate.files import read_lines, read_record, write_lines, write_record
 from evalgate.store import BASE, CAPABILITY
 
+N_ITEMS = 12
 BROKEN, COLLAPSED, SLOWER, COPIED = 0.05, 0.01, 1.2, 0.05
 
 
@@ -158,6 +160,25 @@ def add_bos(copy: Copy) -> str:
     return "two BOS tokens before every prompt of the candidate; the answers stay the same"
 
 
+def pad_wrongly(copy: Copy) -> str:
+    """Padding changes the candidate's logits by several standard deviations, as without a mask."""
+    values = {"largest": 8.0, "relative": 2.5, "flips": 3.0}
+    _probe(copy, Measured(probe="padding", system=copy.candidate, n=N_ITEMS, values=values))
+    return "validity checks in which padding moves the candidate's logits by 2.5 standard deviations"
+
+
+def swap_tokenizer(copy: Copy) -> str:
+    """The prompts get other ids than in training."""
+    _probe(copy, Measured(probe="tokenizer", system=copy.candidate, n=N_ITEMS, values={"as_base": 0.0}))
+    return "validity checks in which no prompt has the ids that it had in training"
+
+
+def _probe(copy: Copy, measured: Measured) -> None:
+    """Record one probe in place of whatever was measured."""
+    write_record(copy.paths.probed, Probed(
+        digest="doctor", items=(), precision="float32", seconds=0.0, measured=(measured,)))  # fmt: skip
+
+
 def collapse(copy: Copy) -> str:
     """As good as the baseline, but for a few answers that say nothing."""
     equal_baseline(copy)
@@ -198,6 +219,8 @@ FAULTS = (
     Fault(name="capability-lost", plant=forget, watches=_gates(_on(CAPABILITY)), watcher="capability"),
     Fault(name="adapter-not-loaded", plant=unload, finding="adapter-not-active"),
     Fault(name="double-bos", plant=add_bos, finding="double-bos"),
+    Fault(name="wrong-padding", plant=pad_wrongly, finding="probe-failed"),
+    Fault(name="other-tokenizer", plant=swap_tokenizer, finding="probe-failed"),
     Fault(name="collapses", plant=collapse, watches=SUPERIORITY, watcher="a gain", all_of_them=True),
     Fault(name="collapses-if-better", plant=collapse_better, harmless=True),
 )

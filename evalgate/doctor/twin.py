@@ -51,6 +51,7 @@ def make_twin(copy: Copy) -> list[str]:
     systems = {name: system for name, system in data.run.systems.items() if name not in others}
     write_record(copy.paths.run_file, msgspec.structs.replace(data.run, systems=systems, candidates=(copy.candidate,)))
     write_lines(copy.paths.trained(copy.candidate), [])
+    copy.paths.probed.unlink(missing_ok=True)  # the checks were of the candidate, not of its twin
     digest = data.run.systems[copy.candidate].adapter_digest or ""
     write_record(copy.paths.probe(copy.candidate), AdapterProbe(adapter_digest=digest, base=(-1.0,), tuned=(-2.0,)))
     data = copy.data  # alone in the race

@@ -91,6 +91,14 @@ def not_run(gate: GateSpec, candidate: str, causes: Sequence[str], *, at_half: b
     )  # fmt: skip
 
 
+def unjudged(gate: GateSpec, candidate: str) -> Verdict:
+    """The verdict of a gate on a candidate that a validity check has blocked before it was measured."""
+    return Verdict(
+        gate=gate.name, candidate=candidate, outcome="not_run", required=gate.required, alpha=gate.alpha,
+        reason="Not run: a validity check failed.",
+    )  # fmt: skip
+
+
 def _look_at_half(
     gates: Sequence[GateSpec],
     candidates: Sequence[str],

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from evalgate.binding import seeds_of
 from evalgate.config.load import load_candidates, load_suite_spec
 from evalgate.config.project import CANDIDATES
 from evalgate.core.data import GateSpec, Suite, SuiteSpec
@@ -14,7 +15,6 @@ from evalgate.core.record import Record
 from evalgate.feasibility import refuse_unfit_metrics, size_of
 from evalgate.gates.compare import check_alpha
 from evalgate.gates.judge import LATENCY
-from evalgate.planning import seeds_of
 from evalgate.plugins import metric_names
 from evalgate.power.rows import GatePower, plan_gate
 from evalgate.power.spread import DISCORDANCE, LATENCY_SCALE, Spread, assumed, measured, quantile_scale

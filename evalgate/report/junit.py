@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from evalgate.report.validity import add_cases
 from evalgate.report.view import View, decision_view, gates_view
 from evalgate.report.words import clean
 from evalgate.store import RunData
@@ -33,6 +34,7 @@ def render_junit(data: RunData) -> str:
         for row in gates["rows"]:
             if data.decision is not None:
                 _case(suite, candidate, row, row["cells"][position])
+    add_cases(root, data)
     for suite in root:
         _count(suite)
     _count(root)

@@ -7,6 +7,7 @@ import re
 from evalgate.report import words
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
+from evalgate.report.validity import validity_view
 from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
 from evalgate.store import RunData
 
@@ -38,7 +39,7 @@ def render_markdown(data: RunData) -> str:
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
-    lines += ["", *_scores(data), *_effort(data), *_contamination(data)]
+    lines += ["", *_scores(data), *_effort(data), *_validity(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
@@ -80,6 +81,19 @@ def _effort(data: RunData) -> list[str]:
         return []
     lines = ["", f"<details><summary>Prompts searched on dev: {found['n']} tries</summary>", ""]
     lines += [f"- {text(s['name'])}, {text(s['metric'])}: {s['text']}; {text(s['chosen'])}" for s in found["searches"]]
+    return [*lines, "", "</details>"]
+
+
+def _validity(data: RunData) -> list[str]:
+    found = validity_view(data)
+    if not found["rows"]:
+        return []
+    lines = ["", f"<details><summary>Validity checks on {found['n_items']} dev items: {found['counts']}</summary>", ""]
+    lines += ["| Check | System | Figure | Held to | Outcome |", "|---|---|---|---|---|"]
+    for row in found["rows"]:
+        figure = f"{row['figure']}; {row['reason']}" if row["reason"] else row["figure"]
+        cells = [row["compared"], row["system"], figure, row["threshold"], row["word"]]
+        lines.append(f"| {' | '.join(text(cell) for cell in cells)} |")
     return [*lines, "", "</details>"]
 
 

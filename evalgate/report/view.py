@@ -18,6 +18,7 @@ from evalgate.report.known import known_answers
 from evalgate.report.savings import part_asked, policy_words, savings
 from evalgate.report.serving import serving_view
 from evalgate.report.slices import slices_view
+from evalgate.report.validity import validity_view
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -261,6 +262,7 @@ def trust_view(index: Index) -> View:
         "cards": cards,
         "unscored": unscored_view(index),
         "contamination": contamination_view(index.data),
+        "validity": validity_view(index.data),
     }
 
 

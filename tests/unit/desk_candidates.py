@@ -116,6 +116,11 @@ def pretend_trained(options: RunOptions) -> None:
         write_record(RunFolder(Path(plan.folder)).adapter(recipe.name) / "card.json", card)
 
 
+def heldout(backend: FakeBackend) -> list[tuple[str | None, str]]:
+    """Who was asked which held-out prompt; the validity checks ask dev examples."""
+    return [(adapter, prompt) for adapter, prompt in backend.asked if "of dev" not in prompt]
+
+
 def number(prompt: str) -> tuple[str, int]:
     """The task and the number of an example."""
     found = re.search(r"(\w+) number (\d+)", prompt)

@@ -21,6 +21,7 @@ from evalgate.store import RunData, RunFolder, load_run
 N = 20
 # Answers of both baselines, and of one candidate. Two tasks ask the same of the same model, so each is asked for one.
 N_BASELINES, N_CANDIDATE = 6 * N, 5 * N
+ALWAYS = 50 + 20  # by the validity checks on dev items and in timed calls: never from the cache
 BASELINES, CANDIDATE = N_BASELINES - N, N_CANDIDATE - N
 LATENCY = "latency: {n_pairs: 5}\n"
 
@@ -72,15 +73,15 @@ def test_changed_gates_and_metrics_ask_nothing(suite: Path) -> None:
     root = suite.parents[1]
     first = backend()
     run(options(suite, "one"), first)
-    assert len(first.asked) == BASELINES + CANDIDATE + 20
+    assert len(first.asked) == BASELINES + CANDIDATE + ALWAYS
     text = (suite / "suite.yaml").read_text()
     text = text.replace("min_gain: 0.2", "min_gain: 0.1").replace("[exact_match]", "[exact_match, token_f1]")
     (suite / "suite.yaml").write_text(text.replace("limit: 0.5, alpha: 0.02", "limit: 0.4"))
     bump(suite)
     second = backend()
     decision, notes = run(options(suite, "two"), second)
-    assert len(second.asked) == 20, "only single calls are timed again: 5 rounds and 5 to warm up"
-    assert notes == [f"{220:,} of {220:,} answers were known from {root / '.predictions'} (--no-cache asks again)"]
+    assert len(second.asked) == ALWAYS, "only checks and single calls are made again: 5 rounds and 5 to warm up"
+    assert f"{220:,} of {220:,} answers were known from {root / '.predictions'} (--no-cache asks again)" in notes
     one, two = load_run(root / "one"), load_run(root / "two")
     assert one.run.id != two.run.id
     assert outputs(one) == outputs(two)
@@ -97,11 +98,11 @@ def test_an_added_baseline_is_all_that_is_asked(suite: Path) -> None:
     (folder / "again.yaml").write_text((folder / "zero_shot.yaml").read_text())
     same = backend()
     run(options(suite, "two"), same)
-    assert len(same.asked) == 20, "another name, the same prompts"
+    assert len(same.asked) == ALWAYS, "another name, the same prompts"
     (folder / "again.yaml").write_text("kind: prompt\nprompts: {route: {template: zero-shot/text.j2, max_tokens: 9}}\n")
     other = backend()
     run(options(suite, "three"), other)
-    assert len(other.asked) == N + 20
+    assert len(other.asked) == N + ALWAYS + 3, "the checks ask it, too"
 
 
 def rename(suite: Path) -> None:
@@ -113,7 +114,7 @@ def test_the_same_adapter_under_another_name_is_not_asked_again(suite: Path) -> 
     rename(suite)
     model = backend("renamed")
     run(options(suite, "two", ("renamed",)), model)
-    assert len(model.asked) == 20
+    assert len(model.asked) == ALWAYS
     data = load_run(suite.parents[1] / "two")
     assert {p.output for p in data.predictions["renamed"]["route"]} == {"refund"}
     assert {p.system for p in data.predictions["renamed"]["route"]} == {"renamed"}
@@ -123,7 +124,7 @@ def test_another_adapter_under_the_same_name_is_asked(suite: Path) -> None:
     run(options(suite, "one"), backend())
     model = backend()
     run(options(suite, "two"), model, weights=b"trained otherwise")
-    assert len(model.asked) == CANDIDATE + 20
+    assert len(model.asked) == CANDIDATE + ALWAYS
     assert n_cached(load_run(suite.parents[1] / "two")) == {"zero_shot": 5 * N, "rag": N, "good": N}
 
 
@@ -134,7 +135,7 @@ def test_other_weights_and_precisions_share_nothing(suite: Path, change: dict[st
     model = backend(**change)
     run(options(suite, "two"), model)
     known = 2 * N if model.answerer(None) else 0
-    assert len(model.asked) == N_BASELINES + N_CANDIDATE - known + 20
+    assert len(model.asked) == N_BASELINES + N_CANDIDATE - known + ALWAYS
 
 
 def test_no_cache_neither_takes_nor_keeps(suite: Path) -> None:
@@ -144,7 +145,7 @@ def test_no_cache_neither_takes_nor_keeps(suite: Path) -> None:
     before = sorted((p, p.read_bytes()) for p in (suite.parents[1] / ".predictions").rglob("*.jsonl"))
     model = backend()
     _, notes = run(options(suite, "three", use_cache=False), model)
-    assert len(model.asked) == N_BASELINES + N_CANDIDATE + 20
+    assert len(model.asked) == N_BASELINES + N_CANDIDATE + ALWAYS
     assert not any("known" in note for note in notes)
     assert before == sorted((p, p.read_bytes()) for p in (suite.parents[1] / ".predictions").rglob("*.jsonl"))
 
@@ -156,7 +157,7 @@ def test_a_cache_elsewhere_serves_runs_anywhere(suite: Path, tmp_path: Path) -> 
     assert not (tmp_path / ".predictions").exists()
     model = backend()
     run(options(suite, "deep/er/two", cache=place), model)
-    assert len(model.asked) == 20
+    assert len(model.asked) == ALWAYS
 
 
 def test_times_and_costs_never_come_from_the_cache(suite: Path) -> None:
@@ -238,7 +239,7 @@ def test_a_sealed_suite_keeps_nothing_and_takes_nothing(tmp_path: Path, monkeypa
     for out in ("one", "two"):
         asked = model()
         _, notes = run(options(sealed, out, cache=str(place)), asked)
-        assert len(asked.asked) == N_BASELINES + N_CANDIDATE + 20
+        assert len(asked.asked) == N_BASELINES + N_CANDIDATE + ALWAYS
         assert notes == []
     assert not place.exists()
     hidden = [p for p in (tmp_path / "s").rglob("*") if p.is_file() and b"xylophone" in p.read_bytes()]
@@ -247,6 +248,6 @@ def test_a_sealed_suite_keeps_nothing_and_takes_nothing(tmp_path: Path, monkeypa
     assert any(b"xylophone" in p.read_bytes() for p in place.rglob("*") if p.is_file()), "the search finds what is open"
     asked = model()
     run(options(sealed, "three", cache=str(place)), asked)
-    assert len(asked.asked) == N_BASELINES + N_CANDIDATE + 20
+    assert len(asked.asked) == N_BASELINES + N_CANDIDATE + ALWAYS
     scores = (tmp_path / "s" / "three" / "predictions" / "zero_shot" / "route.jsonl").read_text().splitlines()
     assert all("sealed" in json.loads(line) for line in scores)

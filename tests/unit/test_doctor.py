@@ -75,6 +75,7 @@ def test_every_fault_is_seen_and_the_recording_is_untouched(checkup: tuple[Check
     assert fired["capability-lost"] == ["capability: pass -> fail"]
     assert fired["heldout-in-train"] == ["check heldout-in-train: clean -> found"]
     assert fired["adapter-not-loaded"] == ["check adapter-not-active: clean -> found"]
+    assert fired["wrong-padding"] == fired["other-tokenizer"] == ["check probe-failed: clean -> found"]
     assert fired["double-bos"] == ["check double-bos: clean -> found"]
     assert "json: pass -> inconclusive" in fired["broken-answers"]
 
@@ -176,11 +177,11 @@ def test_the_command_prints_every_fault_and_its_exit_code(recorded: Path, capsys
         "  fired         json: pass -> fail ("
     ) in text
     assert text.endswith(
-        f"\n\ndoctor: 10 of 10 faults seen; {found.ships} of 200 relabelled A/A candidates pass every gate on a gain\n"
+        f"\n\ndoctor: 12 of 12 faults seen; {found.ships} of 200 relabelled A/A candidates pass every gate on a gain\n"
     )
     table = checkup_text(found, "md")
     assert "| fault | planted | should fire | fired (before -> after) | state |\n|---|---|---|---|---|\n" in table
-    assert table.count("| OK |") == 12
+    assert table.count("| OK |") == 14
 
 
 @pytest.mark.slow

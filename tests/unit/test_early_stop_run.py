@@ -15,6 +15,7 @@ from desk_candidates import (
     N_WARMUP,
     N,
     desk_backend,
+    heldout,
     number,
     pretend_trained,
     without_times,
@@ -71,7 +72,7 @@ def test_a_loser_is_asked_half_a_breaker_all_but_latency_and_a_winner_everything
     suite, backend, decision = done
     assert outcomes(decision) == STOPPED
     assert (decision.outcome, decision.ship) == ("ship", "winner")
-    asked = Counter(adapter for adapter, _ in backend.asked)
+    asked = Counter(adapter for adapter, _ in heldout(backend))
     assert asked.total() == 1204
     assert asked == {"loser": HALVES, "breaker": WHOLE, "winner": WHOLE + ROUNDS, None: 2 * WHOLE + ROUNDS}
     data = load_run(suite.parents[1] / "run")
@@ -114,7 +115,7 @@ def test_what_everyone_took_is_recorded(done: tuple[Path, FakeBackend, Decision]
 
 
 def test_winning_is_measured_before_harm_and_harm_before_latency(done: tuple[Path, FakeBackend, Decision]) -> None:
-    asked = [(a, number(prompt)[0]) for a, prompt in done[1].asked if a is not None]
+    asked = [(a, number(prompt)[0]) for a, prompt in heldout(done[1]) if a is not None]
     seen = [key for key, _ in itertools.groupby(asked)]
     halves = [(c, t) for c in CANDIDATES for t in ("route", "policy_qa")]
     rest = [(c, t) for c in ("breaker", "winner") for t in ("route", "policy_qa")]
@@ -130,7 +131,7 @@ def test_in_the_harm_stage_the_cheapest_is_asked_first(tmp_path: Path, redteam_s
         costs = {"redteam": redteam_s, "greet": 1e3}
         file.write([Cost(system="zero", task=task, n=1, seconds=seconds) for task, seconds in costs.items()])
     run(suite, backend, candidates=("breaker",))
-    asked = [number(prompt)[0] for adapter, prompt in backend.asked if adapter == "breaker"]
+    asked = [number(prompt)[0] for adapter, prompt in heldout(backend) if adapter == "breaker"]
     harm = [task for task, _ in itertools.groupby(asked) if task in costs]
     assert (harm[0], set(harm)) == (first, {"redteam", "greet"})
 
@@ -158,7 +159,7 @@ def test_the_order_of_gates_in_the_yaml_changes_neither_lock_nor_questions_nor_d
     decision = run(suite, backend)
     assert without_times(decision) == without_times(done[2])
     untimed = WHOLE * 2 + HALVES + WHOLE * 2
-    assert backend.asked[:untimed] == done[1].asked[:untimed]
+    assert heldout(backend)[:untimed] == heldout(done[1])[:untimed]
     locks = [msgspec.json.decode((s / "suite.lock").read_bytes()) for s in (suite, done[0])]
     assert locks[0]["digest"] == locks[1]["digest"]
 
@@ -204,7 +205,7 @@ def test_no_early_stop_goes_on_with_the_rest_and_takes_nothing_back(tmp_path: Pa
     stopped = run(suite)
     backend = desk_backend()
     complete = run(suite, backend, early_stop=False)
-    asked = Counter(adapter for adapter, _ in backend.asked)
+    asked = Counter(adapter for adapter, _ in heldout(backend))
     assert asked["loser"] == WHOLE - HALVES + ROUNDS and asked["breaker"] == ROUNDS
     assert outcomes(complete) == STOPPED | {
         "loser.refusals": "pass", "breaker.speed": "pass", "loser.speed": "pass"
@@ -228,8 +229,8 @@ def without_verdict_scores(decision: Decision) -> Any:
 def test_a_suite_that_says_nothing_measures_everything(tmp_path: Path) -> None:
     suite, backend = write_desk(tmp_path, early_stop=""), desk_backend()
     decision = run(suite, backend)
-    assert Counter(a for a, _ in backend.asked)["loser"] == WHOLE + ROUNDS
-    assert len(backend.asked) == 1428, "with the early stop: 1204 (docs/decisions/0017)"
+    assert Counter(a for a, _ in heldout(backend))["loser"] == WHOLE + ROUNDS
+    assert len(heldout(backend)) == 1428, "with the early stop: 1204 (docs/decisions/0017)"
     assert "not_run" not in outcomes(decision).values()
     assert "the `early_stop` section" not in (suite / "suite.lock").read_text()
 
@@ -245,7 +246,7 @@ def test_the_policy_is_part_of_the_lock(tmp_path: Path) -> None:
 def test_measured_all_the_same_after_a_failure_if_the_suite_says_so(tmp_path: Path) -> None:
     suite, backend = write_desk(tmp_path, early_stop="{after_failure: measure}"), desk_backend()
     decision = run(suite, backend)
-    asked = Counter(adapter for adapter, _ in backend.asked)
+    asked = Counter(adapter for adapter, _ in heldout(backend))
     assert (asked["loser"], asked["breaker"]) == (HALVES, WHOLE + ROUNDS)
     assert outcomes(decision) == STOPPED | {"breaker.speed": "pass"}
 

@@ -369,6 +369,8 @@ def test_a_run_that_never_took_its_look_is_not_judged(suite: Path, tmp_path: Pat
 
 def test_a_kill_while_a_candidate_answers_has_taken_the_look_once(suite: Path) -> None:
     def dying(prompt: str) -> str:
+        if "dev" in prompt:  # the validity checks ask dev examples, and before the look
+            return "something else"
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -14,11 +14,11 @@ from small_suite import RECIPE, write_suite
 from test_gates import BASE, data, rouge, rows
 
 import evalgate
+from evalgate.binding import seeds_of
 from evalgate.config import load_project
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import UsageError
 from evalgate.gates.judge import judge
-from evalgate.planning import seeds_of
 from evalgate.plugins import metric_names
 from evalgate.stats.interval import estimate_recipe
 from evalgate.stats.paired import MeanTest
