@@ -11,7 +11,7 @@ from evalgate.core.protocols import Backend, Request
 from evalgate.core.results import Generation
 
 # A fault of batches, masks or adapters shows in the first tokens; more would cost time and show no more.
-MAX_TOKENS = 8
+MAX_TOKENS = 6
 Answer = tuple[str | None, str]
 
 

@@ -49,31 +49,36 @@ class Bench:
     def __init__(self, backend: LocalBackend, items: Mapping[str, str], base_folder: str, base_digest: str) -> None:
         self.backend, self.items = backend, items
         self._base_folder, self._base_digest = base_folder, base_digest
+        self._noise = Measured(probe="padding", skipped="not measured")
         self._alone: dict[tuple[str | None, tuple[Request, ...]], list[Generation]] = {}
         self._together: dict[tuple[str | None, tuple[Request, ...]], list[Answer]] = {}
         self._logits: dict[tuple[str | None, tuple[tuple[int, ...], ...]], list[Any]] = {}
 
     def base(self, requests: Mapping[str, Request]) -> list[Measured]:
-        """What does not need an adapter, asked with a candidate's prompts."""
+        """What does not need an adapter, asked with a candidate's prompts; padding is the base's for all adapters."""
         asked = self._fitting(None, requests)
         if len(asked) < 2:
-            first: tuple[ProbeName, ...] = ("batch", "padding", "bos")
-            return [Measured(probe=probe, skipped=_too_few(asked)) for probe in first]
-        noise = self._padding("", None, asked)
-        return [self._batch("", None, asked, noise), noise, self._bos("", None, asked)]
+            names: tuple[ProbeName, ...] = ("batch", "padding", "bos")
+            return [Measured(probe=probe, skipped=_too_few(asked)) for probe in names]
+        self._noise = self._padding(asked)
+        return [self._batch("", asked), self._noise, self._bos("", asked)]
 
     def candidate(self, one: Candidate, baselines: Mapping[str, Mapping[str, Request]]) -> list[Measured]:
         """What an adapter does to logits and answers, and whether its parts belong together."""
         asked = self._fitting(one.name, one.requests)
         if len(asked) < 2:
-            names: tuple[ProbeName, ...] = ("batch", "padding", "bos", "adapter", "outputs", "merged")
+            names: tuple[ProbeName, ...] = ("batch", "bos", "adapter", "outputs", "merged")
             few = [Measured(probe=probe, system=one.name, skipped=_too_few(asked)) for probe in names]
             return [*few, self._tokenizers(one, asked)]
-        noise = self._padding(one.name, one.name, asked)
-        found = [self._batch(one.name, one.name, asked, noise), noise, self._bos(one.name, one.name, asked)]
-        moved = self._moves(one, asked, noise)
-        return [*found, moved, self._outputs(one, asked, baselines, moved), self._tokenizers(one, asked),
-                self._merged(one, asked)]  # fmt: skip
+        moved = self._moves(one, asked)
+        return [
+            self._batch(one.name, asked),
+            self._bos(one.name, asked),
+            moved,
+            self._outputs(one, asked, baselines, moved),
+            self._tokenizers(one, asked),
+            self._merged(one, asked),
+        ]
 
     # Answers
 
@@ -98,7 +103,8 @@ class Bench:
         answers = self._answers(adapter, requests)
         return {name: request for name, request in requests.items() if answers[name].failure is None}
 
-    def _batch(self, system: str, adapter: str | None, asked: Mapping[str, Request], noise: Measured) -> Measured:
+    def _batch(self, system: str, asked: Mapping[str, Request]) -> Measured:
+        adapter, noise = system or None, self._noise
         alone = self._said(adapter, asked)
         together = self._said_together(adapter, asked)
         other = [name for name in asked if alone[name] != together[name]]
@@ -118,11 +124,11 @@ class Bench:
         with self.backend.using(adapter) as module:
             return min(logits.margins(module, logits.render(tokenizer, request), first[:same]))
 
-    def _bos(self, system: str, adapter: str | None, asked: Mapping[str, Request]) -> Measured:
+    def _bos(self, system: str, asked: Mapping[str, Request]) -> Measured:
         tokenizer = self.backend.tokenizer
         if tokenizer is not None and tokenizer.bos_token_id is None:
             return Measured(probe="bos", system=system, skipped="the tokenizer has no BOS token")
-        counts = [g.prompt_bos for g in self._answers(adapter, asked).values() if g.prompt_bos is not None]
+        counts = [g.prompt_bos for g in self._answers(system or None, asked).values() if g.prompt_bos is not None]
         if not counts:
             return Measured(probe="bos", system=system, skipped="this backend does not report how its prompts begin")
         adds = tokenizer is not None and tokenizer("a").input_ids[:1] == [tokenizer.bos_token_id]
@@ -167,29 +173,29 @@ class Bench:
             raise _NoLogits
         return [logits.render(self.backend.tokenizer, request) for request in asked.values()]
 
-    def _padding(self, system: str, adapter: str | None, asked: Mapping[str, Request]) -> Measured:
+    def _padding(self, asked: Mapping[str, Request]) -> Measured:
         try:
-            alone = [rows[-1] for rows in self._ends(adapter, asked)]
+            alone = [rows[-1] for rows in self._ends(None, asked)]
         except _NoLogits:
-            return Measured(probe="padding", system=system, skipped=NO_LOGITS)
+            return Measured(probe="padding", skipped=NO_LOGITS)
         rows = self._rows(asked)
         if len({len(row) for row in rows}) < 2:
-            return Measured(probe="padding", system=system, skipped="all prompts have the same length: none is padded")
-        with self.backend.using(adapter) as module:
+            return Measured(probe="padding", skipped="all prompts have the same length: none is padded")
+        with self.backend.using(None) as module:
             padded = logits.last_padded(module, self.backend.tokenizer, rows)
         largest = [float((a - b).abs().max()) for a, b in zip(alone, padded, strict=True)]
         relative = [d / float(a.std()) for d, a in zip(largest, alone, strict=True)]
         flips = sum(int(a.argmax()) != int(b.argmax()) for a, b in zip(alone, padded, strict=True))
         values = {"largest": max(largest), "relative": max(relative), "flips": float(flips)}
-        return Measured(probe="padding", system=system, n=len(rows), values=values)
+        return Measured(probe="padding", n=len(rows), values=values)
 
-    def _moves(self, one: Candidate, asked: Mapping[str, Request], noise: Measured) -> Measured:
+    def _moves(self, one: Candidate, asked: Mapping[str, Request]) -> Measured:
         try:
             pairs = zip(self._ends(None, asked), self._ends(one.name, asked), strict=True)
         except _NoLogits:
             return self._moves_likelihoods(one, asked)
         moved = [float((a[-1] - b[-1]).abs().max()) for a, b in pairs]
-        floor = _noise(noise)
+        floor = _noise(self._noise)
         values = {"moved": float(sum(d > floor for d in moved)), "largest": max(moved), "noise": floor}
         return Measured(probe="adapter", system=one.name, n=len(moved), values=values)
 
