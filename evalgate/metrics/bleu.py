@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,26 @@ class Bleu(CorpusMetric):
 
 @lru_cache(maxsize=16)
 def _words(text: str, tokenize: str, lowercase: bool) -> tuple[str, ...]:
-    text = text.lower() if lowercase else text
-    return tuple(_sacrebleu(tokenize).tokenizer(text.rstrip()).split())
+    text = (text.lower() if lowercase else text).rstrip()
+    if tokenize != "13a":
+        return tuple(_sacrebleu(tokenize).tokenizer(text).split())
+    # What 13a does to a text before its rules, none of which sees beyond a word: so words are kept, not texts.
+    text = text.replace("<skipped>", "").replace("-\n", "")
+    for entity, sign in (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")):
+        text = text.replace(entity, sign)
+    return tuple(chain.from_iterable(map(_parts_of_word, text.split())))
+
+
+@lru_cache(maxsize=65_536)
+def _parts_of_word(word: str) -> tuple[str, ...]:
+    return tuple(_rules_of_13a()(f" {word} ").split())
+
+
+@cache
+def _rules_of_13a() -> Any:
+    from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
+
+    return TokenizerRegexp()
 
 
 @cache

@@ -13,7 +13,6 @@ class Lcs:
     """What answers have in common with one reference."""
 
     def __init__(self, reference: Sequence[Hashable]) -> None:
-        self._reference = reference
         self._full = (1 << len(reference)) - 1
         self._masks: dict[Hashable, int] = {}
         for i, word in enumerate(reference):
@@ -21,37 +20,35 @@ class Lcs:
 
     def length(self, answer: Sequence[Hashable]) -> int:
         """The length of the longest common subsequence."""
-        rows = self._rows(answer)
-        return len(self._reference) - rows[-1].bit_count() if rows else 0
+        steps = self._steps(answer)
+        return self._full.bit_count() - steps[-1][1].bit_count() if steps else 0
 
-    def positions(self, answer: Sequence[Hashable]) -> set[int]:
-        """Positions in the reference of one longest common subsequence: of several, the one `rouge_score` reads out.
+    def positions(self, answer: Sequence[Hashable]) -> int:
+        """Positions in the reference, as bits, of one longest common subsequence: that which `rouge_score` reads out.
 
-        It walks back from the last cell: a match is taken, otherwise it goes to the shorter answer if the table grows
-        here with the reference, to the shorter reference if not.
+        It walks back from the last cell: a match is taken; otherwise it goes to the shorter answer if the table grows
+        here with the reference, to the shorter reference if not. All steps of the last kind in a column are one here.
         """
-        reference, rows = self._reference, self._rows(answer)
-        found: set[int] = set()
-        if not rows or rows[-1] == self._full:
-            return found
-        i, j = len(reference) - 1, len(answer) - 1
-        while i >= 0 and j >= 0:
-            if reference[i] == answer[j]:
-                found.add(i)
-                i -= 1
-                j -= 1
-            elif rows[j] >> i & 1:
-                i -= 1
+        found, left = 0, self._full
+        for mask, row in reversed(self._steps(answer)):
+            stops = (mask | ~row) & left
+            if not stops:
+                break
+            here = 1 << stops.bit_length() - 1
+            if mask & here:
+                found |= here
+                left = here - 1
             else:
-                j -= 1
+                left = (here << 1) - 1
         return found
 
-    def _rows(self, answer: Sequence[Hashable]) -> list[int]:
+    def _steps(self, answer: Sequence[Hashable]) -> list[tuple[int, int]]:
+        """For each word of the answer: where it stands in the reference, and the table's row."""
         masks, full, row = self._masks, self._full, self._full
-        rows = []
+        steps = []
         for word in answer:
-            if mask := masks.get(word):
+            if mask := masks.get(word, 0):
                 hit = row & mask
                 row = ((row + hit) | (row - hit)) & full
-            rows.append(row)
-        return rows
+            steps.append((mask, row))
+        return steps

@@ -31,6 +31,8 @@ def matches(given: Codes, references: Sequence[Codes], orders: int) -> list[int]
     texts = [given, *references]
     rows = [_windows(text, orders, bits, end) << side_bits for text, end in zip(texts, ends, strict=True)]
     codes = np.sort(np.concatenate([row | side for side, row in enumerate(rows)]))
+    if not codes.size:
+        return [0] * orders
     shifts = side_bits + bits * np.arange(orders - 1, -1, -1)
     keys = codes >> shifts[:, None]
     new = np.ones(keys.shape, dtype=bool)
@@ -40,8 +42,8 @@ def matches(given: Codes, references: Sequence[Codes], orders: int) -> list[int]
     n_runs = int(new.sum())
     counts = np.bincount(sides * n_runs + runs, minlength=len(texts) * n_runs).reshape(len(texts), n_runs)
     shared = np.minimum(counts[0], counts[1:].max(axis=0))
-    order = np.flatnonzero(new) // max(1, codes.size)
-    return [int(n) for n in np.bincount(order, weights=shared, minlength=orders)]
+    ends_of_orders = np.cumsum(np.count_nonzero(new, axis=1))
+    return [int(n) for n in np.add.reduceat(shared, np.concatenate(([0], ends_of_orders[:-1])))]
 
 
 def _windows(text: Codes, orders: int, bits: int, end: int) -> Codes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import NoReturn
 
 from evalgate.core.errors import UsageError
@@ -72,12 +72,6 @@ def amount_option(metric: str, options: Options, name: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < float("inf"):
         _refuse(f"the option '{name}' of the metric {metric} is {value!r}", "write a number of at least 0")
     return float(value)
-
-
-def words_of(settings: Mapping[str, object]) -> str:
-    """Settings as a signature says them: `a:1|b:yes`."""
-    said = {True: "yes", False: "no"}
-    return "|".join(f"{k}:{said[v] if isinstance(v, bool) else v}" for k, v in settings.items())
 
 
 def _refuse(what: str, fix: str) -> NoReturn:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from itertools import pairwise
+from operator import or_
 from typing import Any
 
 from evalgate.core.results import MetricSpec
@@ -92,8 +93,9 @@ def _summary_f1(wanted: list[tuple[str, ...]], given: list[tuple[str, ...]]) -> 
     left = Counter(word for line in given for word in line) & Counter(word for line in wanted for word in line)
     hits, others = 0, [line for line in dict.fromkeys(given) if line]
     for line in wanted:
-        for position in set[int]().union(*map(Lcs(line).positions, others)):
-            if left[line[position]] > 0:
-                left[line[position]] -= 1
+        union = reduce(or_, map(Lcs(line).positions, others))
+        for i, word in enumerate(line):
+            if union >> i & 1 and left[word] > 0:
+                left[word] -= 1
                 hits += 1
     return _f1(hits, n_wanted, n_given)

@@ -12,6 +12,7 @@ from evalgate import plugins
 from evalgate.core.data import Example, MetricUse, Task, TaskSpec
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Prediction, Score
+from evalgate.metrics.bleu import _words
 from evalgate.metrics.diagnostics import longest_run
 from evalgate.metrics.lcs import Lcs
 from evalgate.metrics.rouge import tokens
@@ -114,6 +115,16 @@ def test_chrf_is_sacrebleus_for_a_reference_of_more_characters_than_a_code_holds
     assert float(metric.combine(np.array([score.parts]))) == pytest.approx(
         CHRF().corpus_score([output], [[reference]]).score / 100, abs=1e-12
     )
+
+
+PUNCTUATION = st.text(st.sampled_from("a5.,-&;!'\"<> \n\u00a0\x1c\x85\u3000"), max_size=30)
+ENTITIES = st.sampled_from(["&quot;", "&amp;", "&amp;quot;", "&lt;skipped>", "<skipped>", "-\n", "<skip<skipped>ped>"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PUNCTUATION | ENTITIES, max_size=6).map("".join))
+def test_words_are_tokenized_one_by_one_as_texts_are(text: str) -> None:
+    assert " ".join(_words(text, "13a", False)) == BLEU().tokenizer(text.rstrip())
 
 
 @pytest.mark.parametrize("theirs", [BLEU(), BLEU(lowercase=True, tokenize="intl"), CHRF(), CHRF(word_order=2)])
