@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalgate.backends.batching import Batch, plan_batches
-from evalgate.backends.constraints import Constraints
 from evalgate.backends.endings import Endings
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.model_files import ModelFiles
+from evalgate.backends.ways import Ways
 from evalgate.core.data import ModelSpec, Sampling
 from evalgate.core.protocols import Request
 from evalgate.core.results import Failure, Generation
@@ -21,17 +20,18 @@ from evalgate.core.seeds import clock
 
 CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 32_768, 64  # of all lanes together
 GPU_BATCH_ROWS = 256
-# Share of the free device memory that keys and values of one batch may take.
-KV_SHARE = 0.4
+# Share of the free device memory that keys and values of one batch may take; `generate` copies them as they grow.
+KV_SHARE, SLOTS_SHARE = 0.4, 0.7
 
 
 class HFBackend:
     """A causal language model in this process.
 
     On a GPU `dtype: auto` is bfloat16; on a CPU it is float32, where greedy text does not depend on the batch.
+    `slots` chooses how greedy text is decoded (see `Ways`); None: in slots on a GPU.
     """
 
-    def __init__(self, spec: ModelSpec, files: ModelFiles) -> None:
+    def __init__(self, spec: ModelSpec, files: ModelFiles, *, slots: bool | None = None) -> None:
         import torch
 
         self.spec, self.files = spec, files
@@ -45,13 +45,15 @@ class HFBackend:
         self._shrink = 1
         self._active: str | None = None
         self._endings = Endings(self._model, self._tokenizer)
-        self._constraints = Constraints(self._tokenizer, int(self._model.config.vocab_size), self._endings.eos)
+        self._ways = Ways(
+            self._model, self._tokenizer, self._endings, device=self.device, dtype=self.dtype, slots=slots
+        )
         # The last shared beginning by adapter and tokens, with its keys and values.
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 
     @property
     def identity(self) -> dict[str, str]:
-        """Digest of the model's files, precision, device and library versions."""
+        """Digest of the model's files, precision, device and library versions, and on a GPU the way of decoding."""
         import torch
         import transformers
 
@@ -63,7 +65,7 @@ class HFBackend:
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
             "torch": str(torch.__version__),  # a subclass of str that JSON encoders refuse
             "transformers": transformers.__version__,
-        }
+        } | self._ways.identity
 
     @property
     def module(self) -> Any:
@@ -128,7 +130,7 @@ class HFBackend:
         """Answer requests of one sampling. Sampled text draws from one global generator, so it takes one lane."""
         import torch
 
-        n_lanes = lanes_for(self.device) if sampling.temperature == 0 else 1
+        n_lanes = lanes_for(self.device) if sampling.temperature == 0 and not self._ways.in_slots else 1
         tokens, n_rows = self._budget(min(n_lanes, len(rows)))
         batches = plan_batches(rows, [sampling.max_tokens] * len(rows), max_tokens=tokens, max_rows=n_rows)
 
@@ -138,8 +140,11 @@ class HFBackend:
         with torch.inference_mode(), self.using(adapter) as model:  # before the lanes, which share both
             if prefix := max(batch.prefix for batch in batches):
                 self._keep_prefix(model, adapter, rows[0][:prefix])
-        for answers in in_lanes(answer, batches, n_lanes):
-            yield from answers
+        try:
+            for answers in in_lanes(answer, batches, n_lanes):
+                yield from answers
+        finally:
+            self._ways.give_back()
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
         """The natural-log likelihood of each continuation after its context, in float32, one pair at a time."""
@@ -157,7 +162,7 @@ class HFBackend:
 
     def close(self) -> None:
         """Drop the model."""
-        self._model = self._kept = None
+        self._model = self._kept = self._ways = None  # type: ignore[assignment]
 
     def _render(self, request: Request) -> list[int]:
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -182,8 +187,9 @@ class HFBackend:
         heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         kv_bytes = 2 * config.num_hidden_layers * heads * size * (4 if self.dtype == "float32" else 2)
-        free, _ = torch.cuda.mem_get_info()
-        return max(1024, int(free * KV_SHARE / kv_bytes) // self._shrink), max(1, GPU_BATCH_ROWS // self._shrink)
+        free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        free = int(free * (SLOTS_SHARE if self._ways.in_slots else KV_SHARE))
+        return max(1024, free // kv_bytes // self._shrink), max(1, GPU_BATCH_ROWS // self._shrink)
 
     def _answer(
         self, rows: list[list[int]], batch: Batch, sampling: Sampling, adapter: str | None
@@ -210,34 +216,15 @@ class HFBackend:
         import torch
 
         started = clock()
-        suffixes = [row[prefix:] for row in rows]
-        width = max(map(len, suffixes))
-        pad = self._tokenizer.pad_token_id
-        ids, mask = [], []
-        for row, suffix in zip(rows, suffixes, strict=True):
-            gap = width - len(suffix)  # padding stands between the shared prefix and the rest
-            ids.append([*row[:prefix], *[pad] * gap, *suffix])
-            mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
-        held = self._constraints.processor(sampling) if sampling.constraint != "none" else None
         with torch.inference_mode(), self.using(adapter) as model:
-            extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
-            if prefix:
-                kept = self._keep_prefix(model, adapter, rows[0][:prefix])
-                extra["past_key_values"] = copy.deepcopy(kept)
-                extra["past_key_values"].batch_repeat_interleave(len(rows))
-            output = model.generate(
-                input_ids=torch.tensor(ids, device=self.device),
-                attention_mask=torch.tensor(mask, device=self.device),
-                **self._decoding(sampling),
-                **extra,
-            )
-        new = output[:, prefix + width :].tolist()
+            kept = self._keep_prefix(model, adapter, rows[0][:prefix]) if prefix else None
+            new, broken = self._ways.answer(model, adapter, rows, prefix, kept, sampling)
         elapsed = clock() - started
         found = [
             self._endings.generation(out, row, sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
-        for i, why in (held.failures() if held else {}).items():
+        for i, why in broken.items():
             failure = Failure(code="constraint-failed", message=why[:300])
             found[i] = Generation(output=None, status="error", failure=failure, prompt_tokens=len(rows[i]))
         return found
@@ -253,22 +240,3 @@ class HFBackend:
             model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=cache, logits_to_keep=1)
             self._kept = (key, cache)
         return self._kept[1]
-
-    def _decoding(self, sampling: Sampling) -> dict[str, Any]:
-        import torch
-        from transformers import GenerationConfig
-
-        marks, ends = self._endings.of(sampling)
-        arguments: dict[str, Any] = {
-            "max_new_tokens": sampling.max_tokens,
-            "do_sample": sampling.temperature > 0,
-            "pad_token_id": self._tokenizer.pad_token_id,
-            "eos_token_id": ends,
-        }
-        if sampling.temperature > 0:
-            torch.manual_seed(sampling.seed)
-            arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if marks:
-            arguments["stop_strings"] = marks
-        decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
-        return decoding | ({"tokenizer": self._tokenizer} if marks else {})

@@ -1,0 +1,153 @@
+"""The two ways of decoding: in slots where they serve, otherwise transformers' `generate`."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import Any
+
+from evalgate.backends.choosing import chooser, not_done_here
+from evalgate.backends.constraints import Constraints
+from evalgate.backends.decoding import KEPT_BYTES, NAME, SlotDecoder
+from evalgate.backends.endings import Endings
+from evalgate.core.data import Sampling
+
+Rows = list[list[int]]
+
+
+class Ways:
+    """How one model's text is decoded.
+
+    Slots serve greedy answers (also constrained ones) on a GPU, or wherever `slots` is true. `generate` serves sampled
+    answers, and everything if the model's settings, its layers or its graphs do not allow slots.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, endings: Endings, *, device: str, dtype: str, slots: bool | None
+    ) -> None:
+        self._tokenizer, self._endings, self._device = tokenizer, endings, device
+        self._settings = model.generation_config
+        self._constraints = Constraints(tokenizer, int(model.config.vocab_size), endings.eos)
+        self._slots = SlotDecoder(device, dtype) if (device == "cuda" if slots is None else slots) else None
+        if self._slots is not None:
+            self._slots.trouble = not_done_here(self._settings)
+            if self._slots.trouble is None:
+                self._slots.check(model)
+        self._name = NAME if self.in_slots else "generate"
+
+    @property
+    def in_slots(self) -> bool:
+        """Whether greedy answers are decoded in slots."""
+        return self._slots is not None and self._slots.trouble is None
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """`decoding` as it was settled when the model was opened, and why slots are not used (any more) if they are not.
+
+        Empty where slots were not asked for.
+        """
+        if self._slots is None:
+            return {}
+        trouble = self._slots.trouble
+        return {"decoding": self._name} | ({"decoding_trouble": trouble} if trouble else {})
+
+    def answer(
+        self, model: Any, adapter: str | None, rows: Rows, prefix: int, kept: Any, sampling: Sampling
+    ) -> tuple[Rows, dict[int, str]]:
+        """New tokens of each row, and why a row is held to nothing by its constraint any more.
+
+        Args:
+            model: with its adapter active.
+            adapter: its name.
+            rows: token ids of each prompt.
+            prefix: how many leading tokens all rows share.
+            kept: transformers' cache of these tokens.
+            sampling: how to decode.
+        """
+        held = self._held(sampling)
+        new = self._in_slots(model, adapter, rows, prefix, kept, sampling, held)
+        if new is None:
+            held = self._held(sampling)  # slots may have fed the other one
+            new = self._by_generate(model, rows, prefix, kept, sampling, held)
+        return new, held.failures() if held else {}
+
+    def give_back(self) -> None:
+        """Let go of large buffers, which other stages need; small ones keep their graphs for the next call."""
+        if self._slots is not None:
+            self._slots.release(above=KEPT_BYTES)
+
+    def _held(self, sampling: Sampling) -> Any:
+        return self._constraints.processor(sampling) if sampling.constraint != "none" else None
+
+    def _in_slots(
+        self, model: Any, adapter: str | None, rows: Rows, prefix: int, kept: Any, sampling: Sampling, held: Any
+    ) -> Rows | None:
+        """New tokens decoded in slots; None where `generate` must answer."""
+        import torch
+
+        if self._slots is None or self._slots.trouble or sampling.temperature > 0:
+            return None
+        marks, ends = self._endings.of(sampling)
+        try:
+            return self._slots.answer(
+                model,
+                adapter,
+                rows,
+                n_new=sampling.max_tokens,
+                ends=ends,
+                marks=marks,
+                decode=partial(self._tokenizer.decode, skip_special_tokens=True),
+                kept=kept,
+                prefix=prefix,
+                choose=chooser(self._settings, rows, held),
+            )
+        except torch.cuda.OutOfMemoryError:  # the batch is halved, as with `generate`
+            self._slots.release()
+            raise
+        except Exception as error:  # noqa: BLE001 - no example is lost to a way that this model does not allow
+            self._slots.give_up(error)
+            return None
+
+    def _by_generate(self, model: Any, rows: Rows, prefix: int, kept: Any, sampling: Sampling, held: Any) -> Rows:
+        """New tokens of transformers' `generate`, padded behind each row's end."""
+        import torch
+
+        suffixes = [row[prefix:] for row in rows]
+        width = max(map(len, suffixes))
+        pad = self._tokenizer.pad_token_id
+        ids, mask = [], []
+        for row, suffix in zip(rows, suffixes, strict=True):
+            gap = width - len(suffix)  # padding stands between the shared prefix and the rest
+            ids.append([*row[:prefix], *[pad] * gap, *suffix])
+            mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
+        extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
+        if prefix:
+            extra["past_key_values"] = copy.deepcopy(kept)
+            extra["past_key_values"].batch_repeat_interleave(len(rows))
+        output = model.generate(
+            input_ids=torch.tensor(ids, device=self._device),
+            attention_mask=torch.tensor(mask, device=self._device),
+            **self._settings_for(sampling),
+            **extra,
+        )
+        new: Rows = output[:, prefix + width :].tolist()
+        return new
+
+    def _settings_for(self, sampling: Sampling) -> dict[str, Any]:
+        import torch
+        from transformers import GenerationConfig
+
+        marks, ends = self._endings.of(sampling)
+        arguments: dict[str, Any] = {
+            "max_new_tokens": sampling.max_tokens,
+            "do_sample": sampling.temperature > 0,
+            "pad_token_id": self._tokenizer.pad_token_id,
+            "eos_token_id": ends,
+        }
+        if sampling.temperature > 0:
+            torch.manual_seed(sampling.seed)
+            arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if marks:
+            arguments["stop_strings"] = marks
+        decoding: dict[str, Any] = {"generation_config": GenerationConfig(**arguments)}
+        return decoding | ({"tokenizer": self._tokenizer} if marks else {})
