@@ -1,8 +1,7 @@
 """How fast a model of Llama 2's 7B shape answers on one GPU: the ways that transformers offers beside evalgate's default.
 
-Run: `python benchmarks/generation_gpu.py [PART ...]` with parts of loop, stock64, stock256, batching, slots, step, lora,
-nf4, agreement, profile (all). Prints one line of JSON a part, as soon as it is known; a part that fails says so and the
-others go on. Weights are random, so nothing is downloaded; the end token cannot be chosen, so every answer has all its
+Run: `python benchmarks/generation_gpu.py [PART ...]` (`--help` names the parts; without any, all). Prints one line of JSON
+a part, as soon as it is known; a part that fails says so and the others go on. Weights are random, so nothing is downloaded; the end token cannot be chosen, so every answer has all its
 tokens. Figures: docs/decisions/0029-decoding-in-slots.md. `--tiny` runs it all on a CPU in a minute, to see that it works.
 """
 
@@ -12,117 +11,28 @@ import argparse
 import gc
 import json
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from gpu_workload import END, GPU, Clock, draw_prompts, open_model, open_tokenizer, profiled, stock
 
 from evalgate.backends import hf
 from evalgate.backends.model_files import ModelFiles, locate
 from evalgate.core.data import Message, ModelSpec, Sampling
 from evalgate.core.protocols import Request
-from evalgate.core.seeds import rng
 
-N_PROMPTS, WORDS, TOKENS_A_WORD, N_NEW, N_VOCAB = 256, (60, 220), 1.33, 96, 32_000
-END = 2
-GPU = torch.cuda.is_available()
+N_PROMPTS, N_NEW = 256, 96
 ROOT = Path(__file__).resolve().parents[1]
-MESSAGE = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
-# What a kernel's name holds, by the kind of its work; the first that fits counts.
-KINDS = {
-    "attention": ("flash", "fmha", "attention", "softmax"),
-    "matrix product": ("gemm", "nvjet", "cutlass", "gemv", "splitk", "kgemm", "dequantize"),
-    "copy of keys and values": ("cat", "index_copy", "index_", "copy", "memcpy", "fill", "memset"),
-    "other elementwise": ("",),
-}
-
-
-def open_model(tiny: bool) -> Any:
-    """Random weights on the device; the end token's logit is always 0, so that it is never the largest."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=N_VOCAB, max_position_embeddings=4096, **shape if tiny else {})
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16 if GPU else torch.float32)
-    with torch.device("cuda" if GPU else "cpu"):
-        model = LlamaForCausalLM(config).eval()
-    torch.set_default_dtype(torch.float32)
-    model.lm_head.weight.data[END] = 0
-    model.generation_config.eos_token_id = END
-    return model
-
-
-def open_tokenizer() -> Any:
-    """One word a token: `w0` to `w31999`."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(N_VOCAB)}, unk_token="w3"))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    fast = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="w1", eos_token="w2", pad_token="w0")
-    fast.chat_template, fast.padding_side = MESSAGE, "left"
-    return fast
-
-
-def draw_prompts(n: int) -> list[list[int]]:
-    """Random token ids, as many as words of common text have."""
-    generator = rng(0, "prompts")
-    lengths = [round(TOKENS_A_WORD * k) for k in generator.integers(WORDS[0], WORDS[1] + 1, n)]
-    return [[1, *generator.integers(3, N_VOCAB, k - 1).tolist()] for k in lengths]
-
-
-class Clock:
-    """Seconds and peak memory of what runs inside."""
-
-    def __enter__(self) -> Clock:
-        sync()
-        if GPU:
-            torch.cuda.reset_peak_memory_stats()
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sync()
-        self.seconds = time.perf_counter() - self._start
-        self.peak_gb = round(torch.cuda.max_memory_allocated() / 1e9, 1) if GPU else 0.0
-
-    def report(self, n_tokens: int, **more: Any) -> dict[str, Any]:
-        return {
-            "tokens_per_s": round(n_tokens / self.seconds),
-            "seconds": round(self.seconds, 3),
-            "peak_gb": self.peak_gb,
-            **more,
-        }
-
-
-def sync() -> None:
-    if GPU:
-        torch.cuda.synchronize()
-
-
-def stock(model: Any, rows: Sequence[list[int]], n_new: int) -> list[list[int]]:
-    """transformers' `generate` of one padded batch."""
-    from transformers import GenerationConfig
-
-    width = max(map(len, rows))
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=model.device)
-    settings = GenerationConfig(max_new_tokens=n_new, do_sample=False, pad_token_id=0, eos_token_id=END)
-    with torch.inference_mode():
-        out = model.generate(input_ids=ids, attention_mask=(ids != 0).long(), generation_config=settings)
-    new: list[list[int]] = out[:, width:].tolist()
-    return new
 
 
 class Bench:
     """The parts; each gives figures."""
 
-    def __init__(self, tiny: bool) -> None:
+    def __init__(self, tiny: bool, kv_heads: int | None) -> None:
         self.n, self.n_new = (8, 12) if tiny else (N_PROMPTS, N_NEW)
-        self.model, self.tokenizer = open_model(tiny), open_tokenizer()
+        self.model, self.tokenizer = open_model(tiny, kv_heads), open_tokenizer()
         self.rows = sorted(draw_prompts(self.n), key=len, reverse=True)
         stock(self.model, self.rows[-2:], 2)
         self.backend = self.open_backend(self.model)
@@ -131,7 +41,9 @@ class Bench:
         """evalgate's default backend on a model that is in memory already."""
         hf.load_model, hf.load_tokenizer = lambda *_: model, lambda *_: self.tokenizer
         with Clock() as clock:
-            backend = hf.HFBackend(ModelSpec(id="random"), ModelFiles(path="", revision=None, digest="random"), slots=True)
+            backend = hf.HFBackend(
+                ModelSpec(id="random"), ModelFiles(path="", revision=None, digest="random"), slots=True
+            )
         show("opened", {"seconds": round(clock.seconds, 3), **backend.identity})
         return backend
 
@@ -143,7 +55,7 @@ class Bench:
             for row in rows
         ]
         answers = [a for _, a in (backend or self.backend).generate(requests, adapter=adapter)]
-        assert all(a.failure is None for a in answers), [a.failure for a in answers if a.failure][0]
+        assert sum(a.prompt_tokens or 0 for a in answers) == sum(map(len, rows)), "other prompts than the others'"
         return sum(a.completion_tokens or 0 for a in answers)
 
     def loop(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -207,11 +119,14 @@ class Bench:
                 with Clock() as clock:
                     answer(n)
                 seconds.append(clock.seconds)
-            yield f"batch 1, {name}", {
-                "step_ms": round(1e3 * (seconds[1] - seconds[0]) / (long - short), 2),
-                "first_token_ms": round(1e3 * seconds[2], 1),
-                "all_tokens_ms": round(1e3 * seconds[1], 1),
-            }
+            yield (
+                f"batch 1, {name}",
+                {
+                    "step_ms": round(1e3 * (seconds[1] - seconds[0]) / (long - short), 2),
+                    "first_token_ms": round(1e3 * seconds[2], 1),
+                    "all_tokens_ms": round(1e3 * seconds[1], 1),
+                },
+            )
 
     def nf4(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The same model with its layers in NF4. Comes late: it changes the model."""
@@ -265,7 +180,7 @@ class Bench:
         self.backend = self.open_backend(self.model)
 
     def agreement(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Equal greedy texts of a trained small model, 20 dev questions a task: each way against one prompt at a time in its dtype."""
+        """Equal greedy texts of a trained small model, 20 dev questions a task."""
         folder = ROOT / "models" / "base-5m"
         files = sorted((ROOT / "suites" / "support").glob("*/dev.jsonl"))
         lines = [json.loads(line) for file in files for line in file.read_text().splitlines()[:20]]
@@ -289,43 +204,27 @@ class Bench:
             equal = {name: sum(a == b for a, b in zip(texts, wanted, strict=True)) for name, texts in found.items()}
             yield f"{dtype}: texts equal to one prompt at a time by generate", {"n": len(wanted), **equal}
 
-    def profile(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Where a decoding step's time goes, at the largest batch and at 1; prompts are subtracted."""
+    def profile_generate(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield from self._profile("generate", lambda rows, n: stock(self.model, rows, n))
+
+    def profile_slots(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield from self._profile("slots", self.ask)
+
+    def _profile(
+        self, name: str, answer: Callable[[Sequence[list[int]], int], Any]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Where the time of the prompts and of a decoding step goes, of all rows at once and of one, in milliseconds."""
         n_new = 9 if self.n_new > 9 else 3
-        ways: dict[str, Callable[[Sequence[list[int]], int], Any]] = {
-            "generate": lambda rows, n: stock(self.model, rows, n),
-            "slots": self.ask,
-        }
-        for name, answer in ways.items():
-            for rows in (self.rows, self.rows[:1]):
-                answer(rows, n_new)
-                took, kinds = {}, {}
-                for n in (1, n_new):
-                    with profiled() as found, Clock() as clock:
-                        answer(rows, n)
-                    took[n], kinds[n] = clock.seconds, found
-                parts = {k: kinds[n_new].get(k, 0.0) - kinds[1].get(k, 0.0) for k in kinds[n_new]}
-                table = {f"{k}_ms": round(1e3 * v / (n_new - 1), 2) for k, v in parts.items()}
-                wall = 1e3 * (took[n_new] - took[1]) / (n_new - 1)
-                first = {f"{k}_ms": round(1e3 * v, 1) for k, v in kinds[1].items()}
-                yield f"profile, {name}, batch {len(rows)}", {"step": {"wall_ms": round(wall, 2), **table}, "first": first}
-
-
-@contextmanager
-def profiled() -> Iterator[dict[str, float]]:
-    """Fills in the device's seconds by kind of work, and how many kernels ran."""
-    from torch.profiler import ProfilerActivity, profile
-
-    found: dict[str, float] = {}
-    with profile(activities=[ProfilerActivity.CUDA] if GPU else [ProfilerActivity.CPU]) as kept:
-        yield found
-        sync()
-    for event in kept.key_averages():
-        seconds = (event.self_device_time_total if GPU else event.self_cpu_time_total) / 1e6
-        kind = next(kind for kind, marks in KINDS.items() if any(mark in event.key.lower() for mark in marks))
-        found[kind] = found.get(kind, 0.0) + seconds
-        found["all kernels"] = found.get("all kernels", 0.0) + seconds
-        found["thousand kernels"] = found.get("thousand kernels", 0.0) + event.count / 1e6
+        for rows in (self.rows, self.rows[:1]):
+            answer(rows, n_new)
+            found = {}
+            for n in (1, n_new):
+                with profiled() as kinds, Clock() as clock:
+                    answer(rows, n)
+                found[n] = {"wall": 1e3 * clock.seconds, **kinds}
+            step = {k: round((v - found[1].get(k, 0)) / (n_new - 1), 2) for k, v in found[n_new].items()}
+            prompts = {k: round(v, 1) for k, v in found[1].items()}
+            yield f"profile, {name}, batch {len(rows)}, ms", {"step": step, "prompts": prompts}
 
 
 def show(name: str, figures: dict[str, Any]) -> None:
@@ -334,14 +233,27 @@ def show(name: str, figures: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = ("slots", "step", "stock256", "stock64", "loop", "profile", "lora", "nf4", "agreement", "batching")
+    parts = (
+        "slots",
+        "step",
+        "stock256",
+        "stock64",
+        "loop",
+        "profile_generate",
+        "profile_slots",
+        "lora",
+        "nf4",
+        "agreement",
+        "batching",
+    )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--kv-heads", type=int, help="heads of keys and values (32)")
     given = parser.parse_args()
     device = torch.cuda.get_device_name() if GPU else "cpu"
     show("machine", {"device": device, "torch": torch.__version__, "prompts": N_PROMPTS, "new_tokens": N_NEW})
     with Clock() as clock:
-        bench = Bench(given.tiny)
+        bench = Bench(given.tiny, given.kv_heads)
     show("model", clock.report(0, n_prompt_tokens=sum(map(len, bench.rows)), longest=len(bench.rows[0])))
     for part in given.parts or parts:
         try:

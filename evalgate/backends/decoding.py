@@ -94,13 +94,8 @@ class Step:
 class SlotDecoder:
     """Decodes batches of one model and its adapters. Where it cannot, `trouble` says why."""
 
-    def __init__(self, device: str, dtype: str) -> None:
+    def __init__(self, device: str) -> None:
         self._device = device
-        self._fused = False
-        if device == "cuda":
-            import torch
-
-            self._fused = dtype != "float32" and torch.cuda.get_device_capability()[0] >= 8
         self.trouble: str | None = None
         self._buffers: Buffers | None = None
         self._steps: dict[tuple[str | None, int, int], Step] = {}
@@ -238,7 +233,7 @@ class SlotDecoder:
         if self._buffers is None or self._buffers.n_places <= starts[-1]:
             self.release()
             n_places = max(MIN_PLACES, -(-(starts[-1] + 1) // PLACES_STEP) * PLACES_STEP)
-            self._buffers = Buffers(n_places, fused=self._fused)
+            self._buffers = Buffers(n_places, gpu=self._device == "cuda")
         if prefix:
             offsets = torch.arange(prefix, device=self._device)
             places = (torch.tensor(starts[:-1], device=self._device)[:, None] + offsets).flatten()

@@ -45,9 +45,7 @@ class HFBackend:
         self._shrink = 1
         self._active: str | None = None
         self._endings = Endings(self._model, self._tokenizer)
-        self._ways = Ways(
-            self._model, self._tokenizer, self._endings, device=self.device, dtype=self.dtype, slots=slots
-        )
+        self._ways = Ways(self._model, self._tokenizer, self._endings, device=self.device, slots=slots)
         # The last shared beginning by adapter and tokens, with its keys and values.
         self._kept: tuple[tuple[str | None, tuple[int, ...]], Any] | None = None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 ATTENTION = "evalgate_slots"
@@ -38,33 +38,47 @@ class View:
 class Buffers:
     """Keys and values of all layers: two buffers[p, h, d] each, made when a layer first writes."""
 
-    def __init__(self, n_places: int, *, fused: bool) -> None:
-        self.n_places, self._fused = n_places, fused
+    def __init__(self, n_places: int, *, gpu: bool) -> None:
+        self.n_places, self._gpu = n_places, gpu
         self.layers: dict[int, tuple[Any, Any]] = {}
 
     def write(self, layer: int, keys: Any, values: Any, places: Any) -> tuple[Any, Any]:
         """Put keys[n, h, d] and values into their places; returns the layer's whole buffers."""
-        if layer not in self.layers:  # zeros: what is masked is multiplied by 0, which must not meet a NaN
-            first, second = (x.new_zeros((self.n_places, *x.shape[1:])) for x in (keys, values))
-            self.layers[layer] = first, second
+        if layer not in self.layers:
+            self.layers[layer] = self._room(keys), self._room(values)
         held = self.layers[layer]
         held[0].index_copy_(0, places, keys)
         held[1].index_copy_(0, places, values)
         return held
+
+    def _room(self, new: Any) -> Any:
+        """Zeros[p, h, d], since what is masked is multiplied by 0, which must not meet a NaN.
+
+        In memory head by head: attention reads the places of one head, end to end instead of in pieces of `d`.
+        """
+        n_heads, width = new.shape[1:]
+        return new.new_zeros((n_heads, self.n_places, width)).transpose(0, 1)
 
     def attend(
         self, layer: int, query: Any, keys: Any, values: Any, view: View, *, scale: float | None, window: int | None
     ) -> Any:
         """Causal attention of query[n, h, d] over what its rows hold; `window` is the most tokens it looks back on."""
         held, values_held = self.write(layer, keys, values, view.places)
-        if self._fused:
-            return _fused(query, held, values_held, view, scale, window)
         if view.max_queries == 1:
-            return _one_each(query, held, values_held, view, scale, window)
+            view = view if window is None else _looking_back(view, window)
+            return (_fused_one_each if self._gpu else _one_each)(query, held, values_held, view, scale)
+        if self._gpu and _has_flash(query):
+            return _flash(query, held, values_held, view, scale, window)
         return _row_by_row(query, held, values_held, view, scale, window)
 
 
-def _fused(query: Any, keys: Any, values: Any, view: View, scale: float | None, window: int | None) -> Any:
+def _has_flash(query: Any) -> bool:
+    import torch
+
+    return query.dtype != torch.float32 and torch.cuda.get_device_capability(query.device)[0] >= 8
+
+
+def _flash(query: Any, keys: Any, values: Any, view: View, scale: float | None, window: int | None) -> Any:
     """FlashAttention as torch carries it; `seqused_k` has no public door before torch 2.12."""
     import torch
 
@@ -86,16 +100,50 @@ def _fused(query: Any, keys: Any, values: Any, view: View, scale: float | None, 
     )[0]
 
 
-def _one_each(query: Any, keys: Any, values: Any, view: View, scale: float | None, window: int | None) -> Any:
-    """One new token a row, without a fused kernel: all rows are copied to the longest that one may become."""
+def _looking_back(view: View, window: int) -> View:
+    """One new token a row sees the last `window` places of its slot: as if the slot began there."""
+    import torch
+
+    unseen = (view.used - window).clamp(min=0)
+    starts = torch.cat([view.starts[:-1] + unseen, view.starts[-1:]])
+    return replace(view, starts=starts, used=view.used - unseen)
+
+
+def _fused_one_each(query: Any, keys: Any, values: Any, view: View, scale: float | None) -> Any:
+    """One new token a row, by torch's memory-efficient attention, which reads at 3.6 TB/s where flash reads at 1.2.
+
+    Query heads that share a head of keys are handed over as so many tokens of it.
+    """
+    import torch
+
+    r, h, d = query.shape
+    shared = h // keys.shape[1]
+    query = query.reshape(r, -1, shared, d).transpose(1, 2).reshape(1, r * shared, -1, d)
+    out = torch.ops.aten._efficient_attention_forward(
+        query,
+        keys[None],
+        values[None],
+        None,
+        view.queries * shared,
+        view.starts,
+        shared,
+        view.max_used,
+        0.0,
+        0,
+        scale=scale,
+        seqlen_k=view.used,
+    )[0]
+    return out.reshape(r, shared, -1, d).transpose(1, 2).reshape(r, h, d)
+
+
+def _one_each(query: Any, keys: Any, values: Any, view: View, scale: float | None) -> Any:
+    """The same without a fused kernel: all rows are copied to the longest that one may become."""
     import torch
 
     offsets = torch.arange(view.max_used, device=query.device)
     places = (view.starts[:-1, None] + offsets).clamp(max=keys.shape[0] - 1)
-    allowed = offsets < view.used[:, None]
-    if window is not None:
-        allowed &= offsets >= view.used[:, None] - window
-    return _masked(query[:, None], keys[places], values[places], allowed[:, None, None], scale)[:, 0]
+    allowed = (offsets < view.used[:, None])[:, None, None]
+    return _masked(query[:, None], keys[places], values[places], allowed, scale)[:, 0]
 
 
 def _row_by_row(query: Any, keys: Any, values: Any, view: View, scale: float | None, window: int | None) -> Any:

@@ -22,13 +22,11 @@ class Ways:
     answers, and everything if the model's settings, its layers or its graphs do not allow slots.
     """
 
-    def __init__(
-        self, model: Any, tokenizer: Any, endings: Endings, *, device: str, dtype: str, slots: bool | None
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, endings: Endings, *, device: str, slots: bool | None) -> None:
         self._tokenizer, self._endings, self._device = tokenizer, endings, device
         self._settings = model.generation_config
         self._constraints = Constraints(tokenizer, int(model.config.vocab_size), endings.eos)
-        self._slots = SlotDecoder(device, dtype) if (device == "cuda" if slots is None else slots) else None
+        self._slots = SlotDecoder(device) if (device == "cuda" if slots is None else slots) else None
         if self._slots is not None:
             self._slots.trouble = not_done_here(self._settings)
             if self._slots.trouble is None:

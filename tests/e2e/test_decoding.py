@@ -20,7 +20,12 @@ pytestmark = pytest.mark.slow
 
 SHARED = "Answer the question of the customer in one word, please: "
 WORDS = ("chair", "a lamp?", "where is my red sofa", "", "refund the table now", "é ü", "box 17", "is it late or not")
-SCHEMA = {"type": "object", "properties": {"n": {"enum": [1, 22, 333]}}, "required": ["n"], "additionalProperties": False}
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"enum": [1, 22, 333]}},
+    "required": ["n"],
+    "additionalProperties": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +110,9 @@ def test_stop_strings_are_found_in_every_row(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("order", [(None, "a", None), ("a", "b", "a", None)], ids=str)
-def test_adapters_have_steps_of_their_own(folder: Path, adapters: dict[str, str], order: tuple[str | None, ...]) -> None:
+def test_adapters_have_steps_of_their_own(
+    folder: Path, adapters: dict[str, str], order: tuple[str | None, ...]
+) -> None:
     slots, stock = open_backend(folder, slots=True), open_backend(folder, slots=False)
     asked = requests([f"{SHARED}{word}" for word in WORDS])
     base = known(answers(slots, asked))
@@ -219,7 +226,9 @@ def save_other(folder: Path, target: Path, make: Callable[..., Any]) -> Path:
     torch.manual_seed(1)
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-    config = make(vocab_size=259, num_key_value_heads=2, initializer_range=0.4, max_position_embeddings=256, **shape, **ends)
+    config = make(
+        vocab_size=259, num_key_value_heads=2, initializer_range=0.4, max_position_embeddings=256, **shape, **ends
+    )
     AutoModelForCausalLM.from_config(config).save_pretrained(target)
     return target
 

@@ -75,7 +75,10 @@ def test_a_capture_that_fails_loses_no_example(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(decoding.Step, "_forward", syncs)
     for _ in range(2):
         assert known(answers(backend, requests(list(WORDS)))) == wanted
-    assert "AcceleratorError" in backend.identity["decoding_trouble"] or "RuntimeError" in backend.identity["decoding_trouble"]
+    assert (
+        "AcceleratorError" in backend.identity["decoding_trouble"]
+        or "RuntimeError" in backend.identity["decoding_trouble"]
+    )
     assert bool(torch.ones(1, device="cuda").sum() == 1)
 
 
