@@ -1,8 +1,9 @@
-"""How fast a model of Llama 2's 7B shape answers on one GPU: the ways that transformers offers beside evalgate's default.
+"""How fast a model of Llama 2's 7B shape answers on one GPU: transformers' ways beside evalgate's default.
 
-Run: `python benchmarks/generation_gpu.py [PART ...]` (`--help` names the parts; without any, all). Prints one line of JSON
-a part, as soon as it is known; a part that fails says so and the others go on. Weights are random, so nothing is downloaded; the end token cannot be chosen, so every answer has all its
-tokens. Figures: docs/decisions/0029-decoding-in-slots.md. `--tiny` runs it all on a CPU in a minute, to see that it works.
+Run: `python benchmarks/generation_gpu.py [PART ...]` (`--help` names the parts; without any, all). Prints one line of
+JSON a part, as soon as it is known; a part that fails says so and the others go on. Weights are random, so nothing is
+downloaded; the end token cannot be chosen, so every answer has all its tokens. Figures: docs/log.md. `--tiny` runs it
+all on a CPU, to see that it works.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Bench:
         return sum(a.completion_tokens or 0 for a in answers)
 
     def loop(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Three prompts, each alone."""
         rows = self.rows[:: max(1, self.n // 3)][:3]
         with Clock() as clock:
             for row in rows:
@@ -75,12 +77,15 @@ class Bench:
         yield f"generate, batch {size}", clock.report(n)
 
     def stock64(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """`generate` in batches of 64, by length."""
         yield from self._stock(64)
 
     def stock256(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """`generate` in one batch."""
         yield from self._stock(256)
 
     def batching(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """transformers' continuous batching, with graphs."""
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
         settings = GenerationConfig(max_new_tokens=self.n_new, do_sample=False, pad_token_id=0, eos_token_id=END)
@@ -92,6 +97,7 @@ class Bench:
         yield "generate_batch, graphs", clock.report(sum(len(r.generated_tokens) for r in found.values()))
 
     def slots(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """evalgate's default, captures included; the second call captures again."""
         for name in ("slots, first call", "slots, second call"):
             with Clock() as clock:
                 n = self.ask(self.rows, self.n_new)
@@ -102,6 +108,7 @@ class Bench:
             yield f"slots, {size} prompts", clock.report(n)
 
     def trouble(self) -> dict[str, str]:
+        """Why slots were left, if they were."""
         return {k: v for k, v in self.backend.identity.items() if k == "decoding_trouble"}
 
     def step(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -205,15 +212,17 @@ class Bench:
             yield f"{dtype}: texts equal to one prompt at a time by generate", {"n": len(wanted), **equal}
 
     def profile_generate(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Where `generate` spends its time."""
         yield from self._profile("generate", lambda rows, n: stock(self.model, rows, n))
 
     def profile_slots(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Where evalgate's default spends it."""
         yield from self._profile("slots", self.ask)
 
     def _profile(
         self, name: str, answer: Callable[[Sequence[list[int]], int], Any]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Where the time of the prompts and of a decoding step goes, of all rows at once and of one, in milliseconds."""
+        """Milliseconds of the prompts and of a decoding step by kind of work, of all rows at once and of one."""
         n_new = 9 if self.n_new > 9 else 3
         for rows in (self.rows, self.rows[:1]):
             answer(rows, n_new)
@@ -228,10 +237,12 @@ class Bench:
 
 
 def show(name: str, figures: dict[str, Any]) -> None:
+    """One line of JSON."""
     print(json.dumps({"part": name, **figures}), flush=True)
 
 
 def main() -> None:
+    """Measure the parts that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = (
         "slots",

@@ -78,6 +78,7 @@ class Clock:
         self.peak_gb = round(torch.cuda.max_memory_allocated() / 1e9, 1) if GPU else 0.0
 
     def report(self, n_tokens: int, **more: Any) -> dict[str, Any]:
+        """What was measured, as figures."""
         return {
             "tokens_per_s": round(n_tokens / self.seconds),
             "seconds": round(self.seconds, 3),
@@ -87,6 +88,7 @@ class Clock:
 
 
 def sync() -> None:
+    """Wait for the GPU."""
     if GPU:
         torch.cuda.synchronize()
 

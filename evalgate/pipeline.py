@@ -41,6 +41,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
             candidates = [job.train(recipe) for recipe in plan.recipes]
             job.take_look()
             job.asking.measure(candidates)
+            job.note_decoding()
             return finish(job.folder.folder, plan.seal)
 
 

@@ -30,7 +30,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 
 
 def not_done_here(settings: Any) -> str | None:
-    """The first of a model's generation settings that only transformers' own `generate` follows; None if there is none."""
+    """The first of a model's generation settings that only transformers' `generate` follows; None if there is none."""
     for name, neutral in NEUTRAL.items():
         value = getattr(settings, name, None)
         if value is not None and value not in neutral:
@@ -63,6 +63,6 @@ class Repetition:
 def chooser(
     settings: Any, rows: Sequence[list[int]], then: Callable[[Any, Any], Any] | None
 ) -> Callable[[Any, Any], Any] | None:
-    """What changes scores before the largest is taken: the model's repetition penalty, then a constraint; or neither."""
+    """What changes scores before the largest is taken: the model's repetition penalty, then a constraint."""
     penalty = getattr(settings, "repetition_penalty", None)
     return Repetition(penalty, rows, then) if penalty not in (None, 1.0) else then

@@ -21,6 +21,9 @@ NAME = "slots-1"
 # Prompts computed in one call: enough to fill a GPU, and few enough for the memory of their activations.
 PREFILL_TOKENS = 8192
 MIN_PLACES, PLACES_STEP = 2048, 1024
+# The longest row that a step allows for, at least. Fused attention reads what there is, so that one graph serves all
+# usual lengths; without a GPU that many places are copied.
+MIN_SPAN = {"cuda": 2048, "cpu": 256}
 # Larger buffers are given back after a call: other stages need the memory. Smaller ones keep their graphs.
 KEPT_BYTES = 2 << 30
 # bf16 and 4-bit kernels differ by 0.01 to 0.03 between one row and many; a wrong mask or position by 0.3 and more.
@@ -116,7 +119,7 @@ class SlotDecoder:
         try:
             with torch.inference_mode(), self._attending(model):
                 mine = [self._begin(model, rows, 0, None, 8)]
-                step = self._step(model, None, 2, 256)
+                step = self._step(model, None, 2, max(map(len, rows)) + 8)
                 step.place(self._starts(rows, 8), [len(row) for row in rows])
                 for tokens in zip(*given, strict=True):
                     step.tokens[0].copy_(torch.tensor(tokens))
@@ -166,33 +169,37 @@ class SlotDecoder:
             prefix: its length.
             choose: from the last tokens[r, 1] and the scores[r, v] to scores with what is forbidden at -inf.
         """
-        import torch
-
-        n, gpu = len(rows), self._device == "cuda"
-        watch = Watch(n, n_new, ends=frozenset(ends), marks=marks, decode=decode, gpu=gpu)
+        gpu = self._device == "cuda"
+        watch = Watch(len(rows), n_new, ends=frozenset(ends), marks=marks, decode=decode, gpu=gpu)
         with self._attending(model):
             logits = self._begin(model, rows, prefix, kept, n_new)
-            longest = max(map(len, rows)) + n_new
-            step = self._step(model, adapter, _power_of_two(n), max(256, _power_of_two(longest)))
+            step = self._step(model, adapter, len(rows), max(map(len, rows)) + n_new)
             step.place(self._starts(rows, n_new), [len(row) for row in rows])
-            ending = torch.zeros(logits.shape[1], dtype=torch.bool, device=self._device)
-            ending[[token for token in ends if token < len(ending)]] = True
-            ended = torch.arange(step.tokens.shape[1], device=self._device) >= n
-            for k in range(n_new):
-                scores = logits[:n].float()
-                chosen = (choose(step.tokens[0, :n, None], scores) if choose else scores).argmax(-1)
-                watch.put(chosen)
-                ended[:n] |= ending[chosen]
-                if stopped := watch.newly_stopped():
-                    ended[stopped] = True
-                if watch.over or k + 1 == n_new:
-                    break
-                if k:
-                    step.positions += 1
-                step.positions[0].masked_fill_(ended, 0)  # an ended row reads one place only
-                step.tokens[0, :n].copy_(chosen)
-                logits = step(self._stream, self._pool)
+            self._decode(step, logits, n_new, ends, watch, choose)
         return watch.answers()
+
+    def _decode(self, step: Step, logits: Any, n_new: int, ends: Sequence[int], watch: Watch, choose: Any) -> None:
+        """Token after token from the logits[r, v] of the prompts on, until `watch` knows that all rows have ended."""
+        import torch
+
+        n = len(logits)
+        ending = torch.zeros(logits.shape[1], dtype=torch.bool, device=self._device)
+        ending[[token for token in ends if token < len(ending)]] = True
+        ended = torch.arange(step.tokens.shape[1], device=self._device) >= n
+        for k in range(n_new):
+            scores = logits[:n].float()
+            chosen = (choose(step.tokens[0, :n, None], scores) if choose else scores).argmax(-1)
+            watch.put(chosen)
+            ended[:n] |= ending[chosen]
+            if stopped := watch.newly_stopped():
+                ended[stopped] = True
+            if watch.over or k + 1 == n_new:
+                break
+            if k:
+                step.positions += 1
+            step.positions[0].masked_fill_(ended, 0)  # an ended row reads one place only
+            step.tokens[0, :n].copy_(chosen)
+            logits = step(self._stream, self._pool)
 
     def release(self, *, above: int = 0) -> None:
         """Give buffers and graphs back if they hold more than `above` bytes."""
@@ -213,8 +220,11 @@ class SlotDecoder:
         """Where each row's slot begins; the last one is the scratch place, behind all of them."""
         return list(accumulate((len(row) + n_new for row in rows), initial=0))
 
-    def _step(self, model: Any, adapter: str | None, size: int, max_used: int) -> Step:
+    def _step(self, model: Any, adapter: str | None, n_rows: int, longest: int) -> Step:
+        """The step that serves so many rows, none of which will hold more than `longest` tokens."""
         import torch
+
+        size, max_used = _power_of_two(n_rows), max(MIN_SPAN[self._device], _power_of_two(longest))
 
         if self._device == "cuda" and self._pool is None:
             self._stream = self._stream or torch.cuda.Stream()
@@ -232,14 +242,16 @@ class SlotDecoder:
         starts = self._starts(rows, n_new)
         if self._buffers is None or self._buffers.n_places <= starts[-1]:
             self.release()
-            n_places = max(MIN_PLACES, -(-(starts[-1] + 1) // PLACES_STEP) * PLACES_STEP)
+            needed = starts[-1] + 1
+            step = PLACES_STEP if len(rows) > 1 else _power_of_two(needed)  # single calls, which are timed, grow seldom
+            n_places = max(MIN_PLACES, -(-needed // step) * step)
             self._buffers = Buffers(n_places, gpu=self._device == "cuda")
         if prefix:
             offsets = torch.arange(prefix, device=self._device)
             places = (torch.tensor(starts[:-1], device=self._device)[:, None] + offsets).flatten()
             for i, layer in enumerate(kept.layers):
-                whole = (x[0].transpose(0, 1).repeat(len(rows), 1, 1) for x in (layer.keys, layer.values))
-                self._buffers.write(i, *whole, places)
+                keys, values = (x[0].transpose(0, 1).repeat(len(rows), 1, 1) for x in (layer.keys, layer.values))
+                self._buffers.write(i, keys, values, places)
         logits, first = [], 0
         while first < len(rows):
             last, n = first + 1, len(rows[first]) - prefix

@@ -40,7 +40,7 @@ class Ways:
 
     @property
     def identity(self) -> dict[str, str]:
-        """`decoding` as it was settled when the model was opened, and why slots are not used (any more) if they are not.
+        """`decoding` as it was settled when the model was opened; `decoding_trouble`: why slots are not used any more.
 
         Empty where slots were not asked for.
         """

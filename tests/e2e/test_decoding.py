@@ -1,5 +1,7 @@
-"""Decoding in slots against transformers' `generate` in float32: the same answers, or `generate` itself. With graphs where
-there is a GPU, without them elsewhere."""
+"""Decoding in slots against transformers' `generate` in float32: the same answers, or `generate` itself.
+
+With graphs where there is a GPU, without them elsewhere.
+"""
 
 import json
 from collections.abc import Callable
