@@ -145,8 +145,8 @@ class Job:
         return other
 
     def _refuse_other_serving(self, recorded: Run) -> None:
-        """Answers given in another precision or on another device are not the same system's."""
-        names = ("backend", "dtype", "quantization", "device")
+        """Answers given in another precision, on another device or decoded otherwise are not the same system's."""
+        names = ("backend", "dtype", "quantization", "device", "decoding")
         was, now = ({k: v for k, v in r.serving.items() if k in names} for r in (recorded, self.run))
         if was and was != now:
             changed = [f"{k} {was.get(k)}, now {now.get(k)}" for k in names if was.get(k) != now.get(k)]
@@ -241,6 +241,14 @@ class Job:
         if self.plan.claim is not None:
             self.run = msgspec.structs.replace(self.run, look=take(Path(self.plan.suite.folder), self.plan.claim))
             self._write_run()
+
+    def note_decoding(self) -> None:
+        """Record and say why a GPU decoded by `generate`, which is slower, if it did."""
+        serving = self.backend.identity
+        if trouble := serving.get("decoding_trouble"):
+            self.run = msgspec.structs.replace(self.run, serving=serving)
+            self._write_run()
+            self.progress.note(f"greedy answers were decoded by transformers' `generate`, which is slower: {trouble}")
 
     def _write_run(self) -> None:
         """The run's record with the systems that were trained so far."""

@@ -44,6 +44,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
             if checked := job.check(candidates) + [job.enter(system) for system in plan.entrants]:
                 job.take_look()
                 job.asking.measure(checked)
+            job.note_decoding()
             return finish(job.folder.folder, plan.seal)
 
 

@@ -13,12 +13,18 @@ class FirstToken:
     def __init__(self) -> None:
         self.at: float | None = None
 
+    def note(self, tokens: Any) -> None:
+        """Remember the time, once the device has these tokens; only the first time that it is called."""
+        import torch
+
+        if self.at is None:
+            if tokens.is_cuda:
+                torch.cuda.synchronize()
+            self.at = clock()
+
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         """Called by `generate` after every token with `input_ids[b, t]`; gives `[b]`, all false."""
         import torch
 
-        if self.at is None:
-            if input_ids.is_cuda:
-                torch.cuda.synchronize()
-            self.at = clock()
+        self.note(input_ids)
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)

@@ -15,17 +15,16 @@ import msgspec
 from evalgate.backends.adapter_files import check_adapter, unfit
 from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
-from evalgate.backends.constraints import Constraints
-from evalgate.backends.decoding import greedy
 from evalgate.backends.endings import Endings
 from evalgate.backends.first_token import FirstToken
-from evalgate.backends.kv_cache import KeptPrefix, growing_cache, spread
+from evalgate.backends.kv_cache import KeptPrefix
 from evalgate.backends.labels import chosen_label, label_tokens
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.likelihood import Likelihood, Pair, encode_pairs
 from evalgate.backends.loading import load_model, load_tokenizer
 from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.backends.model_files import ModelFiles
+from evalgate.backends.ways import Ways
 from evalgate.cache.keys import Answerer
 from evalgate.core.adapter_files import WEIGHTS, adapter_digest
 from evalgate.core.data import Message, ModelSpec, Sampling
@@ -38,13 +37,13 @@ class HFBackend:
     """A causal language model in this process.
 
     On a GPU `dtype: auto` is bfloat16; on a CPU it is float32, where greedy text does not depend on the batch. Weights
-    are loaded when they are first needed: a run whose answers are all known needs none.
+    are loaded when they are first needed: on a CPU, a run whose answers are all known needs none. `slots` chooses how
+    greedy text is decoded (see `Ways`); None: in slots on a GPU.
     """
 
-    _endings: Endings
-    _constraints: Constraints
+    _opened: Ways
 
-    def __init__(self, spec: ModelSpec, files: ModelFiles) -> None:
+    def __init__(self, spec: ModelSpec, files: ModelFiles, *, slots: bool | None = None) -> None:
         import torch
         from transformers import AutoConfig
 
@@ -57,6 +56,7 @@ class HFBackend:
         config = AutoConfig.from_pretrained(files.path, trust_remote_code=spec.trust_remote_code)
         self._limit = int(getattr(config, "max_position_embeddings", 2048))
         self._active: str | None = None
+        self._slots = self.device == "cuda" if slots is None else slots
         self._memory = Budget(config, self.dtype, self.device)
         self._prefix = KeptPrefix(config, self.device)
         self._likelihood = Likelihood(self._memory, self._prefix, self._tokenizer.pad_token_id)
@@ -68,17 +68,18 @@ class HFBackend:
         started = clock()
         with torch.inference_mode(False):  # the first question comes within it
             model = load_model(self.files.path, self.dtype, self.spec, self.device)
-        self._endings = Endings(model, self._tokenizer)
-        self._constraints = Constraints(self._tokenizer, int(model.config.vocab_size), self._endings.eos)
+        ends = Endings(model, self._tokenizer)
+        self._opened = Ways(model, self._tokenizer, ends, device=self.device, slots=self._slots)
         self.load_s = clock() - started
         return model
 
     @property
     def identity(self) -> dict[str, str]:
-        """Digest of the model's files, precision, device and library versions."""
+        """Digest of the model's files, precision, device and library versions, and on a GPU the way of decoding."""
         import torch
         import transformers
 
+        decoding = self._ways.identity if self._slots else {}
         return {
             "backend": "hf",
             "model_digest": self.files.digest,
@@ -87,7 +88,13 @@ class HFBackend:
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
             "torch": str(torch.__version__),  # a subclass of str that JSON encoders refuse
             "transformers": transformers.__version__,
-        }
+        } | decoding
+
+    @property
+    def _ways(self) -> Ways:
+        """How text is decoded: known once the model is open."""
+        assert self._model is not None
+        return self._opened
 
     def answerer(self, adapter: str | None) -> Answerer | None:
         """What answers with this adapter, by digests; None if something has none."""
@@ -169,7 +176,7 @@ class HFBackend:
         self, messages: Sequence[Message], rows: list[list[int]], sampling: Sampling, adapter: str | None
     ) -> Iterator[tuple[int, Generation]]:
         """Answer requests of one sampling by their likeliest label; `messages` are the first one's."""
-        _, ends = self._endings.of(sampling)
+        _, ends = self._ways.endings.of(sampling)
         tokens, ends_used = label_tokens(self._tokenizer, messages, rows[0], sampling, ends)
         longest = max(map(len, tokens.values()))
         fits = [k for k, row in enumerate(rows) if len(row) + longest <= self._limit]
@@ -192,11 +199,10 @@ class HFBackend:
         """Answer requests of one sampling. Sampled text draws from one global generator, so it takes one lane."""
         import torch
 
-        n_lanes = lanes_for(self.device) if sampling.temperature == 0 else 1
-        n_lanes = min(n_lanes, len(rows))
-        tokens, n_rows = self._memory.of(n_lanes)
-        new = [sampling.max_tokens] * len(rows)
-        share = self._prefix.allowed
+        in_slots = self._ways.in_slots
+        n_lanes = min(len(rows), lanes_for(self.device) if sampling.temperature == 0 and not in_slots else 1)
+        tokens, n_rows = self._memory.of(n_lanes, copied=not in_slots)
+        new, share = [sampling.max_tokens] * len(rows), self._prefix.allowed
         batches = plan_batches(rows, new, max_tokens=tokens, max_rows=n_rows, n_lanes=n_lanes, share=share)
 
         def answer(batch: Batch) -> list[tuple[int, Generation]]:
@@ -204,9 +210,12 @@ class HFBackend:
 
         with torch.inference_mode(), self.using(adapter) as model:  # before the lanes, which share both
             if prefix := max(batch.prefix for batch in batches):
-                self._keep_prefix(model, adapter, rows[0][:prefix])
-        for answers in in_lanes(answer, batches, n_lanes):
-            yield from answers
+                self._prefix.of(model, adapter, rows[0][:prefix])
+        try:
+            for answers in in_lanes(answer, batches, n_lanes):
+                yield from answers
+        finally:
+            self._ways.give_back()
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[float]:
         """The natural-log likelihood of each continuation after its context, as lm-eval would have it, in float32.
@@ -230,15 +239,12 @@ class HFBackend:
     def close(self) -> None:
         """Drop the model."""
         self._model = None
+        self.__dict__.pop("_opened", None)
         self._prefix.forget()
 
     def prompt_ids(self, request: Request) -> list[int]:
         """The token ids that the model is given: chat template and tokenizer applied."""
-        messages = [{"role": m.role, "content": m.content} for m in request.messages]
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True
-        )["input_ids"]
-        return ids
+        return self._render([request])[0]
 
     def _render(self, requests: Sequence[Request]) -> list[list[int]]:
         """All prompts at once, which takes the tokenizer less time."""
@@ -279,64 +285,18 @@ class HFBackend:
     def _forward(self, rows: list[list[int]], prefix: int, sampling: Sampling, adapter: str | None) -> list[Generation]:
         import torch
 
-        started = clock()
-        suffixes = [row[prefix:] for row in rows]
-        width = max(map(len, suffixes))
-        pad = self._tokenizer.pad_token_id
-        ids, mask = [], []
-        for row, suffix in zip(rows, suffixes, strict=True):
-            gap = width - len(suffix)  # padding stands between the shared prefix and the rest
-            ids.append([*row[:prefix], *[pad] * gap, *suffix])
-            mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
-        held = self._constraints.processor(sampling) if sampling.constraint != "none" else None
-        first = FirstToken()
+        started, first = clock(), FirstToken() if len(rows) == 1 else None  # times are of single calls
         with torch.inference_mode(), self.using(adapter) as model:
-            extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
-            room = prefix + width + sampling.max_tokens
-            if prefix:
-                kept = self._keep_prefix(model, adapter, rows[0][:prefix])
-                extra["past_key_values"] = spread(kept, model.config, len(rows), room)
-            else:
-                extra["past_key_values"] = growing_cache(model.config, room)
-            if self.device == "cpu" and sampling.temperature == 0:
-                extra["custom_generate"] = greedy
-            output = model.generate(
-                input_ids=torch.tensor(ids, device=self.device),
-                attention_mask=torch.tensor(mask, device=self.device),
-                **self._decoding(sampling, [first] if len(rows) == 1 else []),  # times are of single calls
-                **extra,
-            )
-        new = output[:, prefix + width :].tolist()
+            kept = self._prefix.of(model, adapter, rows[0][:prefix]) if prefix else None
+            new, broken = self._ways.answer(model, adapter, rows, prefix, kept, sampling, first)
         elapsed = clock() - started
         found = [
-            self._endings.generation(out, row, sampling, elapsed if len(rows) == 1 else None)
+            self._ways.endings.generation(out, row, sampling, elapsed if len(rows) == 1 else None)
             for row, out in zip(rows, new, strict=True)
         ]
-        if first.at is not None:
+        if first is not None and first.at is not None:
             found[0] = msgspec.structs.replace(found[0], first_token_s=first.at - started)
-        for i, why in (held.failures() if held else {}).items():
+        for i, why in broken.items():
             failure = Failure(code="constraint-failed", message=why[:300])
             found[i] = Generation(output=None, status="error", failure=failure, prompt_tokens=len(rows[i]))
         return found
-
-    def _keep_prefix(self, model: Any, adapter: str | None, prefix: list[int]) -> Any:
-        return self._prefix.of(model, adapter, prefix)
-
-    def _decoding(self, sampling: Sampling, watching: list[Any]) -> dict[str, Any]:
-        import torch
-        from transformers import GenerationConfig, StoppingCriteriaList, StopStringCriteria
-
-        marks, ends = self._endings.of(sampling)
-        arguments: dict[str, Any] = {
-            "max_new_tokens": sampling.max_tokens,
-            "do_sample": sampling.temperature > 0,
-            "pad_token_id": self._tokenizer.pad_token_id,
-            "eos_token_id": ends,
-        }
-        if sampling.temperature > 0:
-            torch.manual_seed(sampling.seed)
-            arguments |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        criteria = StoppingCriteriaList(watching)
-        if marks:  # not as `stop_strings`: with a `custom_generate`, `generate` loses the tokenizer that they need
-            criteria.append(StopStringCriteria(self._tokenizer, marks))
-        return {"generation_config": GenerationConfig(**arguments), "stopping_criteria": criteria}

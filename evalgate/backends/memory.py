@@ -7,8 +7,8 @@ from typing import Any
 
 CPU_BATCH_TOKENS, CPU_BATCH_ROWS = 65_536, 128  # of all lanes together
 GPU_BATCH_ROWS = 256
-# Share of the free memory that keys and values of one batch may take.
-KV_SHARE = 0.4
+# Share of the free memory that keys and values of one batch may take, where they are copied as they grow and where not.
+KV_SHARE, IN_PLACE_SHARE = 0.4, 0.7
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -37,10 +37,13 @@ class Budget:
         if self.device != "cpu":
             torch.cuda.empty_cache()
 
-    def of(self, n_lanes: int) -> tuple[int, int]:
-        """Tokens and rows of one batch, if as many as `n_lanes` share the memory that is free now."""
+    def of(self, n_lanes: int, *, copied: bool = True) -> tuple[int, int]:
+        """Tokens and rows of one batch, if as many as `n_lanes` share the memory that is free now.
+
+        `copied` says that keys and values may be copied, as `generate` does.
+        """
         cpu = self.device == "cpu"
-        tokens = int(_free_bytes(self.device) * KV_SHARE / self._kv_bytes)
+        tokens = int(_free_bytes(self.device) * (KV_SHARE if copied else IN_PLACE_SHARE) / self._kv_bytes)
         if cpu:
             tokens = min(tokens, CPU_BATCH_TOKENS)
         rows = CPU_BATCH_ROWS if cpu else GPU_BATCH_ROWS
@@ -51,7 +54,8 @@ def _free_bytes(device: str) -> int:
     import torch
 
     if device != "cpu":
-        return int(torch.cuda.mem_get_info()[0])
+        held = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return int(torch.cuda.mem_get_info()[0] + held)
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:  # no Linux: the bound on tokens alone holds
