@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks.engine_questions import MAX_TOKENS, MODEL, requests
 from evalgate.backends.hf import HFBackend
 
-# The best of 16, 32, 64 and 128 for each of them on this machine.
-LM_EVAL_BATCH, INSPECT_BATCH = 64, 64
+# The best for each of them on two cores: of 16 to 128 for lm-eval's texts and likelihoods, of 32 and 64 for inspect-ai.
+TEXT_BATCH, LIKELIHOOD_BATCH, INSPECT_BATCH = 16, 64, 64
 
 
 class Loop:
@@ -46,7 +46,7 @@ class LmEval:
 
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         self.tokenizer = tokenizer
-        self.lm = HFLM(pretrained=module, tokenizer=tokenizer, batch_size=LM_EVAL_BATCH, softmax_dtype="float32")
+        self.lm = HFLM(pretrained=module, tokenizer=tokenizer, batch_size=TEXT_BATCH, softmax_dtype="float32")
 
     def answer(self, texts: list[str]) -> list[str]:
         """Greedy text of each prompt, rendered as a chat before."""
@@ -61,6 +61,7 @@ class LmEval:
 
     def likelihoods(self, pairs: list[tuple[str, str]]) -> list[float]:
         """Log-likelihood of each continuation."""
+        self.lm.batch_size_per_gpu = LIKELIHOOD_BATCH
         found = self.lm.loglikelihood([self._asked("loglikelihood", pair) for pair in pairs], True)
         return [float(score) for score, _ in found]
 

@@ -86,8 +86,8 @@ def test_pickled_weights_are_refused_and_never_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         locate(spec)
     assert str(caught.value) == (
-        "error[no-safetensors]: the base model has no *.safetensors weights; other formats can run code and are not "
-        "loaded\n"
+        "error[no-safetensors]: the base model has no *.safetensors weights; "
+        "other formats can run code and are not loaded\n"
         f"  at: {folder}\n\n"
         "hint: convert it once with `save_pretrained(folder)` from transformers"
     )
