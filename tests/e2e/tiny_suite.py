@@ -27,6 +27,8 @@ def copy_suite(root: Path, *, subjects: tuple[str, ...] = ("animals", "calendar"
     """Write `suites/support`, its baselines and its model below `root`, frozen; gives the suite's folder."""
     suite = root / "suites" / "support"
     shutil.copytree(ROOT / "baselines" / "support", root / "baselines" / "support")
+    for path in (root / "baselines" / "support").glob("*.yaml"):
+        path.write_text(re.sub(r"budget: \d+, examples: \d+", "budget: 2, examples: 4", path.read_text()))
     shutil.copytree(ROOT / "models" / "base-5m", root / "models" / "base-5m", copy_function=shutil.copyfile)
     shutil.copytree(
         ROOT / "suites" / "support",
