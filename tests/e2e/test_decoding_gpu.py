@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_decoding import SHARED, WORDS, answers, known, requests
+from test_slot_decoding import SHARED, WORDS, answers, known, requests
 from tiny_model import save_adapter, save_tiny_model
 
 from evalgate.backends import slot_decoding as decoding
