@@ -87,6 +87,7 @@ class Job:
             self.folder.write_examples(CAPABILITY, examples)
         self._harness = harness
         self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
+        self._note_too_long()
 
     def _note_too_long(self) -> None:
         """Count the prompts that do not fit before anything is answered or trained; they are failures, never cut."""
@@ -107,10 +108,10 @@ class Job:
             self._opened.close()
 
     def choose_prompts(self) -> None:
-        """Search baselines' prompts on dev, where they ask for it; then count the prompts that are too long."""
+        """Search baselines' prompts on dev, where they ask for it, and count anew which prompts are too long."""
         if self.plan.searches:
             self._search()
-        self._note_too_long()
+            self._note_too_long()
 
     def _search(self) -> None:
         found = search_prompts(

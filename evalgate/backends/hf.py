@@ -21,7 +21,7 @@ from evalgate.backends.kv_cache import KeptPrefix
 from evalgate.backends.labels import chosen_label, label_tokens
 from evalgate.backends.lanes import in_lanes, lanes_for
 from evalgate.backends.likelihood import Likelihood, Pair, encode_pairs
-from evalgate.backends.loading import load_model, load_tokenizer
+from evalgate.backends.loading import load_config, load_model, load_tokenizer
 from evalgate.backends.memory import Budget, is_out_of_memory
 from evalgate.backends.model_files import ModelFiles
 from evalgate.backends.ways import Ways
@@ -45,7 +45,6 @@ class HFBackend:
 
     def __init__(self, spec: ModelSpec, files: ModelFiles, *, slots: bool | None = None) -> None:
         import torch
-        from transformers import AutoConfig
 
         self.spec, self.files, self.load_s = spec, files, 0.0
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,7 +52,7 @@ class HFBackend:
         self.dtype = automatic if spec.dtype == "auto" else spec.dtype
         self._adapters: dict[str, str] = {}  # by name, the digests of their bytes
         self._tokenizer = load_tokenizer(files.path, spec)
-        config = AutoConfig.from_pretrained(files.path, trust_remote_code=spec.trust_remote_code)
+        config = load_config(files.path, spec)
         self._limit = int(getattr(config, "max_position_embeddings", 2048))
         self._active: str | None = None
         self._slots = self.device == "cuda" if slots is None else slots

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from evalgate.core.data import ModelSpec
@@ -27,7 +29,7 @@ def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
             bnb_4bit_compute_dtype=kind,
         )
     hf_logging.disable_progress_bar()  # evalgate shows its own progress
-    try:
+    with _without_its_code(path, spec):
         model = AutoModelForCausalLM.from_pretrained(
             path,
             dtype=kind,
@@ -36,6 +38,24 @@ def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
             device_map={"": device},
             **extra,
         )
+    for module in model.modules():  # as `training.loading` does: else the CPU repacks 4-bit weights in place
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model.eval()
+
+
+def load_config(path: str, spec: ModelSpec) -> Any:
+    """The configuration of the model in a folder; raises `remote-code` as loading the model does."""
+    from transformers import AutoConfig
+
+    with _without_its_code(path, spec):
+        return AutoConfig.from_pretrained(path, trust_remote_code=spec.trust_remote_code)
+
+
+@contextmanager
+def _without_its_code(path: str, spec: ModelSpec) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         if spec.trust_remote_code or "trust_remote_code" not in str(error):
             raise
@@ -45,17 +65,14 @@ def load_model(path: str, dtype: str, spec: ModelSpec, device: str) -> Any:
             fix="read that code, and if you trust it, write `trust_remote_code: true` below `model:` in suite.yaml",
             where=path,
         ) from error
-    for module in model.modules():  # as `training.loading` does: else the CPU repacks 4-bit weights in place
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-    return model.eval()
 
 
 def load_tokenizer(path: str, spec: ModelSpec) -> Any:
     """The tokenizer in a folder, padding on the left, with a padding token."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=spec.trust_remote_code)
+    with _without_its_code(path, spec):
+        tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", trust_remote_code=spec.trust_remote_code)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

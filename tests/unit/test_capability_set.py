@@ -102,6 +102,7 @@ def test_no_question_is_any_pretraining_question(generator: ModuleType, rows: li
     assert not trained & {_folded(row["question"]) for row in rows}
 
 
+@pytest.mark.slow
 def test_no_question_in_20000_documents(generator: ModuleType, rows: list[dict[str, Any]]) -> None:
     from models.pretrain.facts import documents
 

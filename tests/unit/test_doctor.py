@@ -141,6 +141,7 @@ def test_without_a_gate_on_a_gain_a_copy_of_the_baseline_ships_and_that_is_misse
     assert (found.missed, found.relabelled, found.n_relabelled) == (["candidate-is-baseline"], (), 0)
 
 
+@pytest.mark.slow
 def test_a_check_that_does_not_fire_is_missed(recorded: Path) -> None:
     blind = expecting(only("double-bos")[0], finding="adapter-not-active")
     [found] = inject(recorded, [blind]).faults
@@ -151,6 +152,7 @@ def expecting(fault: Fault, *, finding: str) -> Fault:
     return Fault(name=fault.name, plant=fault.plant, finding=finding)
 
 
+@pytest.mark.slow
 def test_too_few_examples_can_show_nothing_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = make_run(tmp_path, n=15)
     found = inject(small, only("candidate-is-baseline", "double-bos"))
@@ -195,6 +197,7 @@ def test_the_doctor_needs_no_torch(recorded: Path) -> None:
     assert {"torch", "transformers", "datasets", "lm_eval"} & set(asked.stderr.split()) == set()
 
 
+@pytest.mark.slow
 def test_a_missed_fault_ends_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with_gates(folder, lambda gate: gate if gate.name in ("refusals", "capability") else None)
     assert run_cli(["doctor", str(folder), "--inject"]) == 1

@@ -140,6 +140,7 @@ def test_judged_again_it_is_the_same_decision(done: tuple[Path, FakeBackend, Dec
     assert pipeline.gate(done[0].parents[1] / "run") == done[2]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(order=st.permutations(range(4)))
 def test_the_order_of_gates_in_the_recording_changes_no_byte(
@@ -164,6 +165,7 @@ def test_the_order_of_gates_in_the_yaml_changes_neither_lock_nor_questions_nor_d
     assert locks[0]["digest"] == locks[1]["digest"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [5, 2 * WHOLE + 30, 2 * WHOLE + 3 * HALVES - 1, 4 * WHOLE, 4 * WHOLE + HALVES + 9])
 def test_killed_and_run_again_it_is_the_same_recording(
     done: tuple[Path, FakeBackend, Decision], tmp_path: Path, calls: int
@@ -200,6 +202,7 @@ def test_killed_and_run_again_it_is_the_same_recording(
     }
 
 
+@pytest.mark.slow
 def test_no_early_stop_goes_on_with_the_rest_and_takes_nothing_back(tmp_path: Path) -> None:
     suite = write_desk(tmp_path)
     stopped = run(suite)
@@ -251,6 +254,7 @@ def test_measured_all_the_same_after_a_failure_if_the_suite_says_so(tmp_path: Pa
     assert outcomes(decision) == STOPPED | {"breaker.speed": "pass"}
 
 
+@pytest.mark.slow
 def test_an_adapter_that_was_trained_anew_leaves_nothing_stale(tmp_path: Path) -> None:
     """It loses now; what its predecessor said of other tasks must not stay."""
     suite = write_desk(tmp_path)

@@ -380,6 +380,7 @@ def test_a_kill_while_a_candidate_answers_has_taken_the_look_once(suite: Path) -
     assert used(suite) == 1
 
 
+@pytest.mark.slow
 def test_a_rerun_that_says_something_else_names_what_was_said_first(suite: Path) -> None:
     run(suite)
     assert "said first" not in run(suite, out="again").bound

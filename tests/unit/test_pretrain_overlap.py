@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from models.pretrain import facts, mix
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +33,7 @@ def suite_texts() -> Iterator[str]:
         yield json.loads(line)["text"]
 
 
+@pytest.mark.slow
 def test_no_held_out_row_shares_thirteen_words_with_the_corpus() -> None:
     ours = {gram for text in suite_texts() for gram in grams(text)}
     assert len(ours) > 10_000

@@ -208,6 +208,7 @@ def test_a_fail_and_an_inconclusive_run_look_the_same(tmp_path: Path, key: tuple
     assert run_cli(argv) == 3, "without the key nothing is judged again"
 
 
+@pytest.mark.slow
 def test_with_the_key_a_sealed_run_is_judged_as_its_open_twin(
     tmp_path: Path, key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +282,7 @@ def stopped_run(suite: Path, calls: int) -> None:
         run(suite, backend=FakeBackend(dying, adapters={"good": says_candidate}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [1, 57, 239])
 def test_a_killed_sealed_run_goes_on_without_the_key_and_is_judged_with_it(
     tmp_path: Path, key: tuple[str, str], monkeypatch: pytest.MonkeyPatch, calls: int
