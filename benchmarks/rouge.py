@@ -35,9 +35,13 @@ STARTS = (
 )
 ENDS = ("", "s", "ed", "ing", "ation", "er", "ers", "ly", "ment", "ness", "ies", "ional", "ability", "ful", "ize")
 
+SHORT = np.array(
+    ["the", "of", "and", "to", "a", "in", "is", "that", "for", "it", "was", "on", "you", "with", "not", "be"]
+)
+
 
 def words(n: int) -> list[str]:
-    """Words with English endings, so that the stemmer has its usual work."""
+    """Words with English endings in some order, so that the stemmer has its usual work."""
     made = [f"{a}{b}{c}" for b in ("", "a", "o", "un", "ter", "il", "ap", "or") for a in STARTS for c in ENDS]
     return made[:n]
 
@@ -45,10 +49,11 @@ def words(n: int) -> list[str]:
 def texts(n: int, length: int, lines: int) -> list[tuple[str, str]]:
     """Pairs (reference, answer)."""
     generator, known = rng(5, "rouge"), np.array(words(1_440))
-    order = generator.permutation(len(known))
+    # The most frequent words are the short ones, as in English.
+    known = np.concatenate([SHORT, generator.permutation(known)])
     weights = 1 / (1.0 + np.arange(len(known)))
-    drawn = known[order][generator.choice(len(known), size=(n, length), p=weights / weights.sum())]
-    other = known[order][generator.choice(len(known), size=(n, length), p=weights / weights.sum())]
+    drawn = known[generator.choice(len(known), size=(n, length), p=weights / weights.sum())]
+    other = known[generator.choice(len(known), size=(n, length), p=weights / weights.sum())]
     kept = generator.random((n, length)) < 0.6
     breaks = {i * length // lines for i in range(1, lines)}
 

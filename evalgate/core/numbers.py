@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Literal
 
 Extract = Literal["last", "first", "whole"]
@@ -25,6 +26,8 @@ def numbers_in(text: str) -> list[Decimal]:
     return [value for match in _RUN.finditer(text) if (value := _value(match)) is not None]
 
 
+# A handful: a metric asks for the answer's number once for each reference.
+@lru_cache(maxsize=16)
 def number_of(text: str, extract: Extract = "last") -> Decimal | None:
     """The last or first number of a text, or the one that the whole text is but for a currency sign and punctuation."""
     if extract == "whole":

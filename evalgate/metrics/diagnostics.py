@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -20,9 +22,11 @@ WORD = re.compile(r"\w+")
 _OTHER = "\x00"
 
 
-def words_of(text: str) -> list[str]:
+# A handful: the diagnostics of one answer ask for the same texts.
+@lru_cache(maxsize=16)
+def words_of(text: str) -> tuple[str, ...]:
     """Lower-cased runs of letters and digits of any script."""
-    return WORD.findall(text.lower())
+    return tuple(WORD.findall(text.lower()))
 
 
 class LengthRatio(CorpusMetric):
@@ -67,7 +71,7 @@ class NovelNgrams(MeanMetric):
         known = set(self._grams(words_of(text_of(example))))
         return sum(gram not in known for gram in given) / len(given), None
 
-    def _grams(self, words: list[str]) -> list[tuple[str, ...]]:
+    def _grams(self, words: Sequence[str]) -> list[tuple[str, ...]]:
         if self._n == 2:
             return list(pairwise(words))
         return list(zip(*(words[i:] for i in range(self._n)), strict=False))
@@ -90,7 +94,7 @@ class CopiedSpan(MeanMetric):
         return (longest / len(given) if given else 0.0), str(longest)
 
 
-def longest_run(given: list[str], source: list[str]) -> int:
+def longest_run(given: Sequence[str], source: Sequence[str]) -> int:
     """How many words the longest run of `given` has that stands in `source` as it is."""
     # A character for each word, so that the search is the interpreter's own.
     signs = {word: chr(i) for i, word in enumerate(dict.fromkeys(source), 1)}
