@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalgate.core.protocols import Request
+from evalgate.core.rendering import render
 
 LIMITS = ("max_position_embeddings", "n_positions", "seq_length", "n_ctx")
 DEFAULT_LIMIT = 2048
@@ -43,7 +44,7 @@ class Context:
         most = sum(1 if char.isascii() else EXPANDED for text in texts for char in text)
         if most + self._template_bytes <= room or self._bare(texts) + self._template_bytes <= room:
             return None
-        n = len(self._render(request))
+        n = len(render(self._tokenizer, request))
         return n if n > room else None
 
     def _bare(self, texts: Sequence[str]) -> float:
@@ -60,13 +61,6 @@ class Context:
         from tokenizers import Tokenizer
 
         return Tokenizer.from_file(str(path))
-
-    def _render(self, request: Request) -> list[int]:
-        messages = [{"role": m.role, "content": m.content} for m in request.messages]
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True
-        )["input_ids"]
-        return ids
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -22,6 +22,7 @@ from evalgate.core.data import ModelSpec, Sampling
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Request, Scored
 from evalgate.core.record import digest_bytes
+from evalgate.core.rendering import render
 from evalgate.core.results import Failure, Generation
 from evalgate.core.seeds import clock
 
@@ -117,7 +118,7 @@ class VLLMBackend:
 
     def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
         """Answer requests in groups, which the engine batches itself. Prompts beyond the context are failures."""
-        rows = [self._render(request) for request in requests]
+        rows = [render(self.tokenizer, request) for request in requests]
         fits: list[int] = []
         for i, (row, request) in enumerate(zip(rows, requests, strict=True)):
             n, most = len(row), request.sampling.max_tokens
@@ -187,13 +188,6 @@ class VLLMBackend:
     def close(self) -> None:
         """Drop the engine."""
         self._engine = None
-
-    def _render(self, request: Request) -> list[int]:
-        messages = [{"role": m.role, "content": m.content} for m in request.messages]
-        ids: list[int] = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True
-        )["input_ids"]
-        return ids
 
 
 def _parameters(sampling: Sampling) -> Any:

@@ -13,22 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evalgate.core.protocols import LocalModel, Request
+from evalgate.core.protocols import LocalModel
 
 # Positions at a prompt's end that merged and unmerged weights are compared at.
 LAST = 8
 # A merged copy is made only where it fits this many times into the free memory.
 ROOM = 1.5
 MEMORY = Path("/proc/meminfo")
-
-
-def render(tokenizer: Any, request: Request) -> list[int]:
-    """Token ids of a conversation, the answer's beginning included."""
-    messages = [{"role": m.role, "content": m.content} for m in request.messages]
-    ids: list[int] = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, tokenize=True, return_dict=True
-    )["input_ids"]
-    return ids
 
 
 def last_alone(module: Any, rows: Sequence[Sequence[int]]) -> list[Any]:

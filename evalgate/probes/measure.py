@@ -13,6 +13,7 @@ from typing import Any
 from evalgate.core.errors import EvalgateError
 from evalgate.core.probes import Measured, ProbeName
 from evalgate.core.protocols import LocalBackend, Request
+from evalgate.core.rendering import render
 from evalgate.core.results import Generation
 from evalgate.probes import logits
 from evalgate.probes.answers import Answer, ask_alone, ask_together, count_differing, said, short
@@ -122,7 +123,7 @@ class Bench:
         same = next((k for k, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]), None)
         same = min(len(first), len(second)) if same is None else same
         with self.backend.using(adapter) as module:
-            return min(logits.margins(module, logits.render(tokenizer, request), first[:same]))
+            return min(logits.margins(module, render(tokenizer, request), first[:same]))
 
     def _bos(self, system: str, asked: Mapping[str, Request]) -> Measured:
         tokenizer = self.backend.tokenizer
@@ -171,7 +172,7 @@ class Bench:
     def _rows(self, asked: Mapping[str, Request]) -> list[list[int]]:
         if self.backend.module is None or self.backend.tokenizer is None:
             raise _NoLogits
-        return [logits.render(self.backend.tokenizer, request) for request in asked.values()]
+        return [render(self.backend.tokenizer, request) for request in asked.values()]
 
     def _padding(self, asked: Mapping[str, Request]) -> Measured:
         try:
@@ -245,7 +246,7 @@ class Bench:
         if live is None or self._trained_with is None:
             return Measured(probe="tokenizer", system=one.name, skipped="there is no tokenizer to compare")
         requests = [*(asked or one.requests).values()]
-        rows = [logits.render(live, request) for request in requests]
+        rows = [render(live, request) for request in requests]
         values = {"as_base": float(_equal(rows, self._trained_with, requests))}
         own = _tokenizer_in(Path(one.folder))
         if own is not None:
@@ -281,7 +282,7 @@ def _too_few(asked: Mapping[str, Request]) -> str:
 def _equal(rows: Sequence[Sequence[int]], tokenizer: Any, requests: Sequence[Request]) -> int:
     """How many prompts another tokenizer and its template give the same ids; 0 if it cannot render them."""
     try:
-        return sum([*row] == logits.render(tokenizer, request) for row, request in zip(rows, requests, strict=True))
+        return sum([*row] == render(tokenizer, request) for row, request in zip(rows, requests, strict=True))
     except Exception:  # noqa: BLE001 (templates are programs of strangers)
         return 0
 
