@@ -6,7 +6,7 @@ PYTHON ?= python3
 SUITE ?= suites/support
 ARGS ?=
 RUN ?=
-# Processes for the fast tests; the others use both cores themselves.
+# Processes for the tests; those of one file stay together, because they share a model or a run.
 WORKERS ?= 2
 BIN := .venv/bin
 BENCH ?= .venv/bench
@@ -68,7 +68,7 @@ doctor: setup ## Check the recording in RUN=FOLDER, then plant known faults into
 test: setup ## Run all tests: the fast ones first, then models and browser
 	@[ -x $(CHROMIUM) ] || echo 'test: there is no $(CHROMIUM), so the browser tests will skip; `make browser` brings it'
 	$(BIN)/pytest -m "$(FAST)" -n $(WORKERS)
-	$(BIN)/pytest -m "not ($(FAST))"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not ($(FAST))" -n $(WORKERS) --dist loadfile
 
 test-fast: setup ## Run the tests without models and browser
 	$(BIN)/pytest -m "$(FAST)" -n $(WORKERS) $(ARGS)

@@ -30,8 +30,7 @@ def find_too_long(
     prompts: Callable[[SystemSpec, str], Sequence[Ask]],
 ) -> list[TooLong] | None:
     """Every prompt that is longer than the context leaves room for; None where there is no tokenizer to tell."""
-    context = Context(Path(model_path))
-    if not context.known:
+    if not model_path or not (context := Context(Path(model_path))).known:
         return None
     return [
         TooLong(

@@ -257,9 +257,8 @@ class HFBackend:
 
     def _too_long(self, n: int, n_new: int) -> Generation:
         text = f"{n} prompt tokens and {n_new} new ones exceed the context of {self._limit}"
-        return Generation(
-            output=None, status="error", failure=Failure(code="prompt-too-long", message=text), prompt_tokens=n
-        )
+        failure = Failure(code="prompt-too-long", message=text)
+        return Generation(output=None, status="error", failure=failure, prompt_tokens=n)
 
     def _answer(
         self, rows: list[list[int]], batch: Batch, sampling: Sampling, adapter: str | None

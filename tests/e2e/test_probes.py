@@ -106,16 +106,16 @@ class PadsRight(HFBackend):
         ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
         with torch.inference_mode(), self.using(adapter) as model:
-            out = model.generate(input_ids=ids, attention_mask=mask, **self._decoding(sampling))
+            out = model.generate(input_ids=ids, attention_mask=mask, **self._ways._settings_for(sampling, []))
         new = out[:, width:].tolist()
-        return [self._endings.generation(n, row, sampling, None) for row, n in zip(rows, new, strict=True)]
+        return [self._ways.endings.generation(n, row, sampling, None) for row, n in zip(rows, new, strict=True)]
 
 
 class WritesTwoBos(HFBackend):
     """Tokenizes a rendered template once more with special tokens."""
 
-    def _render(self, request: Request) -> list[int]:
-        return [self.tokenizer.bos_token_id, *super()._render(request)]
+    def _render(self, requests: Sequence[Request]) -> list[list[int]]:
+        return [[self.tokenizer.bos_token_id, *row] for row in super()._render(requests)]
 
 
 class ForgetsTheAdapter(HFBackend):

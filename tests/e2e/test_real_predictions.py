@@ -12,6 +12,7 @@ import pytest
 
 import evalgate
 from evalgate.core.data import Example, MetricUse, Task, TaskSpec
+from evalgate.core.results import Prediction
 from evalgate.metrics.rouge import Rouge
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def _rouge(metric: Rouge, task: Any, row: int, reference: str, output: str) -> float:
-    return metric.value(Example(id=str(row), inputs={}, references=(reference,)), output, task)[0]
+    answer = Prediction(example_id=str(row), system="s", task="t", output=output)
+    return metric.score(Example(id=str(row), inputs={}, references=(reference,)), answer, task).parts[0]
 
 
 @cache
