@@ -1,4 +1,4 @@
-"""One Chromium for all browser tests."""
+"""One Chromium for the browser tests of a file; closed after them, as its event loop is in the way of servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
