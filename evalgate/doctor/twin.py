@@ -44,12 +44,15 @@ def make_twin(copy: Copy) -> list[str]:
 
     The twin gives the reference to as few examples of each task as its required gates let pass (the best baseline's
     answer where there is no reference) and breaks the others; it forgets as many capability items and is as slow as
-    just passes. Where no number of right answers passes, it gives them all.
+    just passes. Where no number of right answers passes, it gives them all. Gates on times are left out where none were
+    measured, as after an early stop.
     """
-    data = copy.data
+    data = before = copy.data
     others = [c for c in data.run.candidates if c != copy.candidate]
     systems = {name: system for name, system in data.run.systems.items() if name not in others}
-    write_record(copy.paths.run_file, msgspec.structs.replace(data.run, systems=systems, candidates=(copy.candidate,)))
+    gates = tuple(gate for gate in data.run.gates if not gate.is_timed or data.latency.get(copy.candidate))
+    alone = msgspec.structs.replace(data.run, systems=systems, candidates=(copy.candidate,), gates=gates)
+    write_record(copy.paths.run_file, alone)
     write_lines(copy.paths.trained(copy.candidate), [])
     copy.paths.probed.unlink(missing_ok=True)  # the checks were of the candidate, not of its twin
     digest = data.run.systems[copy.candidate].adapter_digest or ""
@@ -60,6 +63,8 @@ def make_twin(copy: Copy) -> list[str]:
         made.append(_forget(copy, data))
     if timed(data.run) and data.latency.get(copy.candidate):
         made.append(_slow(copy, data))
+    if len(gates) < len(before.run.gates):
+        made.append("no times were measured, so gates on them are left out")
     return made
 
 

@@ -12,6 +12,7 @@ import pytest
 from doctor_run import GATES, make_run
 
 from evalgate.cli import run_cli
+from evalgate.core.data import EarlyStop
 from evalgate.core.record import digest_files
 from evalgate.core.results import Run
 from evalgate.doctor.faults import FAULTS, Fault
@@ -132,6 +133,18 @@ def test_a_gate_that_is_not_required_does_not_count(folder: Path) -> None:
         "NOT APPLICABLE",
         "no required gate on latency; with this fault the candidate ships",
     )
+
+
+def test_a_candidate_that_was_never_timed_is_checked_without_gates_on_times(folder: Path) -> None:
+    """As an early stop leaves one that has failed a gate."""
+    with_gates(folder, lambda g: msgspec.structs.replace(g, limit=0.9999) if g.rule == "at_least" else g)
+    run = read_record(folder / "run.json", Run, fix="")
+    write_record(folder / "run.json", msgspec.structs.replace(run, early_stop=EarlyStop(futility=False)))
+    for path in (folder / "latency").glob("*.jsonl"):
+        path.unlink()
+    found = inject(folder, only("slower", "double-bos"))
+    assert {f.fault: f.state for f in found.faults} == {"slower": "NOT APPLICABLE", "double-bos": "OK"}
+    assert found.twin[-1] == "no times were measured, so gates on them are left out"
 
 
 def test_without_a_gate_on_a_gain_a_copy_of_the_baseline_ships_and_that_is_missed(folder: Path) -> None:
