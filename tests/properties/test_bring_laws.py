@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from evalgate.bring import cleaning, splits
@@ -230,6 +230,7 @@ def test_a_step_has_nothing_left_to_do_when_it_is_done(step: str, text: str) -> 
     assert n > 0 or once == text or step == "control"
 
 
+@example(["SHOT"])
 @given(st.lists(st.text(max_size=8), unique=True, max_size=6))
 def test_field_names_are_names_and_differ(columns: list[str]) -> None:
     import jinja2
