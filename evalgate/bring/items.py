@@ -20,8 +20,8 @@ _ROLES = {"human": "user", "gpt": "assistant", "bing": "assistant", "chatgpt": "
 ROLES = ("system", "user", "assistant", "tool")
 _HH_TURN = re.compile(r"\n\n(Human|Assistant): ?")
 # Names that a template would read as something else: Jinja's own, what evalgate adds, and a mapping's methods.
-_TAKEN = {*dir(dict), *keyword.kwlist, "shot", "shots", "passage", "passages", "schema", "labels", "answer", "loop", "self", "range"}
-_TAKEN |= {"dict", "namespace", "cycler", "joiner", "lipsum", "caller", "true", "false", "none"}
+_TAKEN = {*dir(dict), *keyword.kwlist, "shot", "shots", "passage", "passages", "schema", "labels", "answer", "loop"}
+_TAKEN |= {"self", "range", "dict", "namespace", "cycler", "joiner", "lipsum", "caller", "true", "false", "none"}
 
 
 @dataclass(slots=True)
