@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from evalgate.config.document import Document, Place, did_you_mean
-from evalgate.config.judge_schema import check_judges
+from evalgate.config.judge_checks import check_judges
 from evalgate.config.prompts import unfit_constraint, unfit_likelihood
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS

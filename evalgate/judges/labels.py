@@ -47,7 +47,7 @@ def read_labels(folder: Path, spec: JudgeSpec, task: Task) -> list[Labelled]:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         _fault(f"the file of human judgements cannot be read: {error.strerror}", str(path))
-    examples = {e.id: e for split in ("train", "dev") for e in task.splits.get(split, ())}  # type: ignore[arg-type]
+    examples = {e.id: e for split in ("train", "dev") for e in task.splits.get(split, ())}
     heldout = {e.id for e in task.splits.get("heldout", ())}
     found = []
     for number, line in enumerate(lines, 1):

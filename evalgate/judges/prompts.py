@@ -69,7 +69,10 @@ def _wanted(spec: JudgeSpec, by: JudgedBy) -> str:
     if spec.reply != "text":
         return f"Reply with nothing but {what}."
     example = PREFERENCES[0] if by == "preference" else REFUSAL if by == "refusal" else str(spec.low)
-    return f"Give your reasons in a few sentences. Then end with your verdict, {what}, on a line of its own such as:\n{MARK} {example}"
+    return (
+        f"Give your reasons in a few sentences. Then end with your verdict, {what}, on a line of its own such as:\n"
+        f"{MARK} {example}"
+    )
 
 
 @lru_cache(maxsize=64)

@@ -30,14 +30,16 @@ def raw_agreement(same: int, n: int, level: float = 0.95) -> Agreed:
     return Agreed(same / n, clopper_pearson_low(same, n, tail), clopper_pearson_high(same, n, tail))
 
 
-def kappa(first: Sequence[int], second: Sequence[int], n_categories: int, *, scale: bool, level: float = 0.95) -> Agreed:
+def kappa(
+    first: Sequence[int], second: Sequence[int], n_categories: int, *, scale: bool, level: float = 0.95
+) -> Agreed:
     """Cohen's kappa of two raters' category codes[n]; on a `scale` a rating is the less wrong the nearer it is.
 
     Weights fall with the square of the distance (Cohen 1968); without a scale only equal ratings agree. NaN where
     chance alone agrees fully, as when both raters only ever say one thing.
 
-    The interval is that of the weighted agreement with chance agreement held at its estimate: a binomial's exact one, of
-    all variables in [0, 1] with this mean the widest. The usual normal interval has width 0 when all agree.
+    The interval is that of the weighted agreement with chance agreement held at its estimate: a binomial's exact one,
+    of all variables in [0, 1] with this mean the widest. The usual normal interval has width 0 when all agree.
     """
     n = len(first)
     table = np.zeros((n_categories, n_categories))
