@@ -10,7 +10,7 @@ from msgspec.json import encode
 
 from evalgate.core.data import Example, Message, Sampling
 from evalgate.core.errors import UsageError
-from evalgate.core.judges import ANSWER, FIRST, PREFERENCES, REFUSAL, SECOND, TIE, JudgedBy, JudgeSpec
+from evalgate.core.judges import ANSWER, FIRST, REFUSAL, SECOND, TIE, JudgedBy, JudgeSpec
 from evalgate.core.protocols import Request
 from evalgate.core.record import digest_of, short
 
@@ -68,10 +68,10 @@ def _wanted(spec: JudgeSpec, by: JudgedBy) -> str:
         what = f"{REFUSAL} if the answer declines, {ANSWER} if it does not"
     if spec.reply != "text":
         return f"Reply with nothing but {what}."
-    example = PREFERENCES[0] if by == "preference" else REFUSAL if by == "refusal" else str(spec.low)
+    # An example of a verdict would be an anchor.
     return (
-        f"Give your reasons in a few sentences. Then end with your verdict, {what}, on a line of its own such as:\n"
-        f"{MARK} {example}"
+        f"Give your reasons in a few sentences. Then end with a line that holds nothing but `{MARK}` and your verdict: "
+        f"{what}."
     )
 
 
