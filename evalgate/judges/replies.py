@@ -48,7 +48,7 @@ def _verdict(spec: JudgeSpec, by: JudgedBy, reply: Generation) -> str | Failure:
     lines = text.splitlines()
     match = _LINE.fullmatch(lines[-1].strip()) if lines else None
     if match is None:
-        cut = ", which was cut at `max_tokens`" if reply.status == "truncated" else ""
+        cut = ", which was cut at `max_tokens`," if reply.status == "truncated" else ""
         return _unreadable(f"the reply{cut} does not end with a line `{MARK} ...`")
     said = match[1].upper()
     return said if said in allowed else _unreadable(f"the verdict is '{said[:SHOWN_CHARS]}'")

@@ -38,21 +38,31 @@ def kappa(
     Weights fall with the square of the distance (Cohen 1968); without a scale only equal ratings agree. NaN where
     chance alone agrees fully, as when both raters only ever say one thing.
 
-    The interval is that of the weighted agreement with chance agreement held at its estimate: a binomial's exact one,
-    of all variables in [0, 1] with this mean the widest. The usual normal interval has width 0 when all agree.
+    The interval is that of the weighted agreement with chance agreement held at its estimate: exact (Clopper-Pearson)
+    without a scale. On a scale agreements spread less than a binomial's, so they are worth more examples: as many as
+    give their variance, counted with one more example on which the raters disagree fully, so that it is never 0. The
+    usual normal interval has width 0 when all agree.
     """
     n = len(first)
     table = np.zeros((n_categories, n_categories))
-    np.add.at(table, (np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)), 1 / n)
+    np.add.at(table, (np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)), 1)
     weights = _weights(n_categories, scale=scale)
-    observed = float((weights * table).sum())
-    chance = float((weights * np.outer(table.sum(axis=1), table.sum(axis=0))).sum())
+    observed = float((weights * table).sum()) / n
+    chance = float((weights * np.outer(table.sum(axis=1), table.sum(axis=0))).sum()) / n**2
     if chance >= 1 - 1e-12:
         return Agreed(float("nan"), float("nan"), float("nan"))
-    tail, k = (1 - level) / 2, min(float(n), observed * n)
-    low, high = clopper_pearson_low(k, n, tail), clopper_pearson_high(k, n, tail)
+    tail, worth = (1 - level) / 2, _worth(weights, table, n)
+    k = min(worth, observed * worth)
+    low, high = clopper_pearson_low(k, worth, tail), clopper_pearson_high(k, worth, tail)
     value, bottom, top = ((share - chance) / (1 - chance) for share in (observed, low, high))
     return Agreed(value, bottom, top)
+
+
+def _worth(weights: Array, table: Array, n: int) -> float:
+    """How many 0/1 examples `n` agreements are worth that `table[c, c]` counts: n where they are 0 or 1."""
+    mean, square = (float((weights**power * table).sum()) / (n + 1) for power in (1, 2))
+    spread = square - mean**2
+    return n if spread <= 0 else max(float(n), n * mean * (1 - mean) / spread)
 
 
 def _weights(n_categories: int, *, scale: bool) -> Array:
