@@ -55,7 +55,7 @@ def kappa(
     k = min(worth, observed * worth)
     low, high = clopper_pearson_low(k, worth, tail), clopper_pearson_high(k, worth, tail)
     value, bottom, top = ((share - chance) / (1 - chance) for share in (observed, low, high))
-    return Agreed(value, bottom, top)
+    return Agreed(value, max(-1.0, bottom), top)
 
 
 def _worth(weights: Array, table: Array, n: int) -> float:

@@ -48,4 +48,5 @@ def test_raters_who_only_say_one_thing_have_no_kappa() -> None:
 def test_on_a_scale_a_near_miss_counts_less() -> None:
     people = [0, 1, 2, 3, 4] * 6
     near = [min(4, x + 1) for x in people]
-    assert kappa(people, near, 5, scale=True).value > 0.75 > 0.2 > kappa(people, near, 5, scale=False).value
+    assert kappa(people, near, 5, scale=True).value > 0.75
+    assert kappa(people, near, 5, scale=False).value < 0.2
