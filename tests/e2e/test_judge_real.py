@@ -2,11 +2,11 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 from judge_suite import RUBRIC, N, write_judged
-from test_job_e2e_fake import Silent
 from tiny_model import save_tiny_model
 
 from evalgate import pipeline
@@ -85,9 +85,8 @@ def test_a_real_system_is_asked_how_likely_its_openings_are(tmp_path: Path, mode
         gates="{name: refuses, metric: reply.refusal_rate, rule: at_least, limit: 0.5}\n"
         "{name: right, metric: reply.exact_match, rule: not_worse_than_baseline, margin: 0.5}",
     )
-    for folder in (tmp_path / "baselines" / "desk", suite / "candidates"):
-        for path in folder.glob("*.yaml"):
-            path.unlink()
+    shutil.rmtree(suite / "candidates")
+    (tmp_path / "baselines" / "desk" / "old.yaml").unlink()
     (tmp_path / "baselines" / "desk" / "plain.yaml").write_text(SYSTEM)
     out = run(with_model(suite, model))
     rows = [row for row in read_lines(RunFolder(out).judgements("plain", "reply"), Judgement) if row.logprobs]

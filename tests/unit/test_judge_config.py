@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judge_suite import RUBRIC, write_judged
-from small_suite import write_rows
+from judge_suite import RUBRIC, write_judged, write_rows
 
 from evalgate.config import load_project, load_suite_spec
 from evalgate.core.errors import EvalgateError, UsageError

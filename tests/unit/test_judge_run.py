@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from judge_suite import PREFER, RUBRIC, N, answers_in, by_length, write_judged
-from test_job_e2e_fake import Silent
 
 from evalgate import pipeline
 from evalgate.backends.fake import FakeBackend

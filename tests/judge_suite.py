@@ -1,11 +1,11 @@
 """A suite of one task whose recorded answers a fake judge knows how to judge."""
 
+import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from small_suite import write_rows
+from typing import Any
 
 from evalgate.config import load_suite_spec
 from evalgate.plugins import metric_names
@@ -29,6 +29,24 @@ gates:
 RUBRIC = "How helpful is the answer to this question?\n{{ text }}"
 PREFER = "Which answer helps more with this question? {{ question }}"
 FENCED = re.compile(r"\[ANSWER(?: [AB])? (\w{12}) BEGINS\]\n(.*?)\n\[ANSWER(?: [AB])? \1 ENDS\]", re.DOTALL)
+
+
+class Silent:
+    """Shows nothing."""
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Any]:
+        """A stage that nobody sees."""
+        yield lambda n=1: None
+
+    def note(self, text: str) -> None:
+        """News for nobody."""
+
+
+def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
+    """Write a JSONL file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def answers_in(prompt: str) -> list[str]:
