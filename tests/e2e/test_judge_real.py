@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from judge_suite import RUBRIC, N, write_judged
+from judge_suite import RUBRIC, N, Silent, write_judged
 from tiny_model import save_tiny_model
 
 from evalgate import pipeline

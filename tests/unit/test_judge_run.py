@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judge_suite import PREFER, RUBRIC, N, answers_in, by_length, write_judged
+from judge_suite import PREFER, RUBRIC, N, Silent, answers_in, by_length, write_judged
 
 from evalgate import pipeline
 from evalgate.backends.fake import FakeBackend
