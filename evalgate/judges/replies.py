@@ -10,7 +10,6 @@ from evalgate.core.judges import FIRST, SECOND, TIE, JudgedBy, JudgeSpec
 from evalgate.core.results import Failure, Generation
 from evalgate.judges.prompts import MARK
 
-UNREADABLE = "judge-unreadable"
 # Marks of emphasis around a line or a verdict mean nothing.
 _LINE = re.compile(rf"[*_`\s]*{MARK.removesuffix(':')}[*_`\s]*:[*_`\s]*([^\s*_`]+?)[*_`.\s]*", re.IGNORECASE)
 SHOWN_CHARS = 60
@@ -55,4 +54,4 @@ def _verdict(spec: JudgeSpec, by: JudgedBy, reply: Generation) -> str | Failure:
 
 
 def _unreadable(message: str) -> Failure:
-    return Failure(code=UNREADABLE, message=message)
+    return Failure(code="judge-unreadable", message=message)
