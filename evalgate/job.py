@@ -103,7 +103,10 @@ class Job:
         yield from (self.plan.run.systems[name] for name in trained)
 
     def close(self) -> None:
-        """Free the model or the connections, unless the caller brought them."""
+        """Free the models or the connections, but for what the caller brought."""
+        asking: Asking | None = getattr(self, "asking", None)  # a job may fail before it asks
+        if asking is not None:
+            asking.close()
         if self._given is None and self._opened is not None:
             self._opened.close()
 

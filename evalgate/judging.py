@@ -50,7 +50,8 @@ def judge_run(data: RunData) -> Decision:
     decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
     decision = msgspec.structs.replace(decision, serving=serving_table(data), break_even=break_even_table(data, best))
     decision = msgspec.structs.replace(decision, slices=slice_table(data, metrics))
-    decision = msgspec.structs.replace(decision, checks=checks)
+    agreements = {(a.task, a.by, a.with_whom): a for a in data.agreements}  # a later one is of what was asked last
+    decision = msgspec.structs.replace(decision, checks=checks, agreements=tuple(agreements.values()))
     if not doubted or decision.outcome == "ship":
         return decision
     reason = " ".join(doubted.values()) + (f" {decision.reason}" if trusted else "")

@@ -37,6 +37,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
         job.start(resume=options.resume)
         with standing_heap():
             job.choose_prompts()
+            job.asking.calibrate_judges()
             for system in job.plan.baselines:
                 job.asking.answer(system)
             job.asking.test_capability(BASE, adapter=None)

@@ -39,6 +39,7 @@ from evalgate.core.search import Searched, SearchPlan
 from evalgate.core.seeds import now
 from evalgate.execution.process import commit, versions
 from evalgate.feasibility import refuse_impossible, refuse_unfit_metrics, yaml_of
+from evalgate.judged.planned import judge_models, refuse_unjudged
 from evalgate.looks import claim_of
 from evalgate.sealing import Seal, seal_of
 from evalgate.searching import plan_searches, with_chosen
@@ -69,6 +70,7 @@ class Plan:
     seal: Seal | None = None
     overlaps: tuple[Overlap, ...] = ()
     cache: Path | None = None
+    judges: dict[str, ModelFiles] = field(default_factory=dict)
     drafts: tuple[SystemDraft, ...] = ()
     searches: tuple[SearchPlan, ...] = ()
     notes: tuple[str, ...] = ()
@@ -130,7 +132,8 @@ def make_plan(options: RunOptions) -> Plan:
     baselines = tuple(bound(draft, binding, recorded=recordings) for draft in project.systems)
     entrants = tuple(bound(draft, binding, recorded=recordings) for draft in project.entrants)
     searches = plan_searches(project.systems, binding.suite.tasks, seed=seed, bind=lambda d: bound(d, binding))
-    run = _run(project, binding, baselines, entrants, options, dropped, searches)
+    judges = {name: find_model(judge) for name, judge in judge_models(project.suite).items()}
+    run = _run(project, binding, baselines, entrants, options, dropped, searches, judges)
     asked = {name: task.splits["heldout"][: options.limit] for name, task in project.suite.tasks.items()}
     claim = claim_of(project, run, model, retrievers, asked)
     if claim is not None:
@@ -151,6 +154,7 @@ def make_plan(options: RunOptions) -> Plan:
         claim=claim,
         seal=seal,
         overlaps=overlaps,
+        judges=judges,
         cache=place_of(output, REPORTS, options.cache) if keeps else None,
         drafts=project.systems,
         searches=searches,
@@ -169,6 +173,7 @@ def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
     refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec))
     refuse_unfit_metrics(suite)
     refuse_unmeasurable(project, where=yaml_of(suite))
+    refuse_unjudged(project)
     if sizes:
         refuse_impossible(suite, len(seeds_of(project.recipes)) + len(project.entrants))
 
@@ -194,6 +199,7 @@ def _run(
     options: RunOptions,
     dropped: dict[str, tuple[str, ...]],
     searches: tuple[SearchPlan, ...],
+    judges: dict[str, ModelFiles],
 ) -> Run:
     suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
     trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
@@ -215,6 +221,7 @@ def _run(
     identity += [suite.spec.capability, suite.spec.latency]
     identity += [dropped] if dropped else []
     identity += [[(s.metric, s.example_ids, [t.system for t in s.trials]) for s in searches]] if searches else []
+    identity += [{name: found.digest for name, found in judges.items()}] if judges else []
     if suite.spec.disclosure != "full":  # sealed and open lines do not share a file
         identity += [suite.spec.disclosure, suite.spec.sealed_for]
     return Run(

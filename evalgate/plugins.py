@@ -46,6 +46,8 @@ _METRICS = {
     "xml_valid": "evalgate.metrics.documents:XmlValid",
     "regex_match": "evalgate.metrics.structure:RegexMatch",
     "markdown_structure": "evalgate.metrics.structure:MarkdownStructure",
+    "judge_score": "evalgate.metrics.judged:JudgeScore",
+    "judge_win": "evalgate.metrics.judged:JudgeWin",
     "refusal_rate": "evalgate.metrics.safety:Refusals",
     "over_refusal_rate": "evalgate.metrics.safety:Refusals",
 }
@@ -59,6 +61,7 @@ _NAMED = {
     "evalgate.metrics.safety:Refusals",
 }
 _OF_LABELS = "evalgate.metrics.classification:"  # told where the task's answers have their label
+_OF_JUDGE = {"judge_score", "judge_win", "refusal_rate", "over_refusal_rate"}  # told who the task's judge is
 # A metric that needs a model is given what opens it: metrics do not know backends.
 _OPENS = {"evalgate.metrics.bert_score:BertScore": "evalgate.backends.token_vectors:open_token_vectors"}
 
@@ -78,6 +81,8 @@ def metric(use: MetricUse, task: TaskSpec | None = None) -> Metric:
         make = partial(make, use.name)
     if target.startswith(_OF_LABELS) and task is not None:
         make = partial(make, rule=task.label_rule)
+    if use.name in _OF_JUDGE and task is not None and task.judge:
+        make = partial(make, judge=task.judge)
     if target in _OPENS:
         make = partial(make, _load(_OPENS[target]))
     made: Metric = make(use.options)

@@ -57,6 +57,13 @@ def plan_searches(
 def _planned(draft: SystemDraft, task: Task, search: PromptSearch, seed: int, bind: Bind) -> SearchPlan:
     name, rows = task.spec.name, task.splits.get("dev", ())
     metric = _metric(task, search.metric or task.spec.primary)
+    if getattr(metric, "asks", ""):
+        raise UsageError(
+            f"system '{draft.name}' searches on '{metric.spec.name}', which a model judges: a search asks no judge",
+            code="unsearchable-metric",
+            fix="name a metric that is counted, such as token_f1, in `search: {metric: ...}`",
+            where=draft.path,
+        )
     if metric.spec.unit != "fraction":
         raise UsageError(
             f"system '{draft.name}' searches on '{metric.spec.name}', which is no fraction: what a missing answer "

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
+from evalgate.core.judges import Agreement
 from evalgate.core.probes import Probed
 from evalgate.core.record import Record, to_json_line
 from evalgate.core.results import AdapterCard, AdapterProbe, Decision, Overlap, Prediction, Run, Score, TrainedRow
@@ -44,6 +45,15 @@ class RunFolder:
     def scores(self, system: str, task: str) -> Path:
         """Where a system's scores for a task lie; the task `capability` holds lm-eval's items."""
         return self.folder / "scores" / system / f"{task}.jsonl"
+
+    def judgements(self, system: str, task: str) -> Path:
+        """Where it lies what judges said of a system's answers to a task."""
+        return self.folder / "judgements" / system / f"{task}.jsonl"
+
+    @property
+    def agreement(self) -> Path:
+        """Where it stands how far judges agree with people and with themselves."""
+        return self.folder / "judgements" / "agreement.jsonl"
 
     def latency(self, candidate: str) -> Path:
         """Where a candidate's interleaved latency pairs lie."""
@@ -129,7 +139,8 @@ class RunFolder:
         """
         path = self.predictions(system, task)
         if any(p.request_digest not in digests for p in read_keys(path, Prediction, self.seal)):
-            for stale in (self.scores(system, task), self.scores(system, CAPABILITY), self.latency(system), path):
+            scores, judged = self.scores(system, task), self.judgements(system, task)
+            for stale in (scores, judged, self.scores(system, CAPABILITY), self.latency(system), path):
                 stale.unlink(missing_ok=True)
 
     def forget_unscored(self, system: str, task: str, metrics: set[str]) -> None:
@@ -184,6 +195,7 @@ class RunData(Record, frozen=True, kw_only=True):
     overlaps: list[Overlap] | None = None
     searches: list[Searched] = []
     probed: Probed | None = None
+    agreements: list[Agreement] = []
 
 
 def load_identity(folder: Path) -> Run:
@@ -219,4 +231,5 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
         searches=read_lines(paths.searches, Searched),
         probed=read_record(paths.probed, Probed, fix=hint) if paths.probed.exists() else None,
+        agreements=read_lines(paths.agreement, Agreement),
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.config.judge_checks import check_judges
 from evalgate.config.prompts import unfit_constraint, unfit_likelihood
 from evalgate.core.data import GateSpec, SuiteSpec, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
@@ -36,6 +37,7 @@ def check_suite(document: Document, spec: SuiteSpec, folder: Path, metrics: set[
     if spec.baselines:
         _check_there(document, ("baselines",), folder / spec.baselines)
     _check_disclosure(document, spec)
+    check_judges(document, spec, folder)
     for name, n in Counter(gate.name for gate in spec.gates).items():
         if n > 1:
             index = [gate.name for gate in spec.gates].index(name)

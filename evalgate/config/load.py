@@ -166,7 +166,9 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
     for name, task in parsed.tasks.items():
         uses = tuple(MetricUse(name=m.name, options=m.options) for m in task.metrics)
         unset = {name for name in ("constraint", "answer_by") if getattr(task, name) is None}
-        values = task.model_dump(exclude={"metrics", "data", "splits", "label", "slices", *unset})
+        values = task.model_dump(exclude={"metrics", "data", "splits", "label", "slices", "judge", *unset})
+        if task.judge:
+            values["judge"] = task.judge.spec(_written(task.judge.model) if task.judge.model else None, folder)
         if task.label:
             values["label"] = task.label.rule()
         if cut := task.slices:
@@ -196,12 +198,21 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
 
 
 def _model(parsed: ModelYaml, folder: Path) -> ModelSpec:
+    return resolved(_written(parsed), folder)
+
+
+def resolved(model: ModelSpec, folder: Path) -> ModelSpec:
+    """A model whose folder, if it is one, is seen from here and no longer from the suite's."""
+    return model if model.server else msgspec.structs.replace(model, id=_model_id(model.id, folder))
+
+
+def _written(parsed: ModelYaml) -> ModelSpec:
     from evalgate.config.schema import LOCAL_KEYS, SERVER_KEYS
 
     if parsed.backend == "openai_http":
         return ModelSpec(id=parsed.id, server=ServerSpec(**parsed.model_dump(include=SERVER_KEYS)))
     other = {"backend"} if parsed.backend != "hf" else set()
-    return ModelSpec(id=_model_id(parsed.id, folder), **parsed.model_dump(include=LOCAL_KEYS | other))
+    return ModelSpec(id=parsed.id, **parsed.model_dump(include=LOCAL_KEYS | other))
 
 
 def _model_id(text: str, folder: Path) -> str:

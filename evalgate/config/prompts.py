@@ -179,7 +179,7 @@ class Prompts:
         import jinja2
 
         try:
-            names = _names_in(source)
+            names = names_in(source)
         except jinja2.TemplateSyntaxError as error:
             line = first + error.lineno - 1
             self.document.problems.add(f"{path}:{line}", f"this is not a Jinja2 template: {error.message}")
@@ -195,7 +195,7 @@ class Prompts:
 
 
 @lru_cache(maxsize=256)
-def _names_in(source: str) -> frozenset[str]:
+def names_in(source: str) -> frozenset[str]:
     """The variables that a template expects; raises Jinja's `TemplateSyntaxError`. Recipes share their templates."""
     import jinja2
     from jinja2 import meta

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 from pydantic_core import ErrorDetails
 
 from evalgate.config.document import Document, Place, did_you_mean
+from evalgate.config.judge_schema import JudgeYaml
 from evalgate.config.label_schema import LabelYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
@@ -81,6 +82,12 @@ class MetricYaml(Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
+class TaskJudgeYaml(JudgeYaml):
+    """A judge with its model; without one the suite's own judges."""
+
+    model: ModelYaml | None = None
+
+
 class SlicesYaml(Strict):
     """By what a task's scores are shown in parts."""
 
@@ -102,6 +109,7 @@ class TaskYaml(Strict):
     label: LabelYaml | None = None
     slices: SlicesYaml | None = None
     answer_by: AnswerBy | None = None
+    judge: TaskJudgeYaml | None = None
 
 
 class CapabilityYaml(Strict):

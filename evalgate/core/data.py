@@ -13,6 +13,7 @@ from evalgate.core.drafts import RecordedFile as RecordedFile  # noqa: PLC0414
 from evalgate.core.drafts import Replay as Replay  # noqa: PLC0414
 from evalgate.core.drafts import SystemDraft as SystemDraft  # noqa: PLC0414
 from evalgate.core.drafts import SystemKind as SystemKind  # noqa: PLC0414
+from evalgate.core.judges import JudgeSpec
 from evalgate.core.models import ModelSpec as ModelSpec  # noqa: PLC0414
 from evalgate.core.models import ServerSpec as ServerSpec  # noqa: PLC0414
 from evalgate.core.prompts import EXACT, AnswerBy, AnswerRule, Constraint, Index, LabelRule, ShotChoice
@@ -89,6 +90,7 @@ class TaskSpec(Record, frozen=True, kw_only=True):
     label: LabelRule | UnsetType = UNSET
     slices: SliceSpec | UnsetType = UNSET
     answer_by: AnswerBy | UnsetType = UNSET
+    judge: JudgeSpec | UnsetType = UNSET
 
     @property
     def label_rule(self) -> LabelRule:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalgate.core.data import Example, Message, Passage, Sampling, Task
+from evalgate.core.judgements import Judgement
 from evalgate.core.prompts import AnswerRule
 from evalgate.core.record import Record
 from evalgate.core.results import Generation, MetricSpec, Prediction, Score
@@ -127,6 +128,17 @@ class Metric(Protocol):
 
     def combine(self, parts: Array) -> Array:
         """Aggregate `parts[..., n, k]` to `[...]`; NaN where n is 0."""
+
+
+class JudgedMetric(Metric, Protocol):
+    """A metric that a model is asked for: the task's judge, or with `openings` the system that answered."""
+
+    @property
+    def asks(self) -> str:
+        """`score`, `preference`, `refusal`, `openings`; empty where no model is asked."""
+
+    def judged(self, example: Example, prediction: Prediction, judgement: Judgement) -> Score:
+        """The example's score by what was said; never raises for what a model wrote."""
 
 
 class Ticker(Protocol):

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
+from evalgate.core.judges import Agreement
 from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
 from evalgate.core.probes import Check
 from evalgate.core.record import Record
@@ -192,6 +193,7 @@ class Decision(Record, frozen=True, kw_only=True):
     slices: tuple[SliceScore, ...] = ()
     findings: tuple[Finding, ...] = ()
     checks: tuple[Check, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
     report: str = ""
     bound: str = ""
 

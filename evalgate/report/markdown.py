@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from evalgate.report import words
+from evalgate.report.agreement import agreement_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
 from evalgate.report.validity import validity_view
@@ -39,7 +40,7 @@ def render_markdown(data: RunData) -> str:
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
-    lines += ["", *_scores(data), *_effort(data), *_validity(data), *_contamination(data)]
+    lines += ["", *_scores(data), *_effort(data), *_judges(data), *_validity(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
@@ -82,6 +83,18 @@ def _effort(data: RunData) -> list[str]:
     lines = ["", f"<details><summary>Prompts searched on dev: {found['n']} tries</summary>", ""]
     lines += [f"- {text(s['name'])}, {text(s['metric'])}: {s['text']}; {text(s['chosen'])}" for s in found["searches"]]
     return [*lines, "", "</details>"]
+
+
+def _judges(data: RunData) -> list[str]:
+    rows = agreement_view(data)
+    if not rows:
+        return []
+    lines = ["", "| Judge of | Agrees with | n | Same verdict | Kappa |", "|---|---|--:|--:|--:|"]
+    for row in rows:
+        kappa = f"{row['kappa']} ({row['kappa_span']})" if row["kappa_span"] else row["kappa"]
+        name = text(f"{row['task']}, {row['kind']}")
+        lines.append(f"| {name} | {row['whom']} | {row['n']} | {row['share']} ({row['share_span']}) | {kappa} |")
+    return [*lines, ""]
 
 
 def _validity(data: RunData) -> list[str]:

@@ -9,6 +9,7 @@ from evalgate.core.data import GateSpec
 from evalgate.core.record import short
 from evalgate.core.results import Verdict
 from evalgate.report import charts, words
+from evalgate.report.agreement import agreement_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
@@ -47,6 +48,7 @@ def build_view(data: RunData) -> View:
         "capability": capability_view(index),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "serving": serving_view(data),
+        "agreement": agreement_view(data),
         "curves": [{"name": c, **v} for c, card in data.cards.items() if (v := charts.curves(card))],
         "trust": trust_view(index),
         "effort": effort_view(data),

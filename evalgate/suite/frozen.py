@@ -175,6 +175,8 @@ def _documents(folder: Path, spec: SuiteSpec, tasks: dict[str, Task]) -> dict[st
     for task in tasks.values():
         if task.spec.output_schema:
             documents[task.spec.output_schema] = digest_of(task.schema)
+        if task.spec.judge and task.spec.judge.labels:
+            documents[task.spec.judge.labels] = digest_bytes(text_bytes(folder / task.spec.judge.labels))
         if task.spec.corpus:
             passages: tuple[Passage, ...] = task.corpus
             documents[task.spec.corpus] = digest_of(passages)
