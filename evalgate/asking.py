@@ -37,8 +37,9 @@ class Asking:
         self._plan, self._folder, self._progress = plan, folder, progress
         self._backend, self._harness = backend, harness
         self._answers: Generates = backend  # of examples only: what is timed or probed is never remembered
-        if plan.cache is not None:
-            self._answers = Remembering(backend, Cache(plan.cache, progress.note))
+        self._kept = None if plan.cache is None else Cache(plan.cache, progress.note)
+        if self._kept is not None:
+            self._answers = Remembering(backend, self._kept)
         self._prepared: dict[tuple[str, str], list[Ask]] = {}
 
     def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
@@ -127,6 +128,7 @@ class Asking:
                     path=path,
                     progress=self._progress,
                     seal=self._plan.seal,
+                    cache=self._kept,
                 )
 
     def measure(self, candidates: Sequence[SystemSpec]) -> None:

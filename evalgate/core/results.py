@@ -86,6 +86,20 @@ class MetricSpec(Record, frozen=True, kw_only=True):
     signature: str
 
 
+class Responses(Record, frozen=True, kw_only=True):
+    """What a model answered to one capability item: natural-log likelihoods, choice by choice, or texts.
+
+    `greedy` says of each continuation whether it was the likeliest; `values` are lm-eval's numbers of the item. A
+    `cached` one was answered in another run, by the same weights to the same question.
+    """
+
+    logprobs: tuple[float, ...] = ()
+    greedy: tuple[bool, ...] = ()
+    texts: tuple[str, ...] = ()
+    values: dict[str, float] = {}
+    cached: bool = False
+
+
 class Score(Record, frozen=True, kw_only=True):
     """One example's sufficient statistics for one metric; unscored items have no parts and a failure."""
 
@@ -99,6 +113,7 @@ class Score(Record, frozen=True, kw_only=True):
     repeat: int = 0
     cluster: str | None = None
     detail: str | None = None
+    responses: Responses | UnsetType = UNSET
 
 
 class Estimate(Record, frozen=True, kw_only=True):
