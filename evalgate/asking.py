@@ -130,6 +130,12 @@ class Asking:
                     seal=self._plan.seal,
                     cache=self._kept,
                 )
+        spec = self._plan.suite.spec.capability
+        if adapter is not None and spec is not None and spec.drift:
+            from evalgate.capability.drift import measure_drift
+
+            text = Path(self._plan.suite.folder) / spec.drift
+            measure_drift(self._backend, adapter, text, self._folder.drift(system), system, self._progress)
 
     def measure(self, candidates: Sequence[SystemSpec]) -> None:
         """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from evalgate.cache.keys import Answerer, Keyed
 from evalgate.cache.records import Cache
+from evalgate.core.capability import Responses
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Completes, LocalModel
 from evalgate.core.record import Record, canonical_json, digest_bytes, digest_files
-from evalgate.core.results import Responses
 
 ITEMS = "capability"
 BATCH_SIZE = {"cpu": 64, "cuda": 128}

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from evalgate.core.capability import Responses
 from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
 from evalgate.core.probes import Check
@@ -84,20 +85,6 @@ class MetricSpec(Record, frozen=True, kw_only=True):
     unit: Literal["fraction", "ratio", "seconds", "tokens", "tokens_per_second", "usd"]
     better: Literal["higher", "lower", "neither"]
     signature: str
-
-
-class Responses(Record, frozen=True, kw_only=True):
-    """What a model answered to one capability item: natural-log likelihoods, choice by choice, or texts.
-
-    `greedy` says of each continuation whether it was the likeliest; `values` are lm-eval's numbers of the item. A
-    `cached` one was answered in another run, by the same weights to the same question.
-    """
-
-    logprobs: tuple[float, ...] = ()
-    greedy: tuple[bool, ...] = ()
-    texts: tuple[str, ...] = ()
-    values: dict[str, float] = {}
-    cached: bool = False
 
 
 class Score(Record, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from evalgate.core.record import short
 from evalgate.core.results import Verdict
 from evalgate.report import charts, words
 from evalgate.report.contamination import contamination_view
+from evalgate.report.drift import drift_view
 from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
 from evalgate.report.identity import card_facts, model_facts
@@ -45,6 +46,7 @@ def build_view(data: RunData) -> View:
         "slices": slices_view(data),
         "changes": [task_changes(index, task, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
         "capability": capability_view(index),
+        "drift": drift_view(data),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "serving": serving_view(data),
         "curves": [{"name": c, **v} for c, card in data.cards.items() if (v := charts.curves(card))],
