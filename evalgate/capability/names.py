@@ -36,7 +36,7 @@ class Named:
         found: dict[str, Path] = {}
         for path, text in self._texts.items():
             if path.suffix == ".yaml":
-                keys = {key: name for key, name in reversed(KEY.findall(text))}
+                keys = dict(reversed(KEY.findall(text)))
                 written_in_python = b"class" in keys
                 if name := (not written_in_python and keys.get(b"group")) or keys.get(b"task"):
                     found.setdefault(name.decode(errors="replace"), path)
@@ -141,13 +141,12 @@ def _children(members: object, places: _Places) -> Iterator[str]:
             yield member
         elif isinstance(member, Mapping):
             inline, name = member.get("task"), member.get("group")
-            if isinstance(name, str) and (inline is None or places.file_of(name)):
-                yield name
-            elif isinstance(inline, str):
-                if "dataset_path" not in member or places.file_of(inline):  # else it is a task defined in place
-                    yield inline
-            elif isinstance(inline, list):
+            if isinstance(inline, list):
                 yield from _children(inline, places)
+            elif isinstance(name, str):
+                yield name
+            elif isinstance(inline, str) and ("dataset_path" not in member or places.file_of(inline)):
+                yield inline  # else it is a task that is defined in place
 
 
 def _unknown(name: str, parent: str, places: _Places, own: Path | None) -> UsageError:

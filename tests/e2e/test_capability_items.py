@@ -121,9 +121,7 @@ def test_a_second_run_asks_the_base_nothing_and_an_adapter_by_its_bytes(
     first, before = measured(place, one, tmp_path / "1.jsonl", cache=Cache(tmp_path / "kept"))
     again, after = measured(place, two, tmp_path / "2.jsonl", cache=Cache(tmp_path / "kept"))
     assert before.notes == []
-    assert after.notes == [
-        f"s: 27 of 27 capability items were known from {tmp_path / 'kept'} (--no-cache asks again)"
-    ]
+    assert after.notes == [f"s: 27 of 27 capability items were known from {tmp_path / 'kept'} (--no-cache asks again)"]
     assert "_model" not in two.__dict__, "no weights were loaded"
     assert all(s.responses and s.responses.cached for s in again)
     assert [(s.example_id, s.parts) for s in again] == [(s.example_id, s.parts) for s in first]
@@ -150,9 +148,7 @@ def test_a_changed_question_is_asked_and_the_others_are_not(model: Path, tmp_pat
 def test_a_sealed_suite_keeps_nothing_and_records_no_answers(place: Path, model: Path, tmp_path: Path) -> None:
     key = make_identity(tmp_path / "key")
     seal = Seal([key], str(tmp_path / "key"))
-    scores, _ = measured(
-        place, opened(model), tmp_path / "c.jsonl", seal=seal, cache=Cache(tmp_path / "kept")
-    )
+    scores, _ = measured(place, opened(model), tmp_path / "c.jsonl", seal=seal, cache=Cache(tmp_path / "kept"))
     assert not (tmp_path / "kept").exists()
     assert not any(score.responses for score in scores)
     assert len(read_lines(tmp_path / "c.jsonl", Score, seal)) == 27
