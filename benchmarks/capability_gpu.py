@@ -31,7 +31,7 @@ class Silent:
         """A stage that shows nothing."""
         from contextlib import nullcontext
 
-        return nullcontext(lambda n=1: None)
+        return nullcontext(lambda _=1: None)
 
     def note(self, text: str) -> None:
         """Print it."""
@@ -42,7 +42,7 @@ def write_suite(folder: Path, questions: Path, n_subjects: int) -> int:
     """MMLU's subjects as lm-eval's own tasks over local files; gives how many."""
     rows: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for split in ("dev", "test"):
-        for line in (questions / f"{split}.jsonl").read_text().splitlines():
+        for line in (questions / f"{split}.jsonl").read_text().strip().split("\n"):
             row = json.loads(line)
             kept = {k: row[k] for k in ("question", "subject", "choices")} | {"answer": "ABCD".index(row["answer"])}
             if len(row["choices"]) == 4:

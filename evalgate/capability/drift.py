@@ -31,7 +31,7 @@ def read_documents(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".jsonl":
-            found = [str(json.loads(line)["text"]) for line in text.splitlines() if line.strip()]
+            found = [str(json.loads(line)["text"]) for line in text.split("\n") if line.strip()]
         else:
             found = text.split("\n\n")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -104,8 +104,8 @@ def test_data_that_cannot_be_had_is_told_with_its_mirror(error: Exception, text:
 def test_documents_stand_between_empty_lines_or_in_rows(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("One,\nin two lines.\n\n\n\nTwo.\n")
     assert read_documents(tmp_path / "a.txt") == ["One, in two lines.", "Two."]
-    (tmp_path / "a.jsonl").write_text('{"text": "One\\n\\nstill one"}\n\n{"text": "Two", "id": 3}\n')
-    assert read_documents(tmp_path / "a.jsonl") == ["One\n\nstill one", "Two"]
+    (tmp_path / "a.jsonl").write_text('{"text": "One\\n\\nstill one"}\n\n{"text": "Two\u2028lines", "id": 3}\n')
+    assert read_documents(tmp_path / "a.jsonl") == ["One\n\nstill one", "Two\u2028lines"]
 
 
 @pytest.mark.parametrize(
