@@ -42,8 +42,9 @@ class Asking:
         self._plan, self._folder, self._progress = plan, folder, progress
         self._backend, self._harness = backend, harness
         self._answers: Generates = backend  # of examples only: what is timed or probed is never remembered
-        if plan.cache is not None:
-            self._answers = Remembering(backend, Cache(plan.cache, progress.note))
+        self._kept = None if plan.cache is None else Cache(plan.cache, progress.note)
+        if self._kept is not None:
+            self._answers = Remembering(backend, self._kept)
         self._judges = self._make_judges()
         self._best: dict[str, str] = {}
         self._prepared: dict[tuple[str, str], list[Ask]] = {}
@@ -172,7 +173,7 @@ class Asking:
 
     def _make_judges(self) -> Judges:
         def remember(backend: LocalBackend) -> Generates:
-            return backend if self._plan.cache is None else Remembering(backend, Cache(self._plan.cache))
+            return backend if self._kept is None else Remembering(backend, self._kept)
 
         own = Opened(self._answers, self._backend, self._plan.files.digest)
         suite, files = self._plan.suite, self._plan.judges
@@ -198,7 +199,14 @@ class Asking:
                     path=path,
                     progress=self._progress,
                     seal=self._plan.seal,
+                    cache=self._kept,
                 )
+        spec = self._plan.suite.spec.capability
+        if adapter is not None and spec is not None and spec.drift:
+            from evalgate.capability.drift import measure_drift
+
+            text = Path(self._plan.suite.folder) / spec.drift
+            measure_drift(self._backend, adapter, text, self._folder.drift(system), system, self._progress)
 
     def measure(self, candidates: Sequence[SystemSpec]) -> None:
         """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further."""

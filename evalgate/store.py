@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from evalgate.core.capability import Drift
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
 from evalgate.core.judges import Agreement
@@ -54,6 +55,10 @@ class RunFolder:
     def agreement(self) -> Path:
         """Where it stands how far judges agree with people and with themselves."""
         return self.folder / "judgements" / "agreement.jsonl"
+
+    def drift(self, candidate: str) -> Path:
+        """Where it lies how far a candidate has moved from the base on general text."""
+        return self.folder / "drift" / f"{candidate}.jsonl"
 
     def latency(self, candidate: str) -> Path:
         """Where a candidate's interleaved latency pairs lie."""
@@ -139,8 +144,8 @@ class RunFolder:
         """
         path = self.predictions(system, task)
         if any(p.request_digest not in digests for p in read_keys(path, Prediction, self.seal)):
-            scores, judged = self.scores(system, task), self.judgements(system, task)
-            for stale in (scores, judged, self.scores(system, CAPABILITY), self.latency(system), path):
+            scores = (self.scores(system, task), self.scores(system, CAPABILITY), self.judgements(system, task))
+            for stale in (*scores, self.latency(system), self.drift(system), path):
                 stale.unlink(missing_ok=True)
 
     def forget_unscored(self, system: str, task: str, metrics: set[str]) -> None:
@@ -195,7 +200,7 @@ class RunData(Record, frozen=True, kw_only=True):
     overlaps: list[Overlap] | None = None
     searches: list[Searched] = []
     probed: Probed | None = None
-    agreements: list[Agreement] = []
+    drift: dict[str, list[Drift]] = {}
 
 
 def load_identity(folder: Path) -> Run:
@@ -223,6 +228,7 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         predictions={s: {t: read_lines(paths.predictions(s, t), Prediction, seal) for t in tasks} for s in run.systems},
         scores={s: {t: read_lines(paths.scores(s, t), Score, seal) for t in names} for s in run.systems},
         latency={c: read_lines(paths.latency(c), LatencyPair, seal) for c in run.candidates},
+        drift={c: rows for c in run.systems if (rows := read_lines(paths.drift(c), Drift))},
         cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
         trained={c: read_lines(paths.trained(c), TrainedRow) for c in run.systems},
         probes={c: read_record(p, AdapterProbe, fix=hint) for c, p in probes.items() if p.exists()},

@@ -10,6 +10,10 @@ from evalgate.core.data import Sampling
 from evalgate.core.results import Generation
 
 
+class Verbatim(Sampling, frozen=True, kw_only=True):
+    """Decoding whose text keeps the spaces around it."""
+
+
 class Endings:
     """The ends of one model's answers."""
 
@@ -49,7 +53,7 @@ class Endings:
         pad = self._tokenizer.pad_token_id
         used = cut + 1 if cut is not None else len([token for token in ids if token != pad])
         return Generation(
-            output=text.strip(),
+            output=text if isinstance(sampling, Verbatim) else text.strip(),
             status="ok" if finished else "truncated",
             latency_s=elapsed_s,
             prompt_tokens=len(prompt),

@@ -15,7 +15,7 @@ import msgspec
 from evalgate.backends.adapter_files import check_adapter, unfit
 from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
-from evalgate.backends.endings import Endings
+from evalgate.backends.endings import Endings, Verbatim
 from evalgate.backends.first_token import FirstToken
 from evalgate.backends.kv_cache import KeptPrefix
 from evalgate.backends.labels import chosen_label, label_tokens
@@ -234,6 +234,12 @@ class HFBackend:
         with self.using(adapter) as model:
             found = dict(self._likelihood.scores(model, adapter, pairs))
         return [found[i] for i in range(len(pairs))]
+
+    def complete(
+        self, rows: list[list[int]], *, max_tokens: int, stop: tuple[str, ...], adapter: str | None = None
+    ) -> Iterator[tuple[int, Generation]]:
+        """Go on greedily after token ids that leave room for `max_tokens`; the texts keep their outer spaces."""
+        yield from self._answer_alike(rows, Verbatim(max_tokens=max_tokens, stop=stop), adapter)
 
     def close(self) -> None:
         """Drop the model."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from evalgate.cache.records import Cache
+from evalgate.capability.live import Live, responses
+from evalgate.capability.loading import load_tasks
 from evalgate.core.data import CapabilitySpec, Example
-from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalModel, Progress
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Score
@@ -20,21 +25,22 @@ from evalgate.store import CAPABILITY
 METRIC = "accuracy"
 # The seed that lm-eval itself uses to pick few-shot examples, so that its own numbers are matched.
 FEWSHOT_SEED = 1234
-BATCH_SIZE = {"cpu": 64, "cuda": 128}
+# Which of a task's numbers is the item's score: the first of these that it has.
+METRICS = ("acc", "exact_match", "prompt_level_strict_acc", "acc_norm", "em", "pass@1", "pass_at_1", "f1")
 
 
 class Harness:
     """The capability tasks of a suite, loaded once and asked of many systems."""
 
     def __init__(self, spec: CapabilitySpec, folder: Path) -> None:
-        """Load the tasks; raises `unknown-capability-task` for a name that lm-eval does not know."""
+        """Load the tasks; raises what `load_tasks` raises, and `capability-task-unfit` for one without a share."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         self._spec = spec
-        include = str(folder / spec.include_path) if spec.include_path else None
-        self._tasks: dict[str, Any] = _own_tasks(spec, include) or _all_tasks(spec, include)
+        self._tasks: dict[str, Any] = load_tasks(spec, folder)
+        self._metrics = {name: _metric(name, task) for name, task in self._tasks.items()}
         for task in self._tasks.values():
             task.set_fewshot_seed(FEWSHOT_SEED)
-            if spec.num_fewshot:
+            if spec.num_fewshot and task.get_config("num_fewshot") != 0:  # as lm-eval: a task that says 0 keeps to it
                 task.set_config("num_fewshot", spec.num_fewshot)
 
     @property
@@ -55,8 +61,9 @@ class Harness:
         path: Path,
         progress: Progress,
         seal: Seal | None = None,
+        cache: Cache | None = None,
     ) -> list[Score]:
-        """Score every item of every task; tasks already whole in `path` are not asked again.
+        """Score every item of every task; tasks already whole in `path` are not asked again, nor items in the cache.
 
         Each score has one part, 1 if the answer is right; `detail` is the subject (the task's name). Scores that were
         sealed before are not given again.
@@ -69,45 +76,48 @@ class Harness:
             write_atomic(path, b"".join(to_json_line(s) for name in sorted(done) for s in kept[name]))
         n_done = sum(len(kept[name]) for name in done)
         if n_done < self.n_items:
+            live = Live(model, adapter, cache if seal is None else None)
             stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
-            with stage as tick, Appender(path, seal) as file, model.using(adapter) as module:
-                lm = self._language_model(model, module, adapter)
+            with stage as tick, Appender(path, seal) as file:
                 for name in [name for name in self._tasks if name not in done]:
-                    scores = self._ask(lm, name, self._tasks[name], system)
+                    scores = self._ask(live, name, self._tasks[name], system, bare=seal is not None)
                     file.write(scores)
                     kept[name] = [*scores]
                     tick(len(scores))
+            if cache is not None and live.known:
+                of = self.n_items - n_done
+                text = f"{system}: {len(live.known):,} of {of:,} capability items were known from {cache.folder}"
+                progress.note(text + " (--no-cache asks again)")
         return [score for name in self._tasks for score in kept[name] if isinstance(score, Score)]
 
-    @staticmethod
-    def _language_model(model: LocalModel, module: Any, adapter: str | None) -> Any:
-        from lm_eval.models.huggingface import HFLM
-
-        device = module.device.type
-        lm = HFLM(pretrained=module, tokenizer=model.tokenizer, batch_size=BATCH_SIZE[device], softmax_dtype="float32")
-        for kind in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
-            setattr(lm, kind, partial(getattr(lm, kind), disable_tqdm=True))  # one progress display is enough
-        lm._loglikelihood_tokens = partial(_scores, model, adapter, lm.max_length)
-        return lm
-
-    def _ask(self, lm: Any, name: str, task: Any, system: str) -> list[Score]:
+    def _ask(self, live: Live, name: str, task: Any, system: str, *, bare: bool) -> list[Score]:
+        """One task's scores; `bare` ones have no responses, whose length a sealed line would tell."""
         from lm_eval.evaluator import evaluate
 
-        results = evaluate(
-            lm, {"tasks": {name: task}, "groups": {}, "group_map": {}}, limit=self._spec.limit, bootstrap_iters=0
-        )
-        metric = next(m for m in ("acc", "exact_match", "acc_norm") if m in results["samples"][name][0])
-        return [
-            Score(
-                example_id=f"{name}/{sample['doc_id']}",
-                system=system,
-                task=CAPABILITY,
-                metric=METRIC,
-                parts=(float(sample[metric]),),
-                detail=name,
+        tasks = {"tasks": {name: task}, "groups": {}, "group_map": {}}
+        samples = evaluate(live, tasks, limit=self._spec.limit, bootstrap_iters=0)["samples"][name]
+        first, values = samples[0]["filter"], _values(samples)
+        found = []
+        for sample in (sample for sample in samples if sample["filter"] == first):
+            number = sample.get(self._metrics[name])
+            if not isinstance(number, (bool, int, float)) or not 0 <= number <= 1:
+                raise _unfit(name, f"its {self._metrics[name]} of one item is {number!r}, no number from 0 to 1")
+            answers = None if bare else responses(r for each in sample["resps"] for r in each)
+            if answers is not None:
+                known = (name, int(sample["doc_id"])) in live.known
+                answers = replace(answers, values=values[sample["doc_id"]], cached=known)
+            found.append(
+                Score(
+                    example_id=f"{name}/{sample['doc_id']}",
+                    system=system,
+                    task=CAPABILITY,
+                    metric=METRIC,
+                    parts=(float(number),),
+                    detail=name,
+                    responses=UNSET if answers is None else answers,
+                )
             )
-            for sample in results["samples"][name]
-        ]
+        return found
 
     def examples(self) -> list[Example]:
         """The questions as examples, for the report."""
@@ -121,58 +131,29 @@ class Harness:
         return found
 
 
-def _scores(
-    model: LocalModel,
-    adapter: str | None,
-    limit: int,
-    requests: Sequence[tuple[Any, list[int], list[int]]],
-    **_: object,
-) -> list[tuple[float, bool]]:
-    """What `HFLM._loglikelihood_tokens` gives, by the backend's own batches; what is too long is cut as lm-eval does.
-
-    Raises `no-memory` where one question alone is too large.
-    """
-    pairs = []
-    for _name, context, continuation in requests:
-        kept = (context + continuation)[-(limit + 1) :]  # the last token is asked for, but never read
-        pairs.append((kept[: -len(continuation)], kept[-len(continuation) :]))
-    scores = model.score_tokens(pairs, adapter=adapter)
-    if any(score.out_of_memory for score in scores):
-        raise EvalgateError(
-            "one capability question alone does not fit the device's memory",
-            code="no-memory",
-            fix="free memory, or lower `num_fewshot` or set `quantization: nf4` in suite.yaml",
-        )
-    return [(score.logprob, score.greedy) for score in scores]
+def _metric(name: str, task: Any) -> str:
+    """The number of lm-eval's that is an item's score. Raises `capability-task-unfit`."""
+    given = list(task.aggregation())
+    for metric in METRICS:
+        if metric in given:
+            return metric
+    raise _unfit(name, f"it gives {', '.join(given) or 'nothing'}, none of them a share of right answers")
 
 
-def _own_tasks(spec: CapabilitySpec, include: str | None) -> dict[str, Any] | None:
-    """The tasks if the suite's folder has all of them: indexing lm-eval's own takes seconds that a suite may save."""
-    from lm_eval.tasks import TaskManager
-
-    if include is None:
-        return None
-    manager = TaskManager(include_defaults=False, include_path=include)
-    if not set(spec.tasks) <= set(manager.all_tasks):
-        return None
-    try:
-        found: dict[str, Any] = manager.load(list(spec.tasks))["tasks"]
-    except (KeyError, ValueError):  # a group of the suite's that names tasks of lm-eval's
-        return None
-    return found
+def _values(samples: Sequence[dict[str, Any]]) -> dict[int, dict[str, float]]:
+    """All numbers of lm-eval's by item, under the names that it reports them by: those of a second filter follow it."""
+    found: dict[int, dict[str, float]] = {}
+    for sample in samples:
+        suffix = "" if sample["filter"] == "none" else f",{sample['filter']}"
+        for metric in sample["metrics"]:
+            if isinstance(sample[metric], (bool, int, float)):
+                found.setdefault(sample["doc_id"], {})[metric + suffix] = float(sample[metric])
+    return {sample["doc_id"]: found.get(sample["doc_id"], {}) for sample in samples}
 
 
-def _all_tasks(spec: CapabilitySpec, include: str | None) -> dict[str, Any]:
-    """The tasks out of lm-eval's own and the suite's; raises `unknown-capability-task`."""
-    from lm_eval.tasks import TaskManager
-
-    manager = TaskManager(include_path=include)
-    if unknown := [name for name in spec.tasks if name not in manager.all_tasks]:
-        raise UsageError(
-            f"lm-eval knows no task {', '.join(unknown)}",
-            code="unknown-capability-task",
-            fix="correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names",
-            where=include or "",
-        )
-    found: dict[str, Any] = manager.load(list(spec.tasks))["tasks"]
-    return found
+def _unfit(name: str, why: str) -> UsageError:
+    return UsageError(
+        f"the capability task {name} cannot be judged: {why}",
+        code="capability-task-unfit",
+        fix=f"take it out of `capability.tasks`; a task is scored by one of {', '.join(METRICS)}",
+    )

@@ -32,8 +32,9 @@ def check_suite(document: Document, spec: SuiteSpec, folder: Path, metrics: set[
     """Note every problem of meaning; `written` are the keys that stand in each gate."""
     for task in spec.tasks:
         _check_task(document, task, folder, metrics)
-    if spec.capability and spec.capability.include_path:
-        _check_there(document, ("capability", "include_path"), folder / spec.capability.include_path)
+    for key in ("include_path", "mirror", "drift"):
+        if spec.capability and (path := getattr(spec.capability, key)):
+            _check_there(document, ("capability", key), folder / path)
     if spec.baselines:
         _check_there(document, ("baselines",), folder / spec.baselines)
     _check_disclosure(document, spec)

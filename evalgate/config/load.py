@@ -14,7 +14,6 @@ from evalgate.config.document import Document, Problems, did_you_mean
 from evalgate.config.entrants import entrant, recorded_draft
 from evalgate.config.prompts import Prompts
 from evalgate.core.data import (
-    CapabilitySpec,
     EarlyStop,
     GateSpec,
     MetricUse,
@@ -174,16 +173,13 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         if cut := task.slices:
             values["slices"] = SliceSpec(by=tuple(cut.by), metrics=tuple(cut.metrics), min_n=cut.min_n)
         tasks.append(TaskSpec(name=name, data=task.data or name, metrics=uses, splits=tuple(task.splits), **values))
-    capability = parsed.capability
     return SuiteSpec(
         name=parsed.name,
         version=parsed.version,
         model=_model(parsed.model, folder) if parsed.model else ModelSpec(id=""),
         tasks=tuple(tasks),
         gates=tuple(GateSpec(**gate.model_dump()) for gate in parsed.gates),
-        capability=CapabilitySpec(**{**capability.model_dump(), "tasks": tuple(capability.tasks)})
-        if capability
-        else None,
+        capability=parsed.capability.spec() if parsed.capability else None,
         latency=parsed.latency.spec() if parsed.latency else None,
         early_stop=EarlyStop(**parsed.early_stop.model_dump()) if parsed.early_stop else None,
         baselines=parsed.baselines,

@@ -16,7 +16,7 @@ from evalgate.config.label_schema import LabelYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
-from evalgate.core.data import Disclosure, Rule, SliceBy, Split, TaskKind
+from evalgate.core.data import CapabilitySpec, Disclosure, Rule, SliceBy, Split, TaskKind
 from evalgate.core.prompts import AnswerBy
 
 # Names become folder and file names, so they may not hold slashes or spaces.
@@ -119,6 +119,12 @@ class CapabilityYaml(Strict):
     include_path: str | None = None
     num_fewshot: int = Field(default=0, ge=0)
     limit: Count | None = None
+    mirror: str | None = Field(default=None, min_length=1)
+    drift: str | None = Field(default=None, min_length=1)
+
+    def spec(self) -> CapabilitySpec:
+        """What was written; a key that was not is not part of it."""
+        return CapabilitySpec(**{**self.model_dump(exclude_none=True), "tasks": tuple(self.tasks)})
 
 
 class EarlyStopYaml(Strict):

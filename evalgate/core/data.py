@@ -104,12 +104,17 @@ class TaskSpec(Record, frozen=True, kw_only=True):
 
 
 class CapabilitySpec(Record, frozen=True, kw_only=True):
-    """Which lm-eval tasks measure what a model knew before it was tuned."""
+    """Which lm-eval tasks measure what a model knew before it was tuned.
+
+    `mirror` is a folder with their data, `drift` a file of general text on which the model's drift is measured.
+    """
 
     tasks: tuple[str, ...]
     include_path: str | None = None
     num_fewshot: int = 0
     limit: int | None = None
+    mirror: str | UnsetType = UNSET
+    drift: str | UnsetType = UNSET
 
 
 class EarlyStop(Record, frozen=True, kw_only=True):

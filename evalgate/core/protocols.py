@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,16 @@ class LocalModel(Protocol):
 
     def score_tokens(self, pairs: Sequence[tuple[list[int], list[int]]], *, adapter: str | None = None) -> list[Scored]:
         """The likelihood of token ids after token ids, neither of them empty."""
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """A live model that goes on after token ids by the backend's own decoding."""
+
+    def complete(
+        self, rows: list[list[int]], *, max_tokens: int, stop: tuple[str, ...], adapter: str | None = None
+    ) -> Iterator[tuple[int, Generation]]:
+        """Greedy text after each row, in any order as (its index, generation); outer spaces stay."""
 
 
 class LocalBackend(Backend, LocalModel, Protocol):

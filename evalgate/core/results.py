@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from evalgate.core.capability import Responses
 from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.judges import Agreement
 from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run records them, too)
@@ -100,6 +101,7 @@ class Score(Record, frozen=True, kw_only=True):
     repeat: int = 0
     cluster: str | None = None
     detail: str | None = None
+    responses: Responses | UnsetType = UNSET
 
 
 class Estimate(Record, frozen=True, kw_only=True):

@@ -180,6 +180,11 @@ def _documents(folder: Path, spec: SuiteSpec, tasks: dict[str, Task]) -> dict[st
         if task.spec.corpus:
             passages: tuple[Passage, ...] = task.corpus
             documents[task.spec.corpus] = digest_of(passages)
+    if spec.capability:
+        mirror, drift = spec.capability.mirror, spec.capability.drift
+        for name in (f"{mirror}/mirror.json" if mirror else "", drift or ""):
+            if name and (folder / name).is_file():  # of a mirror its index, which holds the digests of its files
+                documents[name] = digest_bytes(text_bytes(folder / name))
     if spec.capability and spec.capability.include_path:
         root = folder / spec.capability.include_path
         for path in sorted(root.rglob("*")):

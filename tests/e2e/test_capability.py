@@ -10,6 +10,7 @@ from tiny_model import CONTEXT, save_adapter, save_tiny_model
 from evalgate.backends.hf import HFBackend
 from evalgate.backends.model_files import locate
 from evalgate.capability.harness import Harness
+from evalgate.capability.live import language_model
 from evalgate.core.data import CapabilitySpec, ModelSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Scored
@@ -90,7 +91,7 @@ def test_a_task_that_lm_eval_does_not_know_is_told_of() -> None:
     with pytest.raises(UsageError) as caught:
         Harness(CapabilitySpec(tasks=("support_fatcs",), include_path="capability"), SUITE)
     assert str(caught.value) == (
-        "error[unknown-capability-task]: lm-eval knows no task support_fatcs\n"
+        "error[unknown-capability-task]: lm-eval knows no task support_fatcs; did you mean 'support_facts'?\n"
         f"  at: {SUITE / 'capability'}\n\n"
         "hint: correct `capability.tasks` in suite.yaml; `lm_eval ls tasks` lists all names"
     )
@@ -115,7 +116,7 @@ def test_what_is_longer_than_the_context_is_cut_as_lm_eval_cuts_it(harness: Harn
 
     spec = ModelSpec(id=str(save_tiny_model(tmp_path)))
     tiny = HFBackend(spec, locate(spec))
-    lm = harness._language_model(tiny, tiny.module, None)
+    lm = language_model(tiny, tiny.module, None)
     alone = HFLM(pretrained=tiny.module, tokenizer=tiny.tokenizer, batch_size=2, softmax_dtype="float32")
     for length in (CONTEXT - 4, CONTEXT - 3, CONTEXT, 2 * CONTEXT):
         pair = ("abcdefgh" * CONTEXT)[:length], " end"
