@@ -20,6 +20,12 @@ def contamination_view(data: RunData) -> View:
         + (", …" if len(ids) > SHOWN else "")
         for name, ids in data.run.dropped.items()
     ]
+    left_out += [
+        f"whether {name} has seen held-out examples is unknown: it {'is' if card.elsewhere == card.adapter_digest else 'continues'} "
+        "an adapter that was trained elsewhere"
+        for name, card in data.cards.items()
+        if card.elsewhere
+    ]
     overlaps = data.overlaps or []
     return {
         "checked": data.overlaps is not None,

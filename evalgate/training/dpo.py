@@ -74,7 +74,7 @@ def prefer(
 def _prefer(stage: Stage, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
     started, where, recipe = clock(), hardware.device(), stage.recipe
     tokenizer = load_tokenizer(stage.first.base_model, stage.first.base_revision)
-    kept, longest = _fitting(stage, tokenizer)
+    kept, n_tokens, longest = _fitting(stage, tokenizer)
     if n_dropped := len(stage.pairs) - len(kept):
         progress.note(f"{n_dropped} of {len(stage.pairs)} pairs are too long for max_length and were left out")
     with memory_errors(recipe, stage.path, longest):
@@ -85,20 +85,19 @@ def _prefer(stage: Stage, progress: Progress, stack: ExitStack, callbacks: Seque
         identity = [*stage.digests, stage.first.adapter_digest, where, hardware.compute_dtype(where)]
         checkpoint = open_checkpoints(stage.path / CHECKPOINTS, digest_of([*identity, hardware.versions()]))
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    card = _save(stage, trainer, len(kept), clock() - started)
+    card = _save(stage, trainer, len(kept), n_tokens, clock() - started)
     shutil.rmtree(stage.path / CHECKPOINTS, ignore_errors=True)
     write_record(stage.path / CARD, card)
     return card
 
 
-def _fitting(stage: Stage, tokenizer: Any) -> tuple[list[Pair], int]:
-    """The pairs of which both answers fit, never cut, and the longest one's tokens; checked as training rows are."""
-    both = [row for pair in stage.pairs for row in pair.rows]
-    # Numbered, so that it can be seen which ones are left; a pair counts as long if either answer is.
-    encoded = encode(both, tokenizer, stage.recipe.max_length)
-    lengths = encoded.lengths
-    fits = [pair for k, pair in enumerate(stage.pairs) if max(lengths[2 * k : 2 * k + 2]) <= stage.recipe.max_length]
-    return fits, max(lengths)
+def _fitting(stage: Stage, tokenizer: Any) -> tuple[list[Pair], int, int]:
+    """The pairs of which both answers fit, their tokens, and the longest answer's; checked as training rows are."""
+    both, most = [row for pair in stage.pairs for row in pair.rows], stage.recipe.max_length
+    lengths = encode(both, tokenizer, most).lengths
+    sizes = [lengths[2 * k : 2 * k + 2] for k in range(len(stage.pairs))]
+    fits = [k for k, size in enumerate(sizes) if max(size) <= most]
+    return [stage.pairs[k] for k in fits], sum(sum(sizes[k]) for k in fits), max(lengths)
 
 
 def _trainer(stage: Stage, pairs: Sequence[Pair], tokenizer: Any, where: Device) -> Any:
@@ -135,14 +134,13 @@ def preference_class() -> type[Any]:
     return own_files(DPOTrainer)
 
 
-def _save(stage: Stage, trainer: Any, n_pairs: int, duration_s: float) -> AdapterCard:
+def _save(stage: Stage, trainer: Any, n_pairs: int, n_tokens: int, duration_s: float) -> AdapterCard:
     """Write the adapter and describe both stages: steps, tokens and seconds are those of the two together."""
     check_alive(trainer.model, str(stage.path))
     check_moved(trainer.model, Path(stage.start))
     first, state = stage.first, trainer.state
     recipe_id, train_id, _ = stage.digests
     digest = save_adapter(trainer.model, stage.path, base=first.base_model, revision=first.base_revision)
-    tokens = sum(point.get("num_tokens", 0) for point in state.log_history[-2:-1])
     return replace(
         first,
         name=stage.recipe.name,
@@ -150,7 +148,7 @@ def _save(stage: Stage, trainer: Any, n_pairs: int, duration_s: float) -> Adapte
         train_digest=train_id,
         recipe_digest=recipe_id,
         seed=stage.recipe.seed,
-        trained_tokens=first.trained_tokens + round(tokens),
+        trained_tokens=first.trained_tokens + round(n_tokens * state.epoch),
         n_steps=first.n_steps + state.global_step,
         duration_s=first.duration_s + duration_s,
         peak_memory_bytes=max(first.peak_memory_bytes, peak_bytes()),
