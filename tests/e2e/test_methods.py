@@ -43,14 +43,14 @@ def run(folder: Path, model_path: str, recipe: Recipe, **extra: Any) -> AdapterC
 
 
 def pairs(path: Path, n: int = 24) -> str:
-    """The answer that training taught is rejected, the next colour is preferred."""
+    """White is preferred, whatever training taught."""
     lines = [
         {
             "prompt": row.messages[0].content,
-            "chosen": COLOURS[(COLOURS.index(row.completion) + 1) % 4],
-            "rejected": row.completion,
+            "chosen": COLOURS[3],
+            "rejected": COLOURS[i % 3],
         }
-        for row in rows(n)
+        for i, row in enumerate(rows(n))
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return str(path)
