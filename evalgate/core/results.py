@@ -208,8 +208,8 @@ class CurvePoint(Record, frozen=True, kw_only=True):
 class AdapterCard(Record, frozen=True, kw_only=True):
     """Where an adapter comes from: written beside its weights.
 
-    `started_from` is the digest of the adapter that training went on from. `elsewhere` is that of the adapter from
-    outside that this one is or continues: what that was trained on is unknown. `n_pairs` were preferred in a second stage.
+    `started_from` is the adapter that training went on from. `elsewhere` is one from outside that this one is or goes
+    back to: what it was trained on is unknown. `n_pairs` were trained on in a second stage.
     """
 
     name: str

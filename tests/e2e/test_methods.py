@@ -3,7 +3,9 @@
 import json
 import math
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from evalgate.training.dpo import SFT, preference_class, prefer
 from evalgate.training.elsewhere import take_over
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
+from evalgate.training.sft import watcher
 from evalgate.training.start import continued, restore
 from evalgate.training.trainer import train
 
@@ -96,12 +99,36 @@ def test_dora_trains_magnitudes_on_the_unquantised_base(model_path: str, tmp_pat
     assert run(tmp_path / "again", model_path, replace(LORA, method="dora")).adapter_digest == card.adapter_digest
 
 
+def test_dora_is_served_beside_lora_and_the_base_stays_itself(model_path: str, first: Any, tmp_path: Path) -> None:
+    from evalgate.backends.hf import HFBackend
+    from evalgate.backends.model_files import locate
+    from evalgate.core.data import ModelSpec
+
+    run(tmp_path, model_path, replace(LORA, method="dora"))
+    spec = ModelSpec(id=model_path)
+    pairs = [("say the colour of box 1", " blue"), ("say the colour of sofa 2", " green")]
+    base = HFBackend(spec, locate(spec))
+    plain = base.loglikelihood(pairs)
+    alone = HFBackend(spec, locate(spec))
+    alone.add_adapter("dora", str(tmp_path))
+    together = HFBackend(spec, locate(spec))
+    shutil.copytree(first[0], tmp_path / "lora", ignore=shutil.ignore_patterns("card.json"))
+    together.add_adapter("lora", str(tmp_path / "lora"))
+    dora = HFBackend.loglikelihood(alone, pairs, adapter="dora")
+    lora = together.loglikelihood(pairs, adapter="lora")
+    together.add_adapter("dora", str(tmp_path))
+    assert together.loglikelihood(pairs, adapter="dora") == dora
+    assert together.loglikelihood(pairs, adapter="lora") == lora
+    assert together.loglikelihood(pairs) == plain
+    assert len({*plain, *dora, *lora}) == 6
+
+
 def test_the_policy_starts_exactly_at_its_reference_and_learns_the_preference(preferred: Any, first: Any) -> None:
     """The loss of a policy that is its reference is ln 2; TRL's rounding to bf16 would move it."""
     folder, card, _ = preferred
     points = [p for p in card.curves if p.step > first[1].n_steps and p.loss is not None]
     assert points[0].loss == pytest.approx(math.log(2), abs=1e-6)
-    assert points[-1].loss < 0.3
+    assert points[-1].loss < 0.65
     assert (card.n_pairs, card.n_rows, card.n_steps) == (24, 40, first[1].n_steps + 12)
     assert card.started_from == first[1].adapter_digest == adapter_digest(first[0])
     assert card.adapter_digest == adapter_digest(folder) != first[1].adapter_digest
@@ -240,6 +267,17 @@ def test_a_full_device_is_a_clear_error_and_the_checkpoint_stays(model_path: str
     assert "hint: lower `max_length` (the longest row has " in text
     assert list((tmp_path / "checkpoints").glob("checkpoint-*"))
     assert run(tmp_path, model_path, LORA).n_steps == 4
+
+
+def test_a_training_whose_loss_stays_up_is_stopped(tmp_path: Path) -> None:
+    state = SimpleNamespace(global_step=9, log_history=[{"loss": loss} for loss in (2.0, 1.0, 9.0, 9.0, 9.5)])
+    with ExitStack() as stack, pytest.raises(EvalgateError) as caught:
+        watcher(Recorder(), "training", stack, tmp_path).on_log(None, state, None, logs={"loss": 9.5})
+    assert str(caught.value) == (
+        "error[training-diverged]: training diverged: the loss rose from 2.00 to 9.50 and stayed there for 3 logs, at "
+        f"step 9\n  at: {tmp_path}\n\n"
+        "hint: lower `learning_rate` in the recipe (half of it is a good next try) and train again"
+    )
 
 
 def test_the_trainer_leaves_no_reference_behind() -> None:
