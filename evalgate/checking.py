@@ -110,9 +110,7 @@ def _used(project: Project, found: Sequence[Overlap]) -> list[Overlap]:
     shown = {(_pool(v), name) for _, name, p in _asked(project) for v in p.variants if v.shots}
     used = {("train", name) for name in trained} | shown
     return [
-        o
-        for o in found
-        if o.kind in COPIES and (o.source in ("replay", "pairs") or (o.source, o.source_task) in used)
+        o for o in found if o.kind in COPIES and (o.source in ("replay", "pairs") or (o.source, o.source_task) in used)
     ]
 
 

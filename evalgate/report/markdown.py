@@ -102,7 +102,12 @@ def _contamination(data: RunData) -> list[str]:
     unknown = ["", *(f"- {text(told)}" for told in found["unknown"])] if found["unknown"] else []
     if not found["rows"]:
         return unknown
-    lines = [*unknown, "", f"<details><summary>Contamination: {found['n']} findings; gates judge the full set</summary>", ""]
+    lines = [
+        *unknown,
+        "",
+        f"<details><summary>Contamination: {found['n']} findings; gates judge the full set</summary>",
+        "",
+    ]
     lines += [f"- {text(told)}" for told in found["left_out"]]
     for row in found["rows"][:FINDINGS]:
         lines.append(f"- {row['kind']}: {text(row['where'])} and {text(row['heldout'])} ({row['share']})")

@@ -17,7 +17,10 @@ from evalgate.training.data import TrainRow
 
 TASK = "pairs"
 Thumb = bool | str
-UP, DOWN = frozenset({"up", "good", "like", "yes", "true", "1", "👍"}), frozenset({"down", "bad", "dislike", "no", "false", "0", "👎"})
+UP, DOWN = (
+    frozenset({"up", "good", "like", "yes", "true", "1", "👍"}),
+    frozenset({"down", "bad", "dislike", "no", "false", "0", "👎"}),
+)
 FORMS = (
     'write one object a line: {"prompt": "...", "chosen": "...", "rejected": "..."} or '
     '{"prompt": "...", "completion": "...", "label": "up"}; a prompt may be a list of {"role", "content"}'

@@ -51,7 +51,7 @@ def _scales_logits(base: Any) -> bool:
 def own_files(trainer: type[Any]) -> type[Any]:
     """A TRL trainer that writes no model card and no copy of its reference, and resumes in fp32."""
 
-    class OwnFiles(trainer):
+    class OwnFiles(trainer):  # type: ignore[misc]
         """See the function."""
 
         def create_model_card(self, *_: Any, **__: Any) -> None:

@@ -18,7 +18,7 @@ from evalgate.core.data import Recipe
 from evalgate.core.drafts import Preferences
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import AdapterCard
-from evalgate.training.dpo import SFT, preference_class, prefer
+from evalgate.training.dpo import SFT, prefer, preference_class
 from evalgate.training.elsewhere import take_over
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
@@ -200,8 +200,8 @@ def test_a_training_goes_on_from_an_earlier_adapter(first: Any, model_path: str,
     folder, card = first
     more = run(tmp_path / "more", model_path, replace(RECIPE, start=str(folder)), start=folder)
     assert more.started_from == card.adapter_digest != more.adapter_digest
-    loss = [p.loss for p in more.curves if p.loss is not None][0]
-    fresh = [p.loss for p in card.curves if p.loss is not None][0]
+    loss = next(p.loss for p in more.curves if p.loss is not None)
+    fresh = next(p.loss for p in card.curves if p.loss is not None)
     assert loss < fresh - 0.5
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", model_path, replace(RECIPE, start=str(folder)), start=folder, callbacks=[Killer(11)])

@@ -18,16 +18,19 @@ pytestmark = pytest.mark.slow
 
 HEAD = "prompts_from: ../../../baselines/support/tuned.yaml\n"
 CONTINUED = HEAD + "method: lora\nmax_rows: 8\nbatch_size: 4\ncontinue_from: "
-SWEPT = RECIPE.replace("rank: 4\n", "").replace("max_rows: 16", "max_rows: 4") + "sweep: {rank: [2, 4]}\n"
-PAIRS = [{"prompt": f"Where is order {i}?", "chosen": "I will look.", "rejected": "No."} for i in range(4)]
+SWEPT = RECIPE.replace("rank: 4\n", "").replace("max_rows: 16", "max_rows: 8") + "sweep: {rank: [2, 4]}\n"
+PAIRS = [{"prompt": f"Where is order {i}?", "chosen": "I will look.", "rejected": "No."} for i in range(8)]
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suite = copy_suite(tmp_path_factory.mktemp("copy"), subjects=("animals",))
+    for path in (suite.parents[1] / "baselines" / "support").glob("*.yaml"):
+        if path.stem not in ("zero_shot", "tuned"):
+            path.unlink()
     folder = suite / "candidates"
     (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
-    (folder / "dora.yaml").write_text(RECIPE.replace("method: lora", "method: dora").replace("16", "4"))
+    (folder / "dora.yaml").write_text(RECIPE.replace("method: lora", "method: dora").replace("max_rows: 16", "max_rows: 8"))
     (folder / "pref.yaml").write_text(RECIPE + "dpo: {data: pairs.jsonl, learning_rate: 1.0e-4}\n")
     (folder / "early.yaml").write_text(CONTINUED + "tiny\n")
     (folder / "swept.yaml").write_text(SWEPT)
@@ -61,11 +64,11 @@ def test_every_way_to_an_adapter_is_gated_in_one_family(suite: Path) -> None:
     cards = data.cards
     assert cards["early"].started_from == cards["tiny"].adapter_digest != cards["early"].adapter_digest
     assert len({card.adapter_digest for card in cards.values()}) == 6
-    assert (cards["pref"].n_pairs, cards["pref"].n_rows) == (4, 16)
+    assert (cards["pref"].n_pairs, cards["pref"].n_rows) == (8, 16)
     assert not any(card.elsewhere for card in cards.values())
     trained = {name: [row.task for row in rows] for name, rows in data.trained.items()}
     assert len(trained["early"]) == len(trained["tiny"]) + 8
-    assert trained["pref"].count("pairs") == 4
+    assert trained["pref"].count("pairs") == 8
     assert not [finding for finding in decision.findings if finding.hard]
     assert all(probe.base != probe.tuned for probe in data.probes.values())
     assert pipeline.gate(Path(str(asked.output))) == decision
@@ -101,8 +104,9 @@ def test_an_adapter_trained_elsewhere_is_gated_and_the_report_says_what_is_unkno
     told = "Whether theirs was trained on held-out examples is unknown: it is an adapter from elsewhere."
     assert told in (folder / "report.html").read_text()
     assert told.partition(":")[0] in (folder / "report.md").read_text()
-    assert f"candidate theirs was trained elsewhere ({source}): whether that training saw held-out examples is unknown" in (
-        progress.notes
+    assert (
+        f"candidate theirs was trained elsewhere ({source}): whether that training saw held-out examples is unknown"
+        in (progress.notes)
     )
 
     config["base_model_name_or_path"] = "them/other-7b"

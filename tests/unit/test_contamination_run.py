@@ -219,7 +219,9 @@ def test_preference_pairs_are_checked_and_left_out(suite: Path) -> None:
     assert left.dpo
     assert left.dpo.left_out == (2,)
     assert recipe_digest(left) != recipe_digest(recipe)
-    assert {pair.messages[-1].content for pair in pairs_of(left.dpo, 0)} == {f"What is {i} plus one?" for i in (0, 1, 3)}
+    assert {pair.messages[-1].content for pair in pairs_of(left.dpo, 0)} == {
+        f"What is {i} plus one?" for i in (0, 1, 3)
+    }
 
 
 def test_replayed_lines_are_left_out(suite: Path) -> None:

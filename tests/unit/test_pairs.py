@@ -37,7 +37,10 @@ def test_pairs_are_taken_as_they_are_and_a_prompt_may_be_a_conversation(tmp_path
     talk = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hello"}]
     preferences = write(
         tmp_path / "p.jsonl",
-        [{"prompt": talk, "chosen": "hi", "rejected": "what", "id": "x"}, {"prompt": "a", "chosen": "b", "rejected": "c"}],
+        [
+            {"prompt": talk, "chosen": "hi", "rejected": "what", "id": "x"},
+            {"prompt": "a", "chosen": "b", "rejected": "c"},
+        ],
     )
     found = {pair.id: pair for pair in pairs_of(preferences, 0)}
     assert set(found) == {"x", "pairs-1"}
@@ -97,7 +100,10 @@ def test_thumbs_use_every_answer_that_has_a_counterpart_and_never_contradict(
         ({"prompt": "a", "chosen": "b", "rejected": "b"}, "the chosen answer is the rejected one"),
         ({"prompt": "a", "completion": "b", "label": "so so"}, "'so so' is no thumb: write up or down"),
         ({"prompt": [], "chosen": "b", "rejected": "c"}, "the prompt does not end with the user's message"),
-        ({"chosen": "b", "rejected": "c"}, "a row of preferences cannot be read: Object missing required field `prompt`"),
+        (
+            {"chosen": "b", "rejected": "c"},
+            "a row of preferences cannot be read: Object missing required field `prompt`",
+        ),
     ],
 )
 def test_rows_that_say_nothing_are_refused_at_their_line(tmp_path: Path, row: dict[str, Any], what: str) -> None:
@@ -119,7 +125,14 @@ def test_a_file_without_any_pair_is_refused(tmp_path: Path) -> None:
 
 
 def test_words_for_thumbs() -> None:
-    assert [is_up(word) for word in (True, "Up", "👎", False, " yes ", "maybe")] == [True, True, False, False, True, None]
+    assert [is_up(word) for word in (True, "Up", "👎", False, " yes ", "maybe")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
