@@ -30,6 +30,7 @@ class Tuning:
 
     def __init__(self, plan: Plan, folder: RunFolder, progress: Progress) -> None:
         self.plan, self.folder, self.progress = plan, folder, progress
+        self._rows: dict[tuple[str, Split], list[TrainRow]] = {}
 
     def adapter(self, recipe: Recipe) -> AdapterCard:
         """The recipe's adapter, made unless it is there; its card says what is known of it.
@@ -47,7 +48,10 @@ class Tuning:
 
     def rows(self, recipe: Recipe, split: Split = "train") -> list[TrainRow]:
         """A split as the recipe's system would be asked it, with the answers to learn."""
-        return training_rows(self._system(recipe), self.plan.suite, split, self.plan.retrievers)
+        if (recipe.name, split) not in self._rows:
+            found = training_rows(self._system(recipe), self.plan.suite, split, self.plan.retrievers)
+            self._rows[recipe.name, split] = found
+        return self._rows[recipe.name, split]
 
     def trained_rows(self, recipe: Recipe) -> Iterator[TrainedRow]:
         """Every row that the adapter has seen here, those of the recipes it continues from included."""
