@@ -30,7 +30,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.unlink()
     folder = suite / "candidates"
     (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
-    (folder / "dora.yaml").write_text(RECIPE.replace("method: lora", "method: dora").replace("max_rows: 16", "max_rows: 8"))
+    (folder / "dora.yaml").write_text(
+        RECIPE.replace("method: lora", "method: dora").replace("max_rows: 16", "max_rows: 8")
+    )
     (folder / "pref.yaml").write_text(RECIPE + "dpo: {data: pairs.jsonl, learning_rate: 1.0e-4}\n")
     (folder / "early.yaml").write_text(CONTINUED + "tiny\n")
     (folder / "swept.yaml").write_text(SWEPT)
