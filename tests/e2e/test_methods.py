@@ -105,6 +105,7 @@ def test_dora_is_served_beside_lora_and_the_base_stays_itself(model_path: str, f
     from evalgate.core.data import ModelSpec
 
     run(tmp_path, model_path, replace(LORA, method="dora"))
+    (tmp_path / "card.json").unlink()  # it names no real base
     spec = ModelSpec(id=model_path)
     pairs = [("say the colour of box 1", " blue"), ("say the colour of sofa 2", " green")]
     base = HFBackend(spec, locate(spec))
