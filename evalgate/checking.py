@@ -18,6 +18,8 @@ from evalgate.suite.contamination import Piece, check
 from evalgate.suite.formats import place_of
 from evalgate.systems.prompt import answer_of
 from evalgate.systems.shots import pick_shots
+from evalgate.training.pairs import TASK as PAIRS
+from evalgate.training.pairs import read_pairs
 from evalgate.training.replay import TASK as REPLAY
 from evalgate.training.replay import read_replay
 
@@ -40,7 +42,7 @@ def find_overlaps(project: Project, seed: int | None = None) -> tuple[Overlap, .
     Shots are those that the seed picks; by default the suite's.
     """
     chosen = project.suite.spec.seed if seed is None else seed
-    return check(project, [*_prompts(project, chosen)], [*_replayed(project.recipes)])
+    return check(project, [*_prompts(project, chosen)], [*_replayed(project.recipes), *_preferred(project.recipes)])
 
 
 def checked(project: Project, seed: int | None = None, *, drop: bool = False) -> Checked:
@@ -86,7 +88,7 @@ def _refusal(suite: Suite, used: Sequence[Overlap]) -> EvalgateError:
 def notes_of(overlaps: Sequence[Overlap], dropped: dict[str, tuple[str, ...]]) -> list[str]:
     """What a run says of contamination that did not stop it: a line for each source and kind, and what was left out."""
     return lines_of(overlaps) + [
-        f"contamination: {len(ids)} {'replay' if name == REPLAY else f'train rows of {name}'} left out (--drop)"
+        f"contamination: {len(ids)} {name if name in (REPLAY, PAIRS) else f'train rows of {name}'} left out (--drop)"
         for name, ids in dropped.items()
     ]
 
@@ -107,7 +109,9 @@ def _used(project: Project, found: Sequence[Overlap]) -> list[Overlap]:
     trained = {name for recipe in project.recipes for name in recipe.prompts}
     shown = {(_pool(v), name) for _, name, p in _asked(project) for v in p.variants if v.shots}
     used = {("train", name) for name in trained} | shown
-    return [o for o in found if o.kind in COPIES and (o.source == "replay" or (o.source, o.source_task) in used)]
+    return [
+        o for o in found if o.kind in COPIES and (o.source in ("replay", "pairs") or (o.source, o.source_task) in used)
+    ]
 
 
 def _pool(prompt: PromptDraft) -> Pool:
@@ -125,11 +129,7 @@ def _without(project: Project, rows: dict[str, tuple[str, ...]]) -> Project:
             if gone and split in task.splits
         }
         tasks[name] = replace(task, splits=task.splits | kept)
-    places = rows.get(REPLAY, ())
-    recipes = tuple(
-        replace(recipe, prompts=_shown(recipe.prompts, rows), replay=_replay_without(recipe, places))
-        for recipe in project.recipes
-    )
+    recipes = tuple(_recipe_without(recipe, rows) for recipe in project.recipes)
     return replace(
         project,
         suite=replace(project.suite, tasks=tasks),
@@ -153,12 +153,33 @@ def _shown(prompts: dict[str, PromptDraft], rows: dict[str, tuple[str, ...]]) ->
     return {name: without(prompt, rows.get(name, ())) for name, prompt in prompts.items()}
 
 
+def _recipe_without(recipe: Recipe, rows: dict[str, tuple[str, ...]]) -> Recipe:
+    """A recipe, and those that it continues from, without contaminated shots, replay lines and pairs."""
+    recipe = replace(recipe, prompts=_shown(recipe.prompts, rows), replay=_replay_without(recipe, rows.get(REPLAY, ())))
+    if recipe.dpo:
+        left_out = _positions(recipe.dpo.data, rows.get(PAIRS, ()))
+        recipe = replace(recipe, dpo=replace(recipe.dpo, left_out=left_out))
+    return replace(recipe, parent=_recipe_without(recipe.parent, rows)) if recipe.parent else recipe
+
+
 def _replay_without(recipe: Recipe, places: Collection[str]) -> Replay | None:
     if recipe.replay is None:
         return None
-    path = recipe.replay.path
+    return replace(recipe.replay, left_out=_positions(recipe.replay.path, places))
+
+
+def _positions(path: str, places: Collection[str]) -> tuple[int, ...]:
+    """Which rows of a file, from 0, are among places of the form file:line."""
     lines = {int(place.rpartition(":")[2]) for place in places if place.rpartition(":")[0] == path}
-    return replace(recipe.replay, left_out=tuple(sorted(line - 1 for line in lines)))
+    return tuple(sorted(line - 1 for line in lines))
+
+
+def _preferred(recipes: Sequence[Recipe]) -> Iterator[Piece]:
+    """What every row of every file of preferences asks, once: its whole conversation."""
+    for path in dict.fromkeys(recipe.dpo.data for recipe in recipes if recipe.dpo):
+        for line, row in enumerate(read_pairs(Path(path)), 1):
+            place, text = place_of(Path(path), line, None), "\n".join(m.content for m in row.messages)
+            yield Piece(source="pairs", task=PAIRS, id=f"{path}:{line}", where=place, text=text)
 
 
 def _replayed(recipes: Sequence[Recipe]) -> Iterator[Piece]:

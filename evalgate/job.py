@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,25 +13,21 @@ from evalgate.asking import Asking
 from evalgate.backends.opening import open_model
 from evalgate.binding import bound, candidate_draft
 from evalgate.checking import notes_of
-from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, SystemSpec
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
-from evalgate.core.results import AdapterProbe, Run, TrainedRow
+from evalgate.core.results import AdapterProbe, Run
 from evalgate.execution.process import give_back_memory
 from evalgate.feasibility import refuse_impossible
 from evalgate.files import read_record, write_lines, write_record
 from evalgate.lengths import find_too_long, length_lines
-from evalgate.looks import training_rows
 from evalgate.planning import Plan
 from evalgate.probing import sound
 from evalgate.sealing import IDENTITY_FILE
 from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take
-
-if TYPE_CHECKING:
-    from evalgate.training.data import TrainRow
+from evalgate.tuning import Tuning
 
 # Answers whose likelihood is asked with and without an adapter: one is enough to see that it is active.
 N_PROBES = 4
@@ -178,27 +173,14 @@ class Job:
             )
 
     def train(self, recipe: Recipe) -> SystemSpec:
-        """Train a candidate unless its adapter is there; returns the system that the adapter is part of."""
-        from evalgate.training.trainer import train
-
-        plan, folder = self.plan, self.folder.adapter(recipe.name)
-        untrained = plan.run.systems[recipe.name]
-        rows = training_rows(untrained, plan.suite, "train", plan.retrievers)
+        """Make a candidate's adapter unless it is there; returns the system that the adapter is part of."""
+        tuning = Tuning(self.plan, self.folder, self.progress)
         with getattr(self.backend, "resting", nullcontext)():  # an engine that fills the GPU makes room
-            card = train(
-                recipe,
-                rows,
-                training_rows(untrained, plan.suite, "dev", plan.retrievers),
-                model_path=plan.files.path,
-                revision=plan.files.revision,
-                base_digest=plan.files.digest,
-                folder=folder,
-                progress=self.progress,
-            )
+            card = tuning.adapter(recipe)
         give_back_memory()
-        self.backend.add_adapter(recipe.name, str(folder))
-        self._remember(recipe, card.adapter_digest, rows)
-        system = bound(candidate_draft(recipe), plan.binding, card.adapter_digest)
+        self.backend.add_adapter(recipe.name, str(self.folder.adapter(recipe.name)))
+        self._remember(recipe, card.adapter_digest, tuning)
+        system = bound(candidate_draft(recipe), self.plan.binding, card.adapter_digest)
         self.systems[recipe.name] = system
         self._write_run()
         self.asking.forget_stale(system)
@@ -212,22 +194,10 @@ class Job:
         self.asking.forget_stale(system)
         return system
 
-    def _remember(self, recipe: Recipe, adapter_digest: str, rows: list[TrainRow]) -> None:
+    def _remember(self, recipe: Recipe, adapter_digest: str, tuning: Tuning) -> None:
         """Record what the adapter was trained on and what it changes, so that a recording shows a leak or a no-op."""
-        from evalgate.training.replay import with_replay
-
-        asked = {(name, e.id): text_of(e) for name, task in self.plan.suite.tasks.items()
-                 for e in task.splits.get("train", ())}  # fmt: skip
-        trained = [
-            TrainedRow(
-                id=row.id,
-                task=row.task,
-                content_digest=content_digest(asked.get((row.task, row.id), row.messages[-1].content)),
-            )
-            for row in with_replay(recipe, rows)
-        ]
-        write_lines(self.folder.trained(recipe.name), trained)
-        pairs = [(row.messages[-1].content, row.completion) for row in rows[:N_PROBES]]
+        write_lines(self.folder.trained(recipe.name), tuning.trained_rows(recipe))
+        pairs = [(row.messages[-1].content, row.completion) for row in tuning.rows(recipe)[:N_PROBES]]
         both = zip(*(self.backend.loglikelihood(pairs, adapter=name) for name in (None, recipe.name)), strict=True)
         known = [pair for pair in both if not any(map(math.isnan, pair))]  # a row may be longer than the context
         if not known:

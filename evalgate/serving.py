@@ -164,7 +164,7 @@ def _by_the_hour(data: RunData, system: str, task: str) -> Amount | None:
 def _training_usd(data: RunData, candidate: str) -> float | None:
     """What training a candidate cost: by trained tokens if the host has a price for them, else by the hour."""
     card, prices, own = data.cards.get(candidate), data.run.suite.prices, _prices(data, candidate)
-    if card is None or prices is None:
+    if card is None or prices is None or card.elsewhere:  # what a training elsewhere took is unknown, not nothing
         return None
     if own is not None and own.training_usd is not None:
         return card.trained_tokens * own.training_usd / TOKENS_PER_PRICE

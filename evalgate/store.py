@@ -200,6 +200,7 @@ class RunData(Record, frozen=True, kw_only=True):
     overlaps: list[Overlap] | None = None
     searches: list[Searched] = []
     probed: Probed | None = None
+    agreements: list[Agreement] = []
     drift: dict[str, list[Drift]] = {}
 
 

@@ -39,6 +39,11 @@ def check_adapter(folder: Path, model_id: str, files: ModelFiles) -> dict[str, A
     return config
 
 
+def live_name(name: str) -> str:
+    """An adapter's name within the model: torch takes no dots in it, and PEFT not its own `lora_`."""
+    return "a:" + name.replace(".", "%").replace("lora_", "lora%_")
+
+
 def unfit(folder: str, error: Exception) -> EvalgateError:
     """The error for weights that the base has no layers for, such as another size of the same family."""
     first = " ".join(str(error).split())[:200]

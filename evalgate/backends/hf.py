@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from evalgate.backends.adapter_files import check_adapter, unfit
+from evalgate.backends.adapter_files import check_adapter, live_name, unfit
 from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.endings import Endings, Verbatim
@@ -125,7 +125,7 @@ class HFBackend:
         self._model.eval()
         self._adapters[name] = adapter_digest(Path(folder)) if (Path(folder) / WEIGHTS).is_file() else ""
         self._model.base_model.enable_adapter_layers()
-        self._model.set_adapter(name)
+        self._model.set_adapter(live_name(name))
         self._active = name
 
     def _load_adapter(self, name: str, folder: str) -> None:
@@ -134,9 +134,9 @@ class HFBackend:
         with warnings.catch_warnings():  # PEFT asks transformers 5 by an older name
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
             if self._adapters:
-                self._model.load_adapter(folder, adapter_name=name)
+                self._model.load_adapter(folder, adapter_name=live_name(name))
             else:
-                self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=name)
+                self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=live_name(name))
 
     @contextlib.contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:
@@ -148,7 +148,7 @@ class HFBackend:
                 layers.disable_adapter_layers()
             else:
                 layers.enable_adapter_layers()
-                self._model.set_adapter(adapter)
+                self._model.set_adapter(live_name(adapter))
             self._active = adapter
         yield self._model
 

@@ -12,6 +12,7 @@ import msgspec
 from evalgate.config.checks import check_suite
 from evalgate.config.document import Document, Problems, did_you_mean
 from evalgate.config.entrants import entrant, recorded_draft
+from evalgate.config.methods import KEYS, extras, parents_of, points, with_parents
 from evalgate.config.prompts import Prompts
 from evalgate.core.data import (
     EarlyStop,
@@ -133,7 +134,8 @@ def load_candidates(
 
     Gives training recipes, and the candidates that nothing is trained for: `kind: api` and `kind: recorded`.
 
-    A recipe with several seeds gives one training for each, in the order in which they stand.
+    A recipe with several seeds gives one training for each, in the order in which they stand; one with a sweep a
+    candidate for each of its points. A recipe that continues from another one comes after it.
 
     `taken` are names that candidates may not have: the baselines'. Raises `bad-config` with all problems of all files.
     """
@@ -142,7 +144,7 @@ def load_candidates(
     if not folder.exists():
         return [], []
     problems, recipes, entrants = Problems(), [], []
-    names = dict.fromkeys(taken, "a baseline")
+    names, parents = dict.fromkeys(taken, "a baseline"), dict[str, tuple[str, Document]]()
     for file in _yaml_files(folder, "recipes", problems):
         document = Document(file, problems)
         if document.data.get("kind") in ("api", "recorded"):
@@ -153,9 +155,13 @@ def load_candidates(
         parsed = parse(document, RecipeYaml)
         if parsed is None:
             continue
-        recipe = _recipe(parsed, document, suite, fields)
-        _once(names, recipe.name, document)
-        recipes += _per_seed(recipe, parsed.seeds)
+        for name, point in points(parsed, parsed.name or file.stem):
+            recipe = _recipe(point, document, suite, fields, name)
+            _once(names, recipe.name, document)
+            trained = _per_seed(recipe, parsed.seeds)
+            parents |= parents_of(parsed, trained, document)
+            recipes += trained
+    recipes = with_parents(recipes, parents)
     problems.raise_if_any(_FIX)
     return recipes, entrants
 
@@ -236,7 +242,7 @@ def _system(parsed: SystemYaml, prompts: Prompts, file: Path) -> SystemDraft:
 
 
 def _recipe(
-    parsed: RecipeYaml, document: Document, suite: SuiteSpec, fields: Mapping[str, Collection[str]] | None
+    parsed: RecipeYaml, document: Document, suite: SuiteSpec, fields: Mapping[str, Collection[str]] | None, name: str
 ) -> Recipe:
     file = document.path
     prompts = Prompts(document, suite, fields, TEMPLATE_NAMES)
@@ -251,8 +257,11 @@ def _recipe(
         replay = Replay(path=str(rows), share=parsed.replay.share)
         if not rows.is_file():
             document.problem(("replay", "path"), f"there is no file '{rows}'")
-    values = parsed.model_dump(exclude={"name", "prompts", "prompts_from", "replay", "seeds"})
-    return Recipe(name=parsed.name or file.stem, prompts=drafts, replay=replay, path=str(file), **values)
+    values = parsed.model_dump(exclude={"name", "prompts", "prompts_from", "replay", "seeds", *KEYS})
+    if parsed.sweep:
+        values["swept"] = parsed.name or file.stem
+    values |= extras(parsed, document)
+    return Recipe(name=name, prompts=drafts, replay=replay, path=str(file), **values)
 
 
 def _per_seed(recipe: Recipe, seeds: list[int] | None) -> list[Recipe]:

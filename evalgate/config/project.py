@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from evalgate.config.load import SUITE_FILE, load_candidates, load_suite_spec, load_systems
-from evalgate.core.data import Project, Split
+from evalgate.core.data import Project, Recipe, Split
 from evalgate.core.errors import UsageError
 from evalgate.suite.frozen import ALL_SPLITS, input_fields, load_suite
 
@@ -46,6 +46,7 @@ def chosen(project: Project, names: tuple[str, ...] | None) -> Project:
     if names is None:
         return project
     known = {recipe.written for recipe in project.recipes} | {draft.name for draft in project.entrants}
+    known |= {recipe.swept for recipe in project.recipes if recipe.swept}
     if unknown := sorted(set(names) - known):
         raise UsageError(
             f"there is no candidate '{unknown[0]}'",
@@ -53,11 +54,27 @@ def chosen(project: Project, names: tuple[str, ...] | None) -> Project:
             fix=f"choose from: {', '.join(sorted(known)) or '(none)'}",
             where=str(Path(project.suite.folder) / "candidates"),
         )
+    recipes = tuple(r for r in project.recipes if r.written in names or (r.swept or "") in names)
+    _refuse_orphans(recipes)
     return msgspec.structs.replace(
         project,
-        recipes=tuple(r for r in project.recipes if r.written in names),
+        recipes=recipes,
         entrants=tuple(draft for draft in project.entrants if draft.name in names),
     )
+
+
+def _refuse_orphans(recipes: Sequence[Recipe]) -> None:
+    """Raise `parent-not-chosen` for a recipe that continues from one which is not trained in this run."""
+    trained = {recipe.name for recipe in recipes}
+    for recipe in recipes:
+        if recipe.parent and recipe.parent.name not in trained:
+            raise UsageError(
+                f"candidate '{recipe.name}' continues from '{recipe.parent.name}', which is not chosen",
+                code="parent-not-chosen",
+                fix=f"choose both: `--candidates {recipe.parent.written},{recipe.written}`; or give the "
+                "earlier adapter's folder as `continue_from`",
+                where=recipe.path,
+            )
 
 
 def _refuse_without_model(project: Project, file: Path) -> None:

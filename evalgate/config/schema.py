@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.config.judge_schema import JudgeYaml
 from evalgate.config.label_schema import LabelYaml
+from evalgate.config.method_schema import MethodsYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
@@ -204,11 +205,11 @@ class ReplayYaml(Strict):
     share: Share
 
 
-class RecipeYaml(Strict):
+class RecipeYaml(MethodsYaml):
     """A candidate's training recipe."""
 
     name: Name | None = None
-    method: Literal["qlora", "lora"] = "qlora"
+    method: Literal["qlora", "lora", "dora"] = "qlora"
     description: str = ""
     prompts: dict[str, PromptYaml] | None = None
     prompts_from: str | None = None

@@ -92,15 +92,30 @@ class Replay(Record, frozen=True, kw_only=True, omit_defaults=True):
     left_out: tuple[int, ...] = ()
 
 
+class Preferences(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The second stage: DPO on pairs of answers, from the adapter of the first. `data` is a JSONL file.
+
+    `left_out` are positions in the file, from 0, of contaminated rows.
+    """
+
+    data: str
+    beta: float = 0.1
+    learning_rate: float = 5e-6
+    epochs: float = 1.0
+    left_out: tuple[int, ...] = ()
+
+
 class Recipe(Record, frozen=True, kw_only=True):
     """How one candidate is trained, and the prompts it is trained and asked with.
 
-    `of` is the recipe as written, if it is trained with several seeds and this is one of them.
+    `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
+    sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
+    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one.
     """
 
     name: str
     prompts: dict[str, PromptDraft]
-    method: Literal["qlora", "lora"] = "qlora"
+    method: Literal["qlora", "lora", "dora"] = "qlora"
     description: str = ""
     learning_rate: float = 2e-4
     epochs: float = 1.0
@@ -115,6 +130,23 @@ class Recipe(Record, frozen=True, kw_only=True):
     overrides: dict[str, str | int | float | bool | None] = {}
     path: str = ""
     of: str = ""
+    # Unset, they leave the digest of a recipe without them as it was.
+    swept: str | UnsetType = UNSET
+    adapter: str | UnsetType = UNSET
+    start: str | UnsetType = UNSET
+    parent: Recipe | UnsetType = UNSET
+    dpo: Preferences | UnsetType = UNSET
+
+    @property
+    def lineage(self) -> tuple[Recipe, ...]:
+        """The recipes that this one continues from, the first one first, and itself."""
+        return (*(self.parent.lineage if self.parent else ()), self)
+
+    @property
+    def outside(self) -> str:
+        """The folder of an adapter from elsewhere that this one is or continues; empty if there is none."""
+        first = self.lineage[0]
+        return first.adapter or first.start or ""
 
     @property
     def written(self) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from evalgate.core.record import Record
 
 OverlapKind = Literal["exact", "normalised", "near", "quoted", "answer-in-prompt", "answer-in-passage"]
-OverlapSource = Literal["train", "dev", "replay", "passage", "prompt"]
+OverlapSource = Literal["train", "dev", "replay", "pairs", "passage", "prompt"]
 
 
 class Overlap(Record, frozen=True, kw_only=True):

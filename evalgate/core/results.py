@@ -210,7 +210,11 @@ class CurvePoint(Record, frozen=True, kw_only=True):
 
 
 class AdapterCard(Record, frozen=True, kw_only=True):
-    """Where an adapter comes from: written beside its weights."""
+    """Where an adapter comes from: written beside its weights.
+
+    `started_from` is the adapter that training went on from. `elsewhere` is one from outside that this one is or goes
+    back to: what it was trained on is unknown. `n_pairs` were trained on in a second stage.
+    """
 
     name: str
     base_model: str
@@ -228,6 +232,9 @@ class AdapterCard(Record, frozen=True, kw_only=True):
     curves: tuple[CurvePoint, ...] = ()
     parameters: int = 0
     versions: dict[str, str] = {}
+    started_from: str = ""
+    elsewhere: str = ""
+    n_pairs: int = 0
 
 
 class TrainedRow(Record, frozen=True, kw_only=True):

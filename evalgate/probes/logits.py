@@ -17,6 +17,8 @@ from evalgate.core.protocols import LocalModel
 
 # Positions at a prompt's end that merged and unmerged weights are compared at.
 LAST = 8
+# PEFT's name for the adapter of the copy, whatever the candidate is called: torch takes no dots in it.
+MERGED = "merged"
 # A merged copy is made only where it fits this many times into the free memory.
 ROOM = 1.5
 MEMORY = Path("/proc/meminfo")
@@ -81,8 +83,8 @@ def merged_copy(model: LocalModel, adapter: str, folder: str) -> Any | str:
         base = base.dequantize()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tuned = PeftModel.from_pretrained(base, folder, adapter_name=adapter)
-        return tuned.merge_and_unload(adapter_names=[adapter]).eval()
+        tuned = PeftModel.from_pretrained(base, folder, adapter_name=MERGED)
+        return tuned.merge_and_unload(adapter_names=[MERGED]).eval()
 
 
 def _weight_bytes(module: Any) -> int:

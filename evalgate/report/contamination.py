@@ -37,7 +37,18 @@ def contamination_view(data: RunData) -> View:
         "more": max(0, len(overlaps) - SHOWN),
         "left_out": left_out,
         "scores": clean_rows(data),
+        "unknown": unknown_training(data),
     }
+
+
+def unknown_training(data: RunData) -> list[str]:
+    """Candidates whose training data, or a part of them, nobody here could check."""
+    return [
+        f"Whether {name} was trained on held-out examples is unknown: it "
+        f"{'is' if card.elsewhere == card.adapter_digest else 'continues'} an adapter from elsewhere."
+        for name, card in data.cards.items()
+        if card.elsewhere
+    ]
 
 
 def clean_rows(data: RunData) -> list[View]:

@@ -24,16 +24,26 @@ def model_facts(run: Run) -> list[tuple[str, str]]:
 
 
 def card_facts(card: AdapterCard) -> list[tuple[str, str]]:
-    """An adapter's card as name and value."""
+    """An adapter's card as name and value; of an adapter from elsewhere, what nobody knows is called so."""
+    trained = f"{card.n_rows:,} rows, {card.trained_tokens:,} tokens, {card.n_steps:,} steps"
+    spent = f"{words.show(card.duration_s, 'seconds')}, peak {card.peak_memory_bytes / 1e9:.2f} GB"
+    if card.n_pairs:
+        trained = f"{card.n_rows:,} rows, then {card.n_pairs:,} preference pairs, {trained.partition(', ')[2]}"
+    if card.elsewhere == card.adapter_digest:
+        trained = spent = "trained elsewhere: unknown"
+    origin = [("Continues from adapter", card.started_from)] if card.started_from and not card.n_pairs else []
+    if card.elsewhere and card.elsewhere != card.adapter_digest:
+        origin.append(("Goes back to an adapter from elsewhere", card.elsewhere))
     return [
         ("Base model", f"{card.base_model}{'@' + card.base_revision if card.base_revision else ''}"),
         ("Base digest", card.base_digest),
         ("Adapter digest", card.adapter_digest),
-        ("Training data digest", card.train_digest),
+        *origin,
+        ("Training data digest", card.train_digest or "unknown"),
         ("Recipe digest", card.recipe_digest),
         ("Seed", str(card.seed)),
-        ("Trained on", f"{card.n_rows:,} rows, {card.trained_tokens:,} tokens, {card.n_steps:,} steps"),
-        ("Time and memory", f"{words.show(card.duration_s, 'seconds')}, peak {card.peak_memory_bytes / 1e9:.2f} GB"),
+        ("Trained on", trained),
+        ("Time and memory", spent),
         ("Trainable parameters", f"{card.parameters:,}"),
         ("Versions", ", ".join(f"{k} {v}" for k, v in sorted(card.versions.items())) or "unknown"),
     ]

@@ -112,9 +112,15 @@ def _validity(data: RunData) -> list[str]:
 
 def _contamination(data: RunData) -> list[str]:
     found = contamination_view(data)
+    unknown = ["", *(f"- {text(told)}" for told in found["unknown"])] if found["unknown"] else []
     if not found["rows"]:
-        return []
-    lines = ["", f"<details><summary>Contamination: {found['n']} findings; gates judge the full set</summary>", ""]
+        return unknown
+    lines = [
+        *unknown,
+        "",
+        f"<details><summary>Contamination: {found['n']} findings; gates judge the full set</summary>",
+        "",
+    ]
     lines += [f"- {text(told)}" for told in found["left_out"]]
     for row in found["rows"][:FINDINGS]:
         lines.append(f"- {row['kind']}: {text(row['where'])} and {text(row['heldout'])} ({row['share']})")

@@ -14,7 +14,10 @@ from evalgate.files import write_atomic
 def save_adapter(model: Any, folder: Path, *, base: str, revision: str | None) -> str:
     """Write weights and canonical configuration, and return the adapter's digest."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    # DPO's frozen copy is no part of what was trained.
+    model.save_pretrained(
+        str(folder), safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"]
+    )
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card; ours is card.json
     canonicalise(folder / CONFIG, base=base, revision=revision)
     return adapter_digest(folder)

@@ -24,11 +24,15 @@ class TrainRow(Record, frozen=True, kw_only=True):
 
 
 class Encoded(Record, frozen=True, kw_only=True):
-    """Rows as token ids: `prompt_lengths` leading tokens carry no loss, `n_dropped` rows did not fit."""
+    """Rows as token ids: `prompt_lengths` leading tokens carry no loss, `n_dropped` rows did not fit.
+
+    `lengths` are those of all rows as they were given, in tokens.
+    """
 
     ids: list[list[int]]
     prompt_lengths: list[int]
     n_dropped: int
+    lengths: list[int] = []
 
     @property
     def n_tokens(self) -> int:
@@ -88,7 +92,7 @@ def encode(rows: Sequence[TrainRow], tokenizer: Any, max_length: int) -> Encoded
             code="rows-too-long",
             fix=f"set `max_length: {longest}` in the recipe, or shorten the prompt",
         )
-    return Encoded(ids=ids, prompt_lengths=lengths, n_dropped=n_dropped)
+    return Encoded(ids=ids, prompt_lengths=lengths, n_dropped=n_dropped, lengths=[len(whole) for whole in wholes])
 
 
 def in_batches(encoded: Encoded, batch_size: int, seed: int) -> Encoded:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
+from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.data import Recipe
 from evalgate.core.errors import UsageError
 from evalgate.core.record import digest_bytes, digest_of, plain
@@ -39,20 +42,30 @@ def recipe_digest(recipe: Recipe) -> str:
 
     Templates and replayed rows count by their content, so the same recipe is the same in every folder.
     """
-    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of"}}
+    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of", "swept"}}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
     if recipe.replay is not None:
-        # Git may check text out with other line ends; that is no change.
-        rows = Path(recipe.replay.path).read_bytes().replace(b"\r\n", b"\n")
         without = {"left_out": recipe.replay.left_out} if recipe.replay.left_out else {}
-        fields["replay"] = {"share": recipe.replay.share, "rows": digest_bytes(rows), **without}
+        fields["replay"] = {"share": recipe.replay.share, "rows": _rows(recipe.replay.path), **without}
+    if recipe.dpo:
+        fields["dpo"]["data"] = _rows(recipe.dpo.data)
+    for name in ("adapter", "start"):
+        if folder := getattr(recipe, name):
+            fields[name] = adapter_digest(Path(folder))
+    if recipe.parent:
+        fields["parent"] = recipe_digest(recipe.parent)
     return digest_of(fields)
 
 
+def _rows(path: str) -> str:
+    """The digest of a file of rows. Git may check text out with other line ends; that is no change."""
+    return digest_bytes(Path(path).read_bytes().replace(b"\r\n", b"\n"))
+
+
 def quantization_arguments(recipe: Recipe, dtype: Dtype) -> dict[str, Any] | None:
-    """Arguments of BitsAndBytesConfig (its own defaults are fp4 and fp32); None for plain LoRA."""
-    if recipe.method == "lora":
+    """Arguments of BitsAndBytesConfig (its own defaults are fp4 and fp32); None for LoRA and DoRA."""
+    if recipe.method != "qlora":
         return None
     return {
         "load_in_4bit": True,
@@ -72,6 +85,7 @@ def lora_arguments(recipe: Recipe) -> dict[str, Any]:
         "target_modules": "all-linear",
         "bias": "none",
         "task_type": "CAUSAL_LM",
+        **({"use_dora": True} if recipe.method == "dora" else {}),
     } | chosen
 
 
@@ -115,6 +129,24 @@ def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: b
         "disable_tqdm": True,
         "torch_compile": False,
     } | chosen
+
+
+def dpo_arguments(recipe: Recipe, *, device: Device, output_dir: str) -> dict[str, Any]:
+    """Arguments of DPOConfig for the second stage. `overrides` are of the first one alone."""
+    assert recipe.dpo
+    plain_recipe = replace(recipe, overrides={})
+    arguments = sft_arguments(plain_recipe, device=device, output_dir=output_dir, has_dev=False)
+    for name in ("completion_only_loss", "eval_packing", "dataset_kwargs"):
+        del arguments[name]
+    return arguments | {
+        "learning_rate": recipe.dpo.learning_rate,
+        "num_train_epochs": recipe.dpo.epochs,
+        "beta": recipe.dpo.beta,
+        "loss_type": ["sigmoid"],
+        "disable_dropout": True,
+        # Computed beforehand, the reference would be the adapter as TRL has rounded it.
+        "precompute_ref_log_probs": False,
+    }
 
 
 def _device_arguments(device: Device) -> dict[str, Any]:

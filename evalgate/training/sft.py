@@ -9,6 +9,7 @@ from typing import Any
 from evalgate.core.protocols import Progress
 from evalgate.training.adapter import diverged
 from evalgate.training.data import IGNORED
+from evalgate.training.failures import risen
 
 # Models that scale or cap their logits keep TRL's own loss, which knows how.
 LOGIT_SETTINGS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier")
@@ -47,11 +48,34 @@ def _scales_logits(base: Any) -> bool:
     return any(getattr(base.config, name, None) is not None for name in LOGIT_SETTINGS)
 
 
+def own_files(trainer: type[Any]) -> type[Any]:
+    """A TRL trainer that writes no model card and no copy of its reference, and resumes in fp32."""
+
+    class OwnFiles(trainer):  # type: ignore[misc]
+        """See the function."""
+
+        def create_model_card(self, *_: Any, **__: Any) -> None:
+            """Nothing: the adapter's card is card.json."""
+
+        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+            # "auto", the default of `save_embedding_layers`, asks the hub.
+            folder = output_dir or self.args.output_dir
+            self.model.save_pretrained(
+                folder, safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"]
+            )
+
+        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            steady(self.model)
+
+    return OwnFiles
+
+
 def trainer_class() -> type[Any]:
     """The trainer's class; a function, because importing TRL takes seconds."""
     from trl import SFTTrainer
 
-    class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+    class CompletionTrainer(own_files(SFTTrainer)):  # type: ignore[misc]
         """See the module."""
 
         def compute_loss(
@@ -72,23 +96,11 @@ def trainer_class() -> type[Any]:
             with torch.no_grad():
                 return completion_loss(base, inputs, None), None, None
 
-        def create_model_card(self, *_: Any, **__: Any) -> None:
-            """Nothing: the adapter's card is card.json."""
-
-        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-            # "auto", the default of `save_embedding_layers`, asks the hub.
-            folder = output_dir or self.args.output_dir
-            self.model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
-
-        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-            steady(self.model)
-
     return CompletionTrainer
 
 
 def watcher(progress: Progress, stage: str, stack: ExitStack, where: Path) -> Any:
-    """A callback that moves the progress display and stops at the first loss that is not a number."""
+    """A callback that moves the progress display and stops at a loss that is not a number, or that rose for good."""
     from math import isfinite
 
     from transformers import TrainerCallback
@@ -107,5 +119,7 @@ def watcher(progress: Progress, stage: str, stack: ExitStack, where: Path) -> An
                 value = (logs or {}).get(key)
                 if value is not None and not isfinite(value):
                     raise diverged(f"{key} is {value} at step {state.global_step}", str(where))
+            if why := risen([entry["loss"] for entry in state.log_history if "loss" in entry]):
+                raise diverged(f"{why}, at step {state.global_step}", str(where))
 
     return Watcher()

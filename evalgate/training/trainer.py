@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.memory import peak_bytes, reset_peak
@@ -22,11 +23,13 @@ from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
+from evalgate.training.failures import memory_errors
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
 from evalgate.training.sft import steady, trainer_class, watcher
+from evalgate.training.start import check_moved, continued, restore
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
@@ -42,6 +45,7 @@ class Job(Record, frozen=True, kw_only=True):
     revision: str | None
     base_digest: str
     folder: str
+    start: str = ""
 
     @property
     def path(self) -> Path:
@@ -64,6 +68,7 @@ def train(
     base_digest: str,
     folder: Path,
     progress: Progress,
+    start: Path | None = None,
     callbacks: Sequence[Any] = (),
 ) -> AdapterCard:
     """Train one adapter and write it, with `card.json` last; a folder that has the right card is returned as it is.
@@ -77,6 +82,7 @@ def train(
         base_digest: The base model's identity.
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
+        start: The folder of an adapter to go on from.
         callbacks: More `TrainerCallback`s.
 
     Raises: the codes of `encode`, `check_alive` and `sft_arguments`; `unknown-override`.
@@ -89,6 +95,7 @@ def train(
         revision=revision,
         base_digest=base_digest,
         folder=str(folder),
+        start=str(start) if start else "",
     )
     if (card := finished(job)) is not None:
         return card
@@ -96,7 +103,23 @@ def train(
         return _train(job, progress, stack, callbacks)
 
 
-def finished(job: Job) -> AdapterCard | None:
+class Work(Protocol):
+    """A stage of training: what makes two of them the same, where one writes, and the folder that it goes on from."""
+
+    @property
+    def digests(self) -> tuple[str, str, str]:
+        """Of the recipe, the rows and the base."""
+
+    @property
+    def path(self) -> Path:
+        """The adapter's folder."""
+
+    @property
+    def start(self) -> str:
+        """The adapter that training goes on from; empty if there is none."""
+
+
+def finished(job: Work) -> AdapterCard | None:
     """The card of this very training if it was completed before; a card of another one is removed."""
     path = job.path / CARD
     if not path.exists():
@@ -106,7 +129,9 @@ def finished(job: Job) -> AdapterCard | None:
     except EvalgateError:
         card = None  # written by another version: train anew
     if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
-        return card
+        same_start = card.started_from == (adapter_digest(Path(job.start)) if job.start else "")
+        if same_start:
+            return card
     path.unlink()
     return None
 
@@ -118,13 +143,13 @@ def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[A
     encoded = encode(job.rows, tokenizer, job.recipe.max_length)
     if encoded.n_dropped:
         progress.note(f"{encoded.n_dropped} of {len(job.rows)} rows are too long for max_length and were left out")
-    trainer = _trainer(job, encoded, tokenizer, where)
-    for callback in [watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
-        trainer.add_callback(callback)
-    checkpoint = open_checkpoints(
-        job.path / CHECKPOINTS, digest_of([*job.digests, where, hardware.compute_dtype(where), hardware.versions()])
-    )
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with memory_errors(job.recipe, job.path, max(encoded.lengths)):
+        trainer = _trainer(job, encoded, tokenizer, where)
+        for callback in [watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
+            trainer.add_callback(callback)
+        identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
+        checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of(identity))
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     card = _save(job, trainer, encoded, clock() - started)
     shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
     write_record(job.path / CARD, card)
@@ -145,15 +170,22 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
     config = SFTConfig(**arguments)
     config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
+    model, lora = load_base(job.model_path, job.revision, recipe, where), None
+    if job.start:
+        model = continued(model, Path(job.start), recipe)
+    else:
+        lora = LoraConfig(**lora_arguments(recipe))
     trainer = trainer_class()(
-        model=load_base(job.model_path, job.revision, recipe, where),
+        model=model,
         args=config,
         train_dataset=to_dataset(in_batches(encoded, recipe.batch_size, recipe.seed)),
         eval_dataset=to_dataset(dev) if dev else None,
         processing_class=tokenizer,
-        peft_config=LoraConfig(**lora_arguments(recipe)),
+        peft_config=lora,
     )
     trainer.remove_callback(PrinterCallback)
+    if job.start:
+        restore(trainer.model, Path(job.start))
     steady(trainer.model)
     return trainer
 
@@ -177,6 +209,8 @@ def _save(job: Job, trainer: Any, encoded: Encoded, duration_s: float) -> Adapte
     this process, so a resumed training counts from its resumption.
     """
     n_parameters = check_alive(trainer.model, str(job.path))
+    if job.start:
+        check_moved(trainer.model, Path(job.start))
     recipe_id, train_id, base_id = job.digests
     digest = save_adapter(trainer.model, job.path, base=job.model_path, revision=job.revision)
     return AdapterCard(
@@ -196,7 +230,12 @@ def _save(job: Job, trainer: Any, encoded: Encoded, duration_s: float) -> Adapte
         curves=curve(trainer.state.log_history),
         parameters=n_parameters,
         versions=hardware.versions(),
+        started_from="".join(_started_from(job)),
     )
+
+
+def _started_from(job: Job) -> list[str]:
+    return [adapter_digest(Path(job.start))] if job.start else []
 
 
 def curve(history: Sequence[dict[str, Any]]) -> tuple[CurvePoint, ...]:

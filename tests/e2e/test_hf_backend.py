@@ -331,3 +331,15 @@ def test_a_reader_who_stops_early_leaves_no_work_and_no_setting_behind(plain: HF
     finally:
         torch.set_num_threads(before)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
+
+
+@pytest.mark.parametrize("name", ["qlora.rank-8", "lora_x", "a%b", "tiny@1"])
+def test_an_adapter_may_have_any_candidates_name(folder: Path, adapters: dict[str, str], name: str) -> None:
+    """torch takes no dots in a module's name, and PEFT not its own prefix."""
+    backend = open_backend(folder)
+    backend.add_adapter(name, adapters["a"])
+    backend.add_adapter("b", adapters["b"])
+    answered = texts(backend, ["chair", "box 17"], name)
+    other = open_backend(folder)
+    other.add_adapter("a", adapters["a"])
+    assert answered == texts(other, ["chair", "box 17"], "a")

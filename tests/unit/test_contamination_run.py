@@ -10,10 +10,11 @@ from desk_candidates import desk_backend, pretend_trained, write_desk
 from recorder import Recorder
 
 from evalgate import pipeline
-from evalgate.checking import checked, find_overlaps
+from evalgate.checking import checked, find_overlaps, notes_of
 from evalgate.cli import run_cli
 from evalgate.config import load_project, load_suite_spec
 from evalgate.core.data import Replay, RunOptions
+from evalgate.core.drafts import Preferences
 from evalgate.core.errors import EvalgateError
 from evalgate.core.prompts import Choose, Shots
 from evalgate.core.results import Decision
@@ -22,6 +23,7 @@ from evalgate.planning import make_plan
 from evalgate.store import load_run
 from evalgate.suite.frozen import freeze
 from evalgate.training.data import ordered
+from evalgate.training.pairs import pairs_of
 from evalgate.training.recipe import recipe_digest
 from evalgate.training.replay import with_replay
 
@@ -196,6 +198,30 @@ def test_dev_rows_that_a_prompt_shows_are_refused_and_dropped(suite: Path, choos
     assert clean.dropped == {"route": ("dev-planted-0",)}
     splits, before = clean.project.suite.tasks["route"].splits, project.suite.tasks["route"].splits
     assert splits == {**before, "dev": before["dev"][:2]}
+
+
+def test_preference_pairs_are_checked_and_left_out(suite: Path) -> None:
+    rows = [{"prompt": f"What is {i} plus one?", "chosen": str(i + 1), "rejected": "0"} for i in range(4)]
+    rows[2]["prompt"] = KETTLE.title() + "?"
+    file = Path("pairs.jsonl")
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plant(suite, "dev")
+    project = load_project(suite)
+    recipe = msgspec.structs.replace(project.recipes[0], dpo=Preferences(data=str(file)))
+    project = msgspec.structs.replace(project, recipes=(recipe,))
+    assert [(o.source, o.where) for o in find_overlaps(project)] == [("pairs", "pairs.jsonl:3")]
+    with pytest.raises(EvalgateError, match="contaminated-train"):
+        checked(project)
+    clean = checked(project, drop=True)
+    assert clean.dropped == {"pairs": ("pairs.jsonl:3",)}
+    assert "contamination: 1 pairs left out (--drop)" in notes_of(clean.overlaps, clean.dropped)
+    (left,) = clean.project.recipes
+    assert left.dpo
+    assert left.dpo.left_out == (2,)
+    assert recipe_digest(left) != recipe_digest(recipe)
+    assert {pair.messages[-1].content for pair in pairs_of(left.dpo, 0)} == {
+        f"What is {i} plus one?" for i in (0, 1, 3)
+    }
 
 
 def test_replayed_lines_are_left_out(suite: Path) -> None:

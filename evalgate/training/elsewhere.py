@@ -1,0 +1,76 @@
+"""An adapter trained elsewhere as a candidate: its files are copied as they are, and nothing is trained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from evalgate.core.adapter_files import CONFIG, WEIGHTS, adapter_digest
+from evalgate.core.data import Recipe
+from evalgate.core.errors import EvalgateError
+from evalgate.core.results import AdapterCard
+from evalgate.files import write_record
+from evalgate.training.recipe import recipe_digest
+from evalgate.training.trainer import CARD
+
+
+def take_over(recipe: Recipe, *, model_path: str, revision: str | None, base_digest: str, folder: Path) -> AdapterCard:
+    """Copy the adapter that a recipe names, byte for byte, and write what is known of it.
+
+    Rows, tokens, steps and seconds of its training are unknown, and 0 on its card. Raises `not-lora`.
+    """
+    assert recipe.adapter
+    source = Path(recipe.adapter)
+    refuse_other_kinds(source)
+    digest = adapter_digest(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CARD).unlink(missing_ok=True)
+    for name in (CONFIG, WEIGHTS):
+        shutil.copyfile(source / name, folder / name)
+    card = AdapterCard(
+        name=recipe.name,
+        base_model=model_path,
+        base_revision=revision,
+        base_digest=base_digest,
+        adapter_digest=digest,
+        train_digest="",
+        recipe_digest=recipe_digest(recipe),
+        seed=recipe.seed,
+        n_rows=0,
+        trained_tokens=0,
+        n_steps=0,
+        duration_s=0.0,
+        peak_memory_bytes=0,
+        parameters=count_parameters(folder / WEIGHTS),
+        elsewhere=digest,
+    )
+    write_record(folder / CARD, card)
+    return card
+
+
+def refuse_other_kinds(folder: Path) -> None:
+    """Raise `not-lora` for an adapter of another kind than LoRA (DoRA and rsLoRA are kinds of it)."""
+    kind = json.loads((folder / CONFIG).read_text()).get("peft_type")
+    if kind != "LORA":
+        raise EvalgateError(
+            f"the adapter is of PEFT's kind {kind}, not LORA",
+            code="not-lora",
+            fix="give a LoRA adapter (DoRA and rsLoRA are kinds of it), or serve this one elsewhere and enter it as "
+            "`kind: api` or `kind: recorded`",
+            where=str(folder / CONFIG),
+        )
+
+
+def count_parameters(weights: Path) -> int:
+    """The numbers in a safetensors file, counted from its header."""
+    with weights.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            n = 1
+            for size in tensor["shape"]:
+                n *= size
+            total += n
+    return total

@@ -1,0 +1,124 @@
+"""A recipe becomes an adapter: trained in one stage or two, continued, or taken from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from evalgate.backends.adapter_files import check_adapter
+from evalgate.binding import bound, candidate_draft
+from evalgate.core.adapter_files import adapter_digest
+from evalgate.core.content import content_digest, text_of
+from evalgate.core.data import Recipe, Split, SystemSpec
+from evalgate.core.protocols import Progress
+from evalgate.core.results import AdapterCard, TrainedRow
+from evalgate.files import write_record
+from evalgate.looks import training_rows
+from evalgate.planning import Plan
+from evalgate.store import RunFolder
+from evalgate.training.data import TrainRow
+from evalgate.training.pairs import TASK as PAIRS
+from evalgate.training.pairs import read_pairs
+from evalgate.training.replay import with_replay
+
+
+class Tuning:
+    """How one run makes its adapters: from its plan's data and base, into its folder."""
+
+    def __init__(self, plan: Plan, folder: RunFolder, progress: Progress) -> None:
+        self.plan, self.folder, self.progress = plan, folder, progress
+        self._rows: dict[tuple[str, Split], list[TrainRow]] = {}
+
+    def adapter(self, recipe: Recipe) -> AdapterCard:
+        """The recipe's adapter, made unless it is there; its card says what is known of it.
+
+        Raises what training raises, and what `check_adapter` raises for one from elsewhere.
+        """
+        if recipe.outside:
+            self._check_outside(recipe)
+        folder = self.folder.adapter(recipe.name)
+        if recipe.adapter:
+            return self._taken_over(recipe, folder)
+        start = self.folder.adapter(recipe.parent.name) if recipe.parent else None
+        card = self._trained(recipe, folder, Path(recipe.start) if recipe.start else start)
+        return self._with_origin(recipe, folder, card)
+
+    def rows(self, recipe: Recipe, split: Split = "train") -> list[TrainRow]:
+        """A split as the recipe's system would be asked it, with the answers to learn."""
+        if (recipe.name, split) not in self._rows:
+            found = training_rows(self._system(recipe), self.plan.suite, split, self.plan.retrievers)
+            self._rows[recipe.name, split] = found
+        return self._rows[recipe.name, split]
+
+    def trained_rows(self, recipe: Recipe) -> Iterator[TrainedRow]:
+        """Every row that the adapter has seen here, those of the recipes it continues from included."""
+        asked = {(name, e.id): text_of(e) for name, task in self.plan.suite.tasks.items()
+                 for e in task.splits.get("train", ())}  # fmt: skip
+        for step in recipe.lineage:
+            if step.adapter:
+                continue
+            for row in with_replay(step, self.rows(step)):
+                text = asked.get((row.task, row.id), row.messages[-1].content)
+                yield TrainedRow(id=row.id, task=row.task, content_digest=content_digest(text))
+            if step.dpo:
+                for i, pair in enumerate(read_pairs(Path(step.dpo.data))):
+                    if i not in step.dpo.left_out:
+                        digest = content_digest(pair.messages[-1].content)
+                        yield TrainedRow(id=pair.id or f"{PAIRS}-{i}", task=PAIRS, content_digest=digest)
+
+    def _system(self, recipe: Recipe) -> SystemSpec:
+        known = self.plan.run.systems.get(recipe.name)
+        return known or bound(candidate_draft(recipe), self.plan.binding)
+
+    def _check_outside(self, recipe: Recipe) -> None:
+        """Refuse an adapter of another base, and say once what nobody can know of it."""
+        from evalgate.training.elsewhere import refuse_other_kinds
+
+        check_adapter(Path(recipe.outside), self.plan.binding.model.id, self.plan.files)
+        refuse_other_kinds(Path(recipe.outside))
+        what = "was trained elsewhere" if recipe.adapter else "continues from an adapter that was trained elsewhere"
+        self.progress.note(
+            f"candidate {recipe.name} {what} ({recipe.outside}): whether that training saw held-out examples is unknown"
+        )
+
+    def _taken_over(self, recipe: Recipe, folder: Path) -> AdapterCard:
+        from evalgate.training.elsewhere import take_over
+
+        files = self.plan.files
+        return take_over(
+            recipe, model_path=files.path, revision=files.revision, base_digest=files.digest, folder=folder
+        )
+
+    def _trained(self, recipe: Recipe, folder: Path, start: Path | None) -> AdapterCard:
+        """One stage, or SFT in a folder of its own and then DPO: a change of the second one keeps the first."""
+        from evalgate.training.dpo import SFT, prefer
+        from evalgate.training.trainer import train
+
+        files = self.plan.files
+        card = train(
+            replace(recipe, dpo=UNSET),
+            self.rows(recipe),
+            self.rows(recipe, "dev"),
+            model_path=files.path,
+            revision=files.revision,
+            base_digest=files.digest,
+            folder=folder / SFT if recipe.dpo else folder,
+            progress=self.progress,
+            start=start,
+        )
+        if recipe.dpo:
+            card = prefer(recipe, card, start=folder / SFT, folder=folder, progress=self.progress)
+        return card
+
+    def _with_origin(self, recipe: Recipe, folder: Path, card: AdapterCard) -> AdapterCard:
+        """The card with the digest of the adapter from outside that it goes back to."""
+        from evalgate.training.trainer import CARD
+
+        origin = adapter_digest(Path(recipe.outside)) if recipe.outside else ""
+        if card.elsewhere != origin:
+            card = replace(card, elsewhere=origin)
+            write_record(folder / CARD, card)
+        return card
