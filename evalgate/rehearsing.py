@@ -92,7 +92,7 @@ def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int =
     else:
         overlaps = find_overlaps(project, seed)
         troubles += _contamination(project, overlaps)
-    tokenizer = _tokenizer(files, model)
+    tokenizer = _tokenizer(files)
     candidates = []
     for recipe, rows in _rows(project, model, seed):
         candidate = _candidate(recipe, rows, tokenizer, shape, tflops, n_shown)
@@ -172,7 +172,7 @@ def _rows(project: Project, model: ModelSpec, seed: int) -> list[tuple[Recipe, S
         seed=seed,
         retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
     )
-    found = []
+    found: list[tuple[Recipe, Sequence[TrainRow]]] = []
     for recipe, draft in zip(project.recipes, drafts, strict=True):
         rows = training_rows(bound(draft, binding), project.suite, "train", retrievers)
         found.append((recipe, ordered(with_replay(recipe, rows), recipe.seed)))
@@ -217,7 +217,7 @@ def _fetched(model: ModelSpec) -> Path:
     return fetch(model, SMALL_FILES)
 
 
-def _tokenizer(folder: Path | None, model: ModelSpec) -> Any:
+def _tokenizer(folder: Path | None) -> Any:
     """The tokenizer in a folder; None where there is none."""
     from evalgate.training.loading import load_tokenizer
     from evalgate.training.quiet import quiet

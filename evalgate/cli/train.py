@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(
     "train",
     short_help="Plan the training of candidates (--plan), or train them and ask nothing.",
-    epilog="Examples: evalgate train suites/support --plan; evalgate train suites/mine --plan --model llama/config.json",
+    epilog="Examples: evalgate train suites/support --plan; evalgate train suites/mine --plan --model config.json",
 )
 @suite_argument
 @click.option("--plan", is_flag=True, help="Say what training would need and what is wrong with it; train nothing.")

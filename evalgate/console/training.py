@@ -31,8 +31,8 @@ def plan_text(plan: TrainingPlan, kind: str) -> str:
     s = plan.shape
     lines = [
         f"suite '{plan.suite}' version {plan.version}: nothing is trained, this is the plan",
-        f"model {plan.model}: {s.family}, {plan.n_parameters:,} parameters, {s.layers} layers of {s.hidden}, inner size "
-        f"{s.intermediate}, {s.heads} heads ({s.kv_heads} of keys and values), {s.vocab:,} words",
+        f"model {plan.model}: {s.family}, {plan.n_parameters:,} parameters, {s.layers} layers of {s.hidden}, "
+        f"inner size {s.intermediate}, {s.heads} heads ({s.kv_heads} of keys and values), {s.vocab:,} words",
         *(lines_of(plan.overlaps) or ["contamination: none found"]),
     ]
     for candidate in plan.candidates:
@@ -54,11 +54,11 @@ def _candidate_lines(c: CandidatePlan, tflops: float) -> list[str]:
         f"max_length = {c.max_length} tokens, all with loss"
     ]  # fmt: skip
     lines += [
-        f"  steps     {w.n_steps:,} of {w.n_per_step} micro-batches; the largest has {s.n_rows} rows of {s.length} tokens, "
+        f"  steps     {w.n_steps:,} of {w.n_per_step} micro-batches; the largest: {s.n_rows} rows of {s.length} tokens, "
         f"{ckpt}, {s.optimizer}",
         f"  memory    {_gb(c.memory.peak_bytes)} at the peak on a CUDA device: {_terms(c.memory)}",
         f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {tflops:g} TFLOP/s",
-        f"  fits      what a card must have, and the most rows of {s.length} tokens at once that it holds, checkpointed",
+        f"  fits      what a card must have, and the most rows of {s.length} tokens at once on it, checkpointed",
     ]
     return lines + [f"    {line}" for line in _fit_table(c)]
 

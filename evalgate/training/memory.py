@@ -163,7 +163,7 @@ def layer_bytes(shape: Shape, setup: Setup) -> int:
 
 
 def _inputs_bytes(shape: Shape, setup: Setup) -> int:
-    """What matrices keep of their inputs, in bytes a token: adapters need them for their gradients, a frozen base not."""
+    """What matrices keep of their inputs, in bytes a token: adapters need them, a frozen base does not."""
     if setup.method == "full":
         # The residual stream is fp32, and autocast makes each matrix a bf16 copy; attention's output is one already.
         return sum(2 * x.n_in for x in shape.linears if x.reads != "attention")

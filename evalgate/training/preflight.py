@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from evalgate.core.errors import EvalgateError
@@ -18,9 +17,6 @@ from evalgate.training.data import (
     rows_of_tokens,
     trouble_of,
 )
-
-# Rendering at two dates that differ in every part shows whether a template asks for today's.
-DATES = (datetime(2001, 2, 3, 4, 5, 6), datetime(2032, 11, 28, 17, 48, 59))
 
 
 class Trouble(Record, frozen=True, kw_only=True):
@@ -120,16 +116,16 @@ def checked_rows(rows: Sequence[TrainRow], tokenizer: Any, max_length: int) -> E
 def date_trouble(rows: Sequence[TrainRow], tokenizer: Any) -> Trouble | None:
     """Whether the chat template writes today's date: then a model is trained on one prompt and asked with another.
 
-    Chat templates ask for it by `strftime_now`, which a value of the same name hides while rendering.
+    Chat templates ask for it by calling `strftime_now`; hidden by a text, that call fails, and nothing else does.
     """
     if not rows or not getattr(tokenizer, "chat_template", None):
         return None
     talk = conversation(rows[0])
-    texts = {
-        tokenizer.apply_chat_template(talk["prompt"] + talk["completion"], tokenize=False, strftime_now=day.strftime)
-        for day in DATES
-    }
-    if len(texts) == 1:
+    try:
+        tokenizer.apply_chat_template(talk["prompt"] + talk["completion"], tokenize=False, strftime_now="")
+    except TypeError:
+        pass
+    else:
         return None
     error = EvalgateError(
         "the chat template writes today's date into every prompt: the model is trained on the date of one day and "

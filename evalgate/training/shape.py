@@ -33,7 +33,7 @@ class Linear(Record, frozen=True, kw_only=True):
 
 
 class Shape(Record, frozen=True, kw_only=True):
-    """What memory depends on; `norms_per_layer` counts parameters of a layer's norms, `linears` are those of a layer."""
+    """What memory depends on; `linears` are the matrices of one layer, `context` is 0 where it is not known."""
 
     family: str
     hidden: int
