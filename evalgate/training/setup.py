@@ -41,6 +41,7 @@ def planned(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) 
     packed = bool(arguments.get("packing"))
     batches = list(_micro_batches(recipe, encoded, n_rows, micro, packed=packed))
     rows, length, supervised = max(batches, key=lambda batch: (batch[0] * batch[1], batch[2]), default=(1, 1, 1))
+    padded = sum(batch[0] * batch[1] for batch in batches)
     lora = lora_arguments(recipe)
     setup = Setup(
         method="qlora" if recipe.method == "qlora" else "lora",
@@ -51,12 +52,12 @@ def planned(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) 
         dropout=float(lora["lora_dropout"]),
         checkpointing=bool(arguments["activation_checkpointing"] or arguments["gradient_checkpointing"]),
         optimizer=str(arguments["optim"]),
-        padded=not packed,
+        # Without padding attention needs no mask, and heads that share keys share them in memory, too.
+        padded=not packed and (encoded is None or padded > encoded.n_tokens),
         tiled_logits=tiles_logits(),
         adapted=_adapted(shape, lora["target_modules"]),
     )
     n = sum(batch[0] for batch in batches)
-    padded = sum(batch[0] * batch[1] for batch in batches)
     return setup, Work(
         n_steps=ceil(n / step * recipe.epochs),
         n_per_step=step // micro,

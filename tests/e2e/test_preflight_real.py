@@ -48,7 +48,7 @@ def stopped(sound: list[TrainRow], tokenizer: Any, max_length: int = 200) -> str
 
 def test_sound_rows_are_counted_and_shown_with_their_mask(tokenizer: Any) -> None:
     report, encoded = inspect(rows(20), tokenizer, 200)
-    prompt, answer = "<s>User: where where where\nAssistant:", " at home</s>\n"
+    prompt, answer = "<s>User: where where where\nAssistant:", " at home</s>"
     n_prompt, n_answer = len(prompt) - 2, len(answer) - 3  # bytes, with the ends one token each
     assert (report.n_rows, report.n_dropped, report.n_one_bos, report.n_eos) == (20, 0, 20, 20)
     assert (report.n_tokens, report.n_supervised) == (20 * (n_prompt + n_answer), 20 * n_answer)
@@ -72,10 +72,10 @@ def test_a_template_with_a_date(tokenizer: Any, folder: Path) -> None:
         stopped(rows(4), tokenizer)
         == str(report.troubles[0].error())
         == (
-            "error[date-in-template]: the chat template writes today's date into every prompt: the model is trained on the "
-            f"date of one day and asked on another\n  at: {folder}\n\n"
-            "hint: write a fixed date in place of `strftime_now(...)` into the model's chat template: chat_template.jinja, "
-            "or `chat_template` in tokenizer_config.json"
+            "error[date-in-template]: the chat template writes today's date into every prompt: the model is trained on "
+            f"the date of one day and asked on another\n  at: {folder}\n\n"
+            "hint: write a fixed date in place of `strftime_now(...)` into the model's chat template: "
+            "chat_template.jinja, or `chat_template` in tokenizer_config.json"
         )
     )
 

@@ -99,8 +99,8 @@ def test_checkpointing_keeps_layers_inputs_and_one_layer() -> None:
 
 
 def test_whole_logits_weigh_more_than_anything_else_of_a_small_model_with_many_words() -> None:
-    wide = shape_of(LLAMA | {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 4, "vocab_size": 150_000,
-                             "num_attention_heads": 8})  # fmt: skip
+    small = {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 4, "num_attention_heads": 8}
+    wide = shape_of(LLAMA | small | {"vocab_size": 150_000})
     whole = predict(wide, replace(SETUP, tiled_logits=False))
     assert whole.terms[-2].name == "work of the peak"
     assert whole.terms[-2].n_bytes > 14 * SETUP.n_tokens * 150_000
@@ -186,8 +186,9 @@ def encoded(lengths: list[int]) -> Encoded:
 def test_the_largest_micro_batch_and_all_work_come_from_the_rows() -> None:
     recipe = Recipe(name="r", prompts={}, batch_size=8, epochs=2)
     setup, work = planned(recipe, SEVEN, encoded([10] * 8 + [100] * 8), 16)
+    assert planned(recipe, SEVEN, encoded([10] * 8 + [100] * 9), 17)[0].padded
     assert (setup.n_rows, setup.length, setup.n_supervised, setup.method) == (4, 100, 200, "qlora")
-    assert (setup.checkpointing, setup.optimizer, setup.padded) == (True, "paged_adamw_8bit", True)
+    assert (setup.checkpointing, setup.optimizer, setup.padded) == (True, "paged_adamw_8bit", False)
     assert (work.n_steps, work.n_per_step, work.n_tokens, work.n_supervised) == (4, 2, 2 * 880, 880)
     assert work.mean_length == 55
 
