@@ -123,6 +123,7 @@ def train(config: Any, recipe: Recipe, encoded: Encoded) -> float:
     """All steps with evalgate's arguments and trainer; gives the median seconds of a step, the first left out."""
     import dataclasses
     import time
+    from itertools import pairwise
     from statistics import median
 
     import torch
@@ -157,7 +158,7 @@ def train(config: Any, recipe: Recipe, encoded: Encoded) -> float:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         trainer.train()
-    return median(b - a for a, b in zip(ends, ends[1:], strict=False))
+    return median(b - a for a, b in pairwise(ends))
 
 
 def random_model(config: Any, recipe: Recipe) -> Any:

@@ -186,7 +186,7 @@ def encoded(lengths: list[int]) -> Encoded:
 def test_the_largest_micro_batch_and_all_work_come_from_the_rows() -> None:
     recipe = Recipe(name="r", prompts={}, batch_size=8, epochs=2)
     setup, work = planned(recipe, SEVEN, encoded([10] * 8 + [100] * 8), 16)
-    assert planned(recipe, SEVEN, encoded([10] * 8 + [100] * 9), 17)[0].padded
+    assert planned(recipe, SEVEN, encoded([10] * 8 + [100] * 7 + [90]), 16)[0].padded
     assert (setup.n_rows, setup.length, setup.n_supervised, setup.method) == (4, 100, 200, "qlora")
     assert (setup.checkpointing, setup.optimizer, setup.padded) == (True, "paged_adamw_8bit", False)
     assert (work.n_steps, work.n_per_step, work.n_tokens, work.n_supervised) == (4, 2, 2 * 880, 880)
