@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
-
+from small_suite import rows_of, write_rows, write_suite
 from evalgate.cli import run_cli
 from evalgate.console.training import trained_text
-from tests.unit.small_suite import rows_of, write_rows, write_suite
 
 LLAMA = {
     "model_type": "llama",
@@ -18,8 +16,7 @@ LLAMA = {
     "num_attention_heads": 32,
     "vocab_size": 32000,
 }
-PLAN = """\
-"""
+PLAN = Path(__file__).with_name("training_plan.txt")
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_plan_of_a_model_that_is_not_there(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["train", str(suite), "--plan", "--model", "llama.json"]) == 0
-    assert capsys.readouterr().out == PLAN
+    assert capsys.readouterr().out == PLAN.read_text()
 
 
 def test_the_plan_as_json_has_bytes_and_seconds(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,44 +88,3 @@ def test_what_was_trained_is_told() -> None:
     assert trained_text({"qlora": Path("r/adapters/qlora")}, "text") == "qlora: r/adapters/qlora\n"
     assert json.loads(trained_text({"qlora": Path("r/q")}, "json")) == {"qlora": "r/q"}
     assert trained_text({}, "text") == "no candidate is trained\n"
-
-
-@pytest.mark.slow
-def test_what_train_has_trained_a_run_does_not_train_again(tmp_path: Path) -> None:
-    from evalgate import pipeline
-    from evalgate.backends.model_files import locate
-    from evalgate.core.data import ModelSpec, RunOptions
-    from tests.e2e.tiny_suite import copy_suite
-    from tests.recorder import Recorder
-
-    class Noting(Recorder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.notes: list[str] = []
-
-        def note(self, text: str) -> None:
-            self.notes.append(text)
-
-    folder, progress = copy_suite(tmp_path), Noting()
-    options = RunOptions(suite=str(folder), output=str(tmp_path / "run"), use_cache=False)
-    adapters = pipeline.train(options, progress)
-    assert adapters == {"tiny": tmp_path / "run" / "adapters" / "tiny"}
-    card = (adapters["tiny"] / "card.json").read_bytes()
-    assert [stage[0] for stage in progress.stages] == ["training tiny"]
-    [line] = [note for note in progress.notes if note.startswith("preflight")]
-    assert line.startswith("preflight: one BOS, EOS with loss in every row, no date in the template: tiny 16 rows, ")
-    again = Noting()
-    assert pipeline.train(replace(options, resume=True), again) == adapters
-    assert (again.stages, (adapters["tiny"] / "card.json").read_bytes()) == ([], card)
-
-    # A template with today's date stops the whole run before a model is loaded or anything is asked.
-    from evalgate.core.errors import EvalgateError
-
-    base = Path(locate(ModelSpec(id=str(tmp_path / "models" / "base-5m"))).path)
-    template = base / "chat_template.jinja"
-    template.write_text("{{ strftime_now('%Y') }}" + template.read_text())
-    dated = Noting()
-    with pytest.raises(EvalgateError) as caught:
-        pipeline.run(replace(options, output=str(tmp_path / "other")), dated)
-    assert caught.value.code in {"date-in-template", "bos-not-once"}
-    assert (dated.stages, list((tmp_path / "other").glob("*.json"))) == ([], [])
