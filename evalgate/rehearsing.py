@@ -75,7 +75,7 @@ class TrainingPlan(Record, frozen=True, kw_only=True):
 def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int = 1) -> TrainingPlan:
     """Plan every chosen candidate of a suite, frozen or not; nothing is written, loaded or trained.
 
-    Raises what reading the suite raises, `unknown-shape`, and what finding the model's small files raises.
+    Raises what reading the suite raises, `unknown-architecture`, and what finding the model's small files raises.
     """
     folder = Path(options.suite)
     project = load_project(folder, plugins.metric_names(), verify=read_lock(folder) is not None)
@@ -202,7 +202,7 @@ def _small_files(model: ModelSpec) -> tuple[dict[str, Any], Path | None, str]:
     except ValueError as error:
         raise UsageError(
             f"the model's configuration is not JSON: {error}",
-            code="unknown-shape",
+            code="unknown-architecture",
             fix="give the config.json of a model in the Hugging Face layout",
             where=str(file),
         ) from None

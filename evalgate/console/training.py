@@ -54,8 +54,8 @@ def _candidate_lines(c: CandidatePlan, tflops: float) -> list[str]:
         f"max_length = {c.max_length} tokens, all with loss"
     ]  # fmt: skip
     lines += [
-        f"  steps     {w.n_steps:,} of {w.n_per_step} micro-batches; the largest: {_rows(s.n_rows)} of {s.length} tokens, "
-        f"{ckpt}, {s.optimizer}",
+        f"  steps     {w.n_steps:,} of {w.n_per_step} micro-batches; the largest: {_rows(s.n_rows)} of {s.length} "
+        f"tokens, {ckpt}, {s.optimizer}",
         f"  memory    {_gb(c.memory.peak_bytes)} at the peak on a CUDA device: {_terms(c.memory)}",
         f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {tflops:g} TFLOP/s",
         f"  fits      what a card must have, and the most rows of {s.length} tokens at once on it, checkpointed",

@@ -72,7 +72,7 @@ class Shape(Record, frozen=True, kw_only=True):
 
 
 def shape_of(config: Mapping[str, Any], where: str = "config.json") -> Shape:
-    """The shape that a config.json describes; raises `unknown-shape` for other architectures and missing sizes."""
+    """The shape that a config.json describes; raises `unknown-architecture` for other architectures and missing sizes."""
     text = config.get("text_config", config)
     family = text.get("model_type")
     if family not in FAMILIES:
@@ -122,7 +122,7 @@ def _is_size(value: object) -> bool:
 def _unknown(what: str, where: str) -> UsageError:
     return UsageError(
         what,
-        code="unknown-shape",
+        code="unknown-architecture",
         fix="give the config.json of such a model with `--model FILE`; others can be trained, but not planned",
         where=where,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from small_suite import rows_of, write_rows, write_suite
+
 from evalgate.cli import run_cli
 from evalgate.console.training import trained_text
 
@@ -43,6 +44,7 @@ def test_the_plan_as_json_has_bytes_and_seconds(suite: Path, capsys: pytest.Capt
     assert not (suite.parents[1] / "reports").exists()
 
 
+@pytest.mark.slow
 def test_contamination_is_told_and_stops(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = rows_of("route", "train", 40)
     rows[0]["inputs"] = rows_of("route", "heldout", 40)[0]["inputs"]
@@ -76,7 +78,7 @@ def test_a_configuration_that_says_too_little(
 ) -> None:
     Path("llama.json").write_text(text)
     assert run_cli(["train", str(suite), "--plan", "--model", "llama.json"]) == 64
-    assert capsys.readouterr().err == f"error[unknown-shape]: {what}\n  at: llama.json\n\nhint: {fix}\n"
+    assert capsys.readouterr().err == f"error[unknown-architecture]: {what}\n  at: llama.json\n\nhint: {fix}\n"
 
 
 def test_a_model_that_is_nowhere(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -225,6 +225,6 @@ def test_shapes_that_are_not_known_are_refused(change: dict[str, Any], what: str
     with pytest.raises(UsageError) as caught:
         shape_of(LLAMA | change, "m/config.json")
     assert str(caught.value) == (
-        f"error[unknown-shape]: {what}\n  at: m/config.json\n\n"
+        f"error[unknown-architecture]: {what}\n  at: m/config.json\n\n"
         "hint: give the config.json of such a model with `--model FILE`; others can be trained, but not planned"
     )
