@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @suite_argument
 @click.option("--plan", is_flag=True, help="Say what training would need and what is wrong with it; train nothing.")
 @click.option("-c", "--candidates", help="Only these candidates: a,b.")
+@click.option("-L", "--limit", type=click.IntRange(min=1), help="As the run has it: a run of -L 20 is another run.")
 @click.option("--model", help="A folder or Hugging Face id instead of the suite's; with --plan also a config.json.")
 @click.option("--rows", "n_shown", type=click.IntRange(min=0), default=1, show_default=True,
               help="How many rendered rows --plan shows for each candidate.")  # fmt: skip
@@ -36,6 +37,7 @@ def train_command(
     suite: Path,
     plan: bool,
     candidates: str | None,
+    limit: int | None,
     model: str | None,
     n_shown: int,
     tflops: float | None,
@@ -55,6 +57,7 @@ def train_command(
     options = RunOptions(
         suite=str(suite),
         output=str(output) if output else None,
+        limit=limit,
         seed=seed,
         resume=resume,
         model=model,

@@ -72,7 +72,7 @@ class Shape(Record, frozen=True, kw_only=True):
 
 
 def shape_of(config: Mapping[str, Any], where: str = "config.json") -> Shape:
-    """The shape that a config.json describes; raises `unknown-architecture` for other architectures and missing sizes."""
+    """The shape that a config.json describes; raises `unknown-architecture` for other families and missing sizes."""
     text = config.get("text_config", config)
     family = text.get("model_type")
     if family not in FAMILIES:
