@@ -138,7 +138,10 @@ def test_a_7b_model_on_cards() -> None:
 @given(shape=shapes, setup=setups)
 def test_more_rows_longer_rows_and_higher_ranks_never_need_less(shape: Any, setup: Setup) -> None:
     at = predict(shape, setup).card_bytes
-    for more in ({"n_rows": setup.n_rows + 1}, {"length": setup.length + 1}, {"rank": setup.rank + 1}):
+    changes = [{"n_rows": setup.n_rows + 1}, {"length": setup.length + 1}]
+    if "8bit" not in setup.optimizer:  # a tensor that grows past 4,096 entries has its states in 8 bits from there on
+        changes.append({"rank": setup.rank + 1})
+    for more in changes:
         assert predict(shape, replace(setup, **more)).card_bytes >= at
 
 
