@@ -23,6 +23,7 @@ from evalgate.files import read_record, write_lines, write_record
 from evalgate.lengths import find_too_long, length_lines
 from evalgate.planning import Plan
 from evalgate.probing import sound
+from evalgate.rehearsing import preflight
 from evalgate.sealing import IDENTITY_FILE
 from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
@@ -45,6 +46,12 @@ class Job:
         self._opened: LocalBackend | None = None
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
+
+    def preflight(self) -> None:
+        """Check every row that will be trained on, before a model is loaded; raises what is wrong with the first."""
+        plan = self.plan
+        if told := preflight(plan.recipes, plan.run.systems, plan.binding, plan.retrievers):
+            self.progress.note(told)
 
     def start(self, *, resume: bool) -> None:
         """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""

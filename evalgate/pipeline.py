@@ -34,6 +34,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     plan = make_plan(options)
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
+        job.preflight()
         job.start(resume=options.resume)
         with standing_heap():
             job.choose_prompts()
@@ -47,6 +48,20 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.asking.measure(checked)
             job.note_decoding()
             return finish(job.folder.folder, plan.seal)
+
+
+def train(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> dict[str, Path]:
+    """Train the candidates into the run's folder and ask nothing; a later run with the same options finds them there.
+
+    Gives each candidate's adapter folder.
+    """
+    settle_environment()
+    plan = make_plan(options)
+    job = Job(plan, progress, backend)
+    with closing(job), job.folder.locked():
+        job.preflight()
+        job.start(resume=options.resume)
+        return {job.train(recipe).name: job.folder.adapter(recipe.name) for recipe in plan.recipes}
 
 
 def gate(folder: Path) -> Decision:

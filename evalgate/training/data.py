@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalgate.core.data import Message
@@ -77,10 +77,11 @@ def encode(rows: Sequence[TrainRow], tokenizer: Any, max_length: int) -> Encoded
             code="no-training-rows",
             fix="add lines to the task's train.jsonl, or raise `max_rows` in the recipe",
         )
-    prompts, wholes = _tokenize(rows, tokenizer)
+    prompts, wholes = rows_of_tokens(rows, tokenizer)
     ids, lengths = [], []
     for row, prompt, whole in zip(rows, prompts, wholes, strict=True):
-        _check(row, prompt, whole, tokenizer)
+        for error in trouble_of(row, prompt, whole, tokenizer):
+            raise error
         if len(whole) <= max_length:
             ids.append(whole)
             lengths.append(len(prompt))
@@ -124,7 +125,7 @@ def to_dataset(encoded: Encoded) -> Any:
     return Dataset.from_dict({"input_ids": encoded.ids, "labels": labels, "length": [len(row) for row in encoded.ids]})
 
 
-def _tokenize(rows: Sequence[TrainRow], tokenizer: Any) -> tuple[list[list[int]], list[list[int]]]:
+def rows_of_tokens(rows: Sequence[TrainRow], tokenizer: Any) -> tuple[list[list[int]], list[list[int]]]:
     """Token ids of prompts and of whole conversations, as TRL makes them but in one batch (20 times faster)."""
     talks = [conversation(row) for row in rows]
     prompts = [t["prompt"] for t in talks]
@@ -134,11 +135,11 @@ def _tokenize(rows: Sequence[TrainRow], tokenizer: Any) -> tuple[list[list[int]]
     return prompt_ids, tokenizer.apply_chat_template(wholes, **render)["input_ids"]
 
 
-def _check(row: TrainRow, prompt: list[int], whole: list[int], tokenizer: Any) -> None:
-    """What a row must be for its mask to be right: prompt tokens first, one BOS, EOS at the answer's end."""
+def trouble_of(row: TrainRow, prompt: list[int], whole: list[int], tokenizer: Any) -> Iterator[EvalgateError]:
+    """What makes a row's mask wrong: the prompt's tokens do not come first, there is not one BOS, no EOS is learned."""
     where = f"{row.task}: row '{row.id}'"
     if whole[: len(prompt)] != prompt:
-        raise EvalgateError(
+        yield EvalgateError(
             "the prompt's tokens are not the beginning of the whole conversation's tokens",
             code="prompt-not-prefix",
             fix="use a chat template that renders a prompt alike with and without its answer",
@@ -147,14 +148,14 @@ def _check(row: TrainRow, prompt: list[int], whole: list[int], tokenizer: Any) -
     bos = tokenizer.bos_token_id
     # Models such as Qwen have no BOS at all; others use one token for both ends.
     if bos is not None and bos != tokenizer.eos_token_id and (whole.count(bos) != 1 or whole[0] != bos):
-        raise EvalgateError(
+        yield EvalgateError(
             f"a rendered row has {whole.count(bos)} BOS tokens; exactly one must stand first",
             code="bos-not-once",
             fix="let the chat template write {{ bos_token }} once, at its start, and keep it out of the data",
             where=where,
         )
     if tokenizer.eos_token_id not in whole[len(prompt) :]:
-        raise EvalgateError(
+        yield EvalgateError(
             "the answer does not end with the EOS token, so the model would not learn to stop",
             code="eos-not-supervised",
             fix="write {{ eos_token }} after the assistant's content in the chat template",

@@ -1,0 +1,228 @@
+"""What training would do, known before it does anything: rows, contamination, memory, time, and what fits on a card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from evalgate import plugins
+from evalgate.backends.encoder import open_encoder
+from evalgate.backends.model_files import ModelFiles, folder_at_hand, locate
+from evalgate.backends.opening import refuse_unmeasurable
+from evalgate.binding import Binding, bound, candidate_draft
+from evalgate.checking import checked, find_overlaps, refuse_used
+from evalgate.config.project import chosen, load_project
+from evalgate.core.data import ModelSpec, Project, Recipe, RunOptions, SystemSpec
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.protocols import Retriever
+from evalgate.core.record import Record
+from evalgate.core.results import Overlap
+from evalgate.looks import training_rows
+from evalgate.suite.lock import read_lock
+from evalgate.systems.retrieval import open_retrievers
+from evalgate.training.cost import Fit, fits, flops
+from evalgate.training.data import TrainRow, ordered
+from evalgate.training.memory import Memory, Setup, predict, trained_tensors
+from evalgate.training.preflight import Preflight, Trouble, checked_rows, inspect, summary
+from evalgate.training.replay import with_replay
+from evalgate.training.setup import Work, planned
+from evalgate.training.shape import Shape, shape_of
+from evalgate.training.trainer import N_DEV
+
+# What an H200 reached with a recipe's own defaults (docs/training-plan.md); `--tflops` states another rate.
+TFLOPS = 49.0
+# All of a model on the hub but its weights.
+SMALL_FILES = ("config.json", "tokenizer*", "*.jinja", "*.model", "vocab.json", "merges.txt", "special_tokens_map.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+
+
+class CandidatePlan(Record, frozen=True, kw_only=True):
+    """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost."""
+
+    name: str
+    method: str
+    seed: int
+    max_length: int
+    n_rows: int
+    preflight: Preflight | None
+    setup: Setup
+    work: Work
+    memory: Memory
+    n_trained: int
+    flops: float
+    seconds: float
+    fits: tuple[Fit, ...]
+
+
+class TrainingPlan(Record, frozen=True, kw_only=True):
+    """What `evalgate train --plan` says; `troubles` are all that would stop the training."""
+
+    suite: str
+    version: int
+    model: str
+    shape: Shape
+    n_parameters: int
+    tflops: float
+    overlaps: tuple[Overlap, ...]
+    candidates: tuple[CandidatePlan, ...]
+    troubles: tuple[Trouble, ...]
+
+
+def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int = 1) -> TrainingPlan:
+    """Plan every chosen candidate of a suite, frozen or not; nothing is written, loaded or trained.
+
+    Raises what reading the suite raises, `unknown-architecture`, and what finding the model's small files raises.
+    """
+    folder = Path(options.suite)
+    project = load_project(folder, plugins.metric_names(), verify=read_lock(folder) is not None)
+    project = chosen(project, options.candidates)
+    refuse_unmeasurable(project, where=str(folder / "suite.yaml"))
+    spec = project.suite.spec
+    model = replace(spec.model, id=options.model) if options.model else spec.model
+    config, files, where = _small_files(model)
+    shape = shape_of(config, where)
+    seed = spec.seed if options.seed is None else options.seed
+    troubles: list[Trouble] = []
+    if options.drop:
+        project, overlaps, _ = checked(project, seed, drop=True)
+    else:
+        overlaps = find_overlaps(project, seed)
+        troubles += _contamination(project, overlaps)
+    tokenizer = _tokenizer(files)
+    candidates = []
+    for recipe, rows in _rows(project, model, seed):
+        candidate = _candidate(recipe, rows, tokenizer, shape, tflops, n_shown)
+        candidates.append(candidate)
+        troubles += candidate.preflight.troubles if candidate.preflight else ()
+    return TrainingPlan(
+        suite=spec.name,
+        version=spec.version,
+        model=model.id,
+        shape=shape,
+        n_parameters=shape.n_parameters,
+        tflops=tflops,
+        overlaps=tuple(overlaps),
+        candidates=tuple(candidates),
+        troubles=tuple(troubles),
+    )
+
+
+def preflight(
+    recipes: Sequence[Recipe], systems: Mapping[str, SystemSpec], binding: Binding, retrievers: Mapping[str, Retriever]
+) -> str:
+    """Check all rows that a run will train on, dev rows too, before it does anything; says in a line what they are.
+
+    Raises the codes of `checked_rows`. Nothing is said where nothing is trained.
+    """
+    from evalgate.training.loading import load_tokenizer
+    from evalgate.training.quiet import quiet
+
+    if not recipes:
+        return ""
+    with quiet():
+        tokenizer = load_tokenizer(binding.files.path, binding.files.revision)
+    told = []
+    for recipe in recipes:
+        system = systems[recipe.name]
+        rows = ordered(with_replay(recipe, training_rows(system, binding.suite, "train", retrievers)), recipe.seed)
+        told.append((recipe.name, checked_rows(rows, tokenizer, recipe.max_length)))
+        dev = ordered(training_rows(system, binding.suite, "dev", retrievers), recipe.seed, N_DEV)
+        if dev:
+            checked_rows(dev, tokenizer, recipe.max_length)
+    return summary(told)
+
+
+def _candidate(
+    recipe: Recipe, rows: Sequence[TrainRow], tokenizer: Any, shape: Shape, tflops: float, n_shown: int
+) -> CandidatePlan:
+    report, encoded = None, None
+    if tokenizer is not None:
+        report, encoded = inspect(rows, tokenizer, recipe.max_length, seed=recipe.seed, n_shown=n_shown)
+    setup, work = planned(recipe, shape, encoded, len(rows))
+    total = flops(shape, setup, n_tokens=work.n_tokens, n_supervised=work.n_supervised, length=work.mean_length)
+    return CandidatePlan(
+        name=recipe.name,
+        method=recipe.method,
+        seed=recipe.seed,
+        max_length=recipe.max_length,
+        n_rows=len(rows),
+        preflight=report,
+        setup=setup,
+        work=work,
+        memory=predict(shape, setup),
+        n_trained=sum(trained_tensors(shape, setup)),
+        flops=total,
+        seconds=total / (tflops * 1e12),
+        fits=fits(shape, setup),
+    )
+
+
+def _rows(project: Project, model: ModelSpec, seed: int) -> list[tuple[Recipe, Sequence[TrainRow]]]:
+    """Every recipe with its rendered rows, in the order in which it would see them; no model is needed."""
+    drafts, folder = [candidate_draft(recipe) for recipe in project.recipes], Path(project.suite.folder)
+    retrievers = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(folder / encoder))
+    binding = Binding(
+        suite=project.suite,
+        model=model,
+        files=ModelFiles(path="", revision=None, digest=""),
+        seed=seed,
+        retriever_digests={name: retriever.digest for name, retriever in retrievers.items()},
+    )
+    found: list[tuple[Recipe, Sequence[TrainRow]]] = []
+    for recipe, draft in zip(project.recipes, drafts, strict=True):
+        rows = training_rows(bound(draft, binding), project.suite, "train", retrievers)
+        found.append((recipe, ordered(with_replay(recipe, rows), recipe.seed)))
+    return found
+
+
+def _contamination(project: Project, overlaps: Sequence[Overlap]) -> list[Trouble]:
+    try:
+        refuse_used(project, overlaps)
+    except EvalgateError as error:
+        return [Trouble(code=error.code, n_rows=len(overlaps), what=error.what, fix=error.fix, where=error.where)]
+    return []
+
+
+def _small_files(model: ModelSpec) -> tuple[dict[str, Any], Path | None, str]:
+    """A model's configuration, the folder of its tokenizer if it is known, and where the configuration stands.
+
+    A config.json may stand for a model that is nowhere; of one on the hub only small files are fetched.
+    """
+    file = Path(model.id).expanduser()
+    folder: Path | None = None
+    if not file.is_file():
+        folder = file if (file / "config.json").is_file() else folder_at_hand(model) or _fetched(model)
+        file = folder / "config.json"
+    try:
+        config = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise UsageError(
+            f"the model's configuration is not JSON: {error}",
+            code="unknown-architecture",
+            fix="give the config.json of a model in the Hugging Face layout",
+            where=str(file),
+        ) from None
+    return (config if isinstance(config, dict) else {}), folder, str(file)
+
+
+def _fetched(model: ModelSpec) -> Path:
+    from evalgate.backends.hub import fetch
+
+    if model.id.startswith((".", "/", "~")) or model.id.count("/") != 1:
+        return Path(locate(model).path)  # says what is missing
+    return fetch(model, SMALL_FILES)
+
+
+def _tokenizer(folder: Path | None) -> Any:
+    """The tokenizer in a folder; None where there is none."""
+    from evalgate.training.loading import load_tokenizer
+    from evalgate.training.quiet import quiet
+
+    if folder is None or not any((folder / name).is_file() for name in TOKENIZERS):
+        return None
+    with quiet():
+        return load_tokenizer(str(folder), None)
