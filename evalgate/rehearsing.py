@@ -118,13 +118,9 @@ def preflight(
 
     Raises the codes of `checked_rows`. Nothing is said where nothing is trained.
     """
-    from evalgate.training.loading import load_tokenizer
-    from evalgate.training.quiet import quiet
-
-    if not recipes:
+    tokenizer = _tokenizer(Path(binding.files.path)) if recipes and binding.files.path else None
+    if tokenizer is None:  # nothing to train, or a caller's own backend without a model's files
         return ""
-    with quiet():
-        tokenizer = load_tokenizer(binding.files.path, binding.files.revision)
     told = []
     for recipe in recipes:
         system = systems[recipe.name]

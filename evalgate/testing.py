@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from msgspec import UNSET
 
 from evalgate.core.data import Example, Task
-from evalgate.core.protocols import Metric
-from evalgate.core.results import Failure, Prediction
+from evalgate.core.judgements import Judgement
+from evalgate.core.judges import PREFERENCES, REFUSALS
+from evalgate.core.protocols import JudgedMetric, Metric
+from evalgate.core.results import Failure, Prediction, Score
 
 # What models write at their worst; no metric may raise on any of it.
 HOSTILE = (
@@ -15,13 +19,16 @@ HOSTILE = (
     *("\u202eabc", "\u0643\u062a\u0627\u0628", "\U0001f600", "forty-two", "1e999", "9" * 5_000, '{"a": NaN}'),
     *('{"a": -Infinity}', '{"a": 1e999}', "\u0661\u0662"),
 )
+# What a model may say of an answer, by what a metric asks it; scales hold at least 1 and 5.
+VERDICTS = {"score": ("1", "5"), "preference": PREFERENCES, "refusal": REFUSALS, "openings": REFUSALS}
 
 
 def check_metric(metric: Metric, example: Example, task: Task) -> None:
     """Raise AssertionError with the reason if a metric breaks the protocol for this example.
 
-    It must leave a missing answer unscored, never raise on hostile output, give the same number of finite parts for
-    every answer, and combine parts alike for one table and for many.
+    A metric that a model is asked for is told a verdict of each kind in turn. It must leave a missing answer unscored,
+    never raise on hostile output, give the same number of finite parts for every answer, and combine parts alike for
+    one table and for many.
     """
     missing = Prediction(example_id=example.id, system="s", task=task.spec.name, output=None, status="error")
     missing_score = metric.score(example, missing, task)
@@ -31,7 +38,7 @@ def check_metric(metric: Metric, example: Example, task: Task) -> None:
     likely = {label: -1.0 - i for i, label in enumerate(task.labels)} or UNSET
     for text in (*HOSTILE, *example.references):
         answer = Prediction(example_id=example.id, system="s", task=task.spec.name, output=text, label_logprobs=likely)
-        score = metric.score(example, answer, task)
+        score = _scored(metric, example, answer, task)
         assert score.metric == metric.spec.name, "a score must carry its metric's name"
         if score.status == "scored":
             assert all(np.isfinite(score.parts)), f"parts must be finite for output {text[:20]!r}"
@@ -44,3 +51,13 @@ def check_metric(metric: Metric, example: Example, task: Task) -> None:
     if of_sums is not None:
         assert np.allclose(of_sums(parts.sum(axis=0)), metric.combine(parts)), "of_sums must be combine of the sums"
     assert np.allclose(both, metric.combine(parts)), "combine must not depend on the order of examples"
+
+
+def _scored(metric: Metric, example: Example, answer: Prediction, task: Task) -> Score:
+    asks = getattr(metric, "asks", "")
+    if not asks:
+        return metric.score(example, answer, task)
+    verdicts = VERDICTS[asks]
+    verdict = verdicts[len(answer.output or "") % len(verdicts)]
+    said = Judgement(example_id=example.id, metric=metric.spec.name, request_digest="", verdict=verdict)
+    return cast("JudgedMetric", metric).judged(example, answer, said)

@@ -24,7 +24,8 @@ class Judged(MeanMetric):
 
     def score(self, example: Example, prediction: Prediction, task: Task) -> Score:
         """Unscored: only what was judged has a score."""
-        return unscored(self.spec, example, prediction, prediction.failure or NOT_JUDGED)
+        missing = prediction.output is None
+        return unscored(self.spec, example, prediction, prediction.failure if missing else NOT_JUDGED)
 
     def judged(self, example: Example, prediction: Prediction, judgement: Judgement) -> Score:
         """What the judge's verdict is worth, 0 to 1; unscored with the reason where there is none."""
