@@ -17,11 +17,13 @@ def fine(prompt: str, n: int) -> Fault:
 
 
 class FaultyServer:
-    """Answers `echo: PROMPT`. `asked` counts requests by prompt, `answered` whole answers sent; `busiest` is the most
+    """Answers `MODEL: PROMPT`. `asked` counts requests by prompt, `answered` whole answers sent; `busiest` is the most
     requests at once."""
 
     def __init__(self, plan: Plan = fine, *, models: tuple[str, ...] | None = ("base", "tuned")) -> None:
         self.plan, self.models = plan, models
+        self.says: Callable[[str], str] | None = None
+        """What it answers instead of `MODEL: PROMPT`."""
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.bodies: list[dict[str, object]] = []
@@ -99,7 +101,7 @@ class FaultyServer:
         self.bodies.append(body)
         kind, value = fault if isinstance(fault, tuple) else (fault, 0.0)
         await asyncio.sleep(self.delay_s)
-        text = f"{body['model']}: {prompt}"
+        text = self.says(prompt) if self.says else f"{body['model']}: {prompt}"
         if self.holds and "response_format" in body:
             schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
             text = json.dumps(schema["enum"][0] if "enum" in schema else dict.fromkeys(schema["properties"], "x"))
