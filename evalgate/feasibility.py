@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from evalgate import plugins
@@ -36,11 +37,11 @@ def refuse_unfit_metrics(suite: Suite) -> None:
             )
 
 
-def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | None = None) -> None:
+def refuse_impossible(suite: Suite, n_candidates: int, *, capability: Sequence[int] | None = None) -> None:
     """Raise `impossible-gate` with every gate that could not pass at this suite's sizes, and the n that would do.
 
-    Of several candidates the first to pass must do so at its share of alpha (Holm). How many items capability has is
-    known only once lm-eval has loaded its tasks; without `n_capability` its gates are left out.
+    Of several candidates the first to pass must do so at its share of alpha (Holm). How many items each subject of
+    capability has is known only once lm-eval has loaded its tasks; without `capability` its gates are left out.
     """
     problems: list[str] = []
     falling = {
@@ -50,7 +51,7 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
         if plugins.metric(use, task).spec.better == "lower"
     }
     for gate in suite.spec.gates:
-        n, sizes = (n_capability, None) if gate.task == CAPABILITY else size_of(gate, suite)
+        n, sizes = _of_subjects(gate, capability) if gate.task == CAPABILITY else size_of(gate, suite)
         if n is not None:
             alpha, binary = gate.alpha / (suite.spec.looks or 1), gate.metric_name in ZERO_OR_ONE
             share, lower = alpha / max(1, n_candidates), gate.metric in falling
@@ -68,6 +69,12 @@ def refuse_impossible(suite: Suite, n_candidates: int, *, n_capability: int | No
 def yaml_of(suite: Suite) -> str:
     """The file that a refusal of a suite's gates points to."""
     return str(Path(suite.folder) / "suite.yaml")
+
+
+def _of_subjects(gate: GateSpec, sizes: Sequence[int] | None) -> tuple[int | None, list[int] | None]:
+    if sizes is None:
+        return None, None
+    return sum(sizes), list(sizes) if gate.subjects == "clusters" else None
 
 
 def size_of(gate: GateSpec, suite: Suite) -> tuple[int | None, list[int] | None]:

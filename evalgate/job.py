@@ -47,9 +47,14 @@ class Job:
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
 
-    def preflight(self) -> None:
-        """Check every row that will be trained on, before a model is loaded; raises what is wrong with the first."""
+    def preflight(self, *, resume: bool) -> None:
+        """Check every row that will be trained on, before a model is loaded; raises what is wrong with the first.
+
+        A folder that holds another run is refused before.
+        """
         plan = self.plan
+        if resume:
+            self._recorded()
         if told := preflight(plan.recipes, plan.run.systems, plan.binding, plan.retrievers):
             self.progress.note(told)
 
@@ -85,7 +90,7 @@ class Job:
             examples = harness.examples()
             if self.plan.limit is None:
                 n_candidates = len(self.plan.run.candidates)
-                refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
+                refuse_impossible(self.plan.suite, n_candidates, capability=harness.sizes)
             self.folder.write_examples(CAPABILITY, examples)
         self._harness = harness
         self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)

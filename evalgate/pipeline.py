@@ -34,7 +34,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     plan = make_plan(options)
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
-        job.preflight()
+        job.preflight(resume=options.resume)
         job.start(resume=options.resume)
         with standing_heap():
             job.choose_prompts()
@@ -59,7 +59,7 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
     plan = make_plan(options)
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
-        job.preflight()
+        job.preflight(resume=options.resume)
         job.start(resume=options.resume)
         return {job.train(recipe).name: job.folder.adapter(recipe.name) for recipe in plan.recipes}
 

@@ -46,7 +46,12 @@ class Harness:
     @property
     def n_items(self) -> int:
         """How many questions there are."""
-        return sum(self._size(task) for task in self._tasks.values())
+        return sum(self.sizes)
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many questions each subject has."""
+        return [self._size(task) for task in self._tasks.values()]
 
     def _size(self, task: Any) -> int:
         n = len(task.eval_docs)

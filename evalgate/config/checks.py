@@ -140,6 +140,9 @@ def _check_rule(document: Document, place: Place, gate: GateSpec, written: set[s
         document.problem((*place, need), f"gate '{gate.name}': a limit of {value:g} can never be met")
     for key in sorted(written & {"limit", "margin", "min_gain"} - {need}):
         document.problem((*place, key), f"rule {gate.rule} does not use `{key}`: delete it")
+    if gate.subjects and (gate.task != "capability" or gate.rule != "not_worse_than_baseline"):
+        text = "only a gate that compares capability with the base has `subjects`: delete it"
+        document.problem((*place, "subjects"), text)
     quality = not gate.is_timed
     for key in ("margin", "min_gain", *(["limit"] if gate.rule == "at_least" else [])):
         if quality and (getattr(gate, key) or 0) > 1:

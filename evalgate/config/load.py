@@ -184,7 +184,7 @@ def _suite(parsed: SuiteYaml, folder: Path) -> SuiteSpec:
         version=parsed.version,
         model=_model(parsed.model, folder) if parsed.model else ModelSpec(id=""),
         tasks=tuple(tasks),
-        gates=tuple(GateSpec(**gate.model_dump()) for gate in parsed.gates),
+        gates=tuple(GateSpec(**gate.model_dump(exclude_none=True)) for gate in parsed.gates),
         capability=parsed.capability.spec() if parsed.capability else None,
         latency=parsed.latency.spec() if parsed.latency else None,
         early_stop=EarlyStop(**parsed.early_stop.model_dump()) if parsed.early_stop else None,

@@ -17,7 +17,7 @@ from evalgate.config.method_schema import MethodsYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
-from evalgate.core.data import CapabilitySpec, Disclosure, Rule, SliceBy, Split, TaskKind
+from evalgate.core.data import CapabilitySpec, Disclosure, Rule, SliceBy, Split, Subjects, TaskKind
 from evalgate.core.prompts import AnswerBy
 
 # Names become folder and file names, so they may not hold slashes or spaces.
@@ -149,6 +149,7 @@ class GateYaml(Strict):
     collapse_guard: bool = True
     zero_tolerance: bool = False
     max_unscored: float = Field(default=0.05, ge=0, le=1)
+    subjects: Subjects | None = None
 
 
 class SourceYaml(Strict):

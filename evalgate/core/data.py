@@ -26,6 +26,7 @@ Split = Literal["train", "dev", "heldout"]
 Disclosure = Literal["full", "verdict"]
 TIMED = ("latency", "ttft")
 SliceBy = Literal["tag", "label", "length", "cluster"]
+Subjects = Literal["strata", "clusters"]
 Rule = Literal["at_least", "at_most", "better_than_baselines", "not_worse_than_baseline"]
 
 
@@ -121,7 +122,7 @@ class EarlyStop(Record, frozen=True, kw_only=True):
     """When a candidate that cannot ship is measured no further; nothing ever passes early.
 
     `futility`: one look at half of the held-out set, which may fail a candidate that does not win. `after_failure`:
-    what becomes of the later stages of a candidate that has failed a required gate.
+    what becomes of its later stages.
     """
 
     futility: bool = True
@@ -132,7 +133,8 @@ class GateSpec(Record, frozen=True, kw_only=True):
     """One condition for shipping. `metric` is `task.metric`.
 
     `limit` is a floor or ceiling (fraction) or, for latency, the largest allowed ratio; `margin` the allowed drop;
-    `min_gain` the smallest gain worth shipping. Fractions, never percent.
+    `min_gain` the smallest gain worth shipping. Fractions, never percent. `subjects`: a capability gate speaks of the
+    subjects asked (strata, the default) or of subjects like these.
     """
 
     name: str
@@ -146,6 +148,7 @@ class GateSpec(Record, frozen=True, kw_only=True):
     collapse_guard: bool = True
     zero_tolerance: bool = False
     max_unscored: float = 0.05
+    subjects: Subjects | UnsetType = UNSET
 
     @property
     def task(self) -> str:

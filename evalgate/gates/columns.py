@@ -97,14 +97,20 @@ def scored(gate: GateSpec, systems: Sequence[str], data: GateData) -> list[str]:
 
 
 def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[str, str | None] | None:
-    """Example id -> cluster. Subjects of a capability benchmark are strata: the same ones are asked again."""
-    if gate.task == CAPABILITY:
+    """Example id -> cluster.
+
+    Subjects of a capability benchmark are strata, for the same ones are asked again, unless the gate calls them
+    clusters: then its claim is about subjects like these.
+    """
+    capability = gate.task == CAPABILITY
+    if capability and gate.subjects != "clusters":
         return None
     found: dict[str, str | None] = {}
     for system in systems:
         for row in data.scores[system][gate.task]:
-            if row.metric == gate.metric_name and row.cluster is not None:
-                found[row.example_id] = row.cluster
+            cluster = row.detail if capability else row.cluster
+            if row.metric == gate.metric_name and cluster is not None:
+                found[row.example_id] = cluster
     return found or None
 
 

@@ -81,6 +81,7 @@ def inspect(
         ids=[wholes[i] for i in fitting],
         prompt_lengths=[len(prompts[i]) for i in fitting],
         n_dropped=len(rows) - len(fitting),
+        lengths=[len(whole) for whole in wholes],
     )
     dated = date_trouble(rows, tokenizer)
     troubles = [_summed(errors, len(rows)) for errors in found.values()] + [dated] * (dated is not None)

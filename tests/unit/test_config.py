@@ -134,6 +134,7 @@ def test_all_problems_at_once(suite: Path) -> None:
             "capability.accuracy, rule: not_worse_than_baseline",
             "17: gates[1].margin: gate 'capability' needs `margin`",
         ),
+        (", limit: 0.9", ", limit: 0.9, subjects: clusters", "18: gates[2].subjects: only a gate that compares"),
         ("latency: {n_pairs: 20}\n", "", "18: gates[3].metric: the suite has no `latency:` section"),
         ("name: json,", "name: latency,", "18: gates[2].name: 2 gates are called 'latency'"),
         ("schema: extract/schema.json, ", "", "10: tasks.extract: an extraction task needs `schema`"),

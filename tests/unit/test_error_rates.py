@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from test_gates import CAPABILITY, data, rows
@@ -125,12 +126,16 @@ def test_the_uncorrected_ways_do_ship_too_often():
 
 
 def test_subjects_that_move_apart_do_not_widen_capability_and_its_level_holds():
-    """Strata: the same subjects are asked again, so a drop that differs between them is no noise."""
+    """Strata: the same subjects are asked again, so a drop that differs between them is no noise.
+
+    A gate that speaks of subjects like these counts it as noise, and passes such a candidate less often.
+    """
+    such = msgspec.structs.replace(CAPABILITY, subjects="clusters")
     generator = np.random.default_rng(7)
     subjects = [f"s{i // 50}" for i in range(1000)]
     drops = np.linspace(-0.08, 0.04, 20)  # points move by subject, -2 in the mean: just at the margin
     kw = {"task": "capability", "metric": "accuracy", "details": subjects, "clusters": subjects}
-    passed = 0
+    passed = passed_such = 0
     for _ in range(600):
         base = (generator.random(1000) < 0.6).astype(float)
         u, drop = generator.random(1000), np.repeat(drops, 50)
@@ -141,6 +146,11 @@ def test_subjects_that_move_apart_do_not_widen_capability_and_its_level_holds():
         verdict = judge(CAPABILITY, candidates=["c"], baselines=[], data=systems)["c"]
         assert verdict.estimate.n_clusters is None
         passed += verdict.outcome == "pass"
+        wider = judge(such, candidates=["c"], baselines=[], data=systems)["c"]
+        assert wider.estimate.n_clusters == 20
+        assert wider.estimate.low <= verdict.estimate.low
+        passed_such += wider.outcome == "pass"
+    assert passed_such < passed
     assert passed / 600 <= ALPHA + 3 * (ALPHA * (1 - ALPHA) / 600) ** 0.5
 
 
