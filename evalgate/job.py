@@ -46,6 +46,7 @@ class Job:
         self._opened: LocalBackend | None = None
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
+        self._told: set[str] = set()
 
     def preflight(self, *, resume: bool) -> None:
         """Check every row that will be trained on, before a model is loaded; raises what is wrong with the first.
@@ -100,8 +101,11 @@ class Job:
         """Count the prompts that do not fit before anything is answered or trained; they are failures, never cut."""
         found = find_too_long(self.plan.files.path, self.plan.suite.tasks, [*self._systems()], self.asking.prompts)
         write_lines(self.folder.too_long, found or ())
-        for text in length_lines(found or ()):
-            self.progress.note(text)
+        lines = length_lines(found or ())
+        for text in lines:
+            if text not in self._told:  # a search may have left a prompt as it was
+                self.progress.note(text)
+        self._told = set(lines)
 
     def _systems(self) -> Iterator[SystemSpec]:
         """Every system that is asked, the candidates as they will be trained."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalgate.backends.choosing import chooser, not_done_here
 from evalgate.backends.constraints import Constraints
@@ -15,6 +15,18 @@ from evalgate.backends.slot_decoding import KEPT_BYTES, NAME, SlotDecoder
 from evalgate.core.data import Sampling
 
 Rows = list[list[int]]
+
+
+class Batch(NamedTuple):
+    """What is decoded at once: `Ways.answer` says what each is."""
+
+    model: Any
+    adapter: str | None
+    rows: Rows
+    prefix: int
+    kept: Any
+    sampling: Sampling
+    first: FirstToken | None
 
 
 class Ways:
@@ -72,11 +84,14 @@ class Ways:
             sampling: how to decode.
             first: is told when the first token is there.
         """
-        held = self._held(sampling)
-        new = self._in_slots(model, adapter, rows, prefix, kept, sampling, held, first)
+        batch = Batch(model, adapter, rows, prefix, kept, sampling, first)
+        held, new = None, None
+        if self.in_slots and sampling.temperature == 0:
+            held = self._held(sampling)
+            new = self._in_slots(batch, held)
         if new is None:
             held = self._held(sampling)  # slots may have fed the other one
-            new = self._by_generate(model, rows, prefix, kept, sampling, held, first)
+            new = self._by_generate(batch, held)
         return new, held.failures() if held else {}
 
     def give_back(self) -> None:
@@ -87,36 +102,25 @@ class Ways:
     def _held(self, sampling: Sampling) -> Any:
         return self._constraints.processor(sampling) if sampling.constraint != "none" else None
 
-    def _in_slots(
-        self,
-        model: Any,
-        adapter: str | None,
-        rows: Rows,
-        prefix: int,
-        kept: Any,
-        sampling: Sampling,
-        held: Any,
-        first: FirstToken | None,
-    ) -> Rows | None:
+    def _in_slots(self, batch: Batch, held: Any) -> Rows | None:
         """New tokens decoded in slots; None where `generate` must answer."""
         import torch
 
-        if self._slots is None or self._slots.trouble or sampling.temperature > 0:
-            return None
-        marks, ends = self.endings.of(sampling)
+        assert self._slots is not None
+        marks, ends = self.endings.of(batch.sampling)
         try:
             return self._slots.answer(
-                model,
-                adapter,
-                rows,
-                n_new=sampling.max_tokens,
+                batch.model,
+                batch.adapter,
+                batch.rows,
+                n_new=batch.sampling.max_tokens,
                 ends=ends,
                 marks=marks,
                 decode=partial(self._tokenizer.decode, skip_special_tokens=True),
-                kept=kept,
-                prefix=prefix,
-                choose=chooser(self._settings, rows, held),
-                first=first,
+                kept=batch.kept,
+                prefix=batch.prefix,
+                choose=chooser(self._settings, batch.rows, held),
+                first=batch.first,
             )
         except torch.cuda.OutOfMemoryError:  # the batch is halved, as with `generate`
             self._slots.release()
@@ -125,38 +129,32 @@ class Ways:
             self._slots.give_up(error)
             return None
 
-    def _by_generate(
-        self,
-        model: Any,
-        rows: Rows,
-        prefix: int,
-        kept: Any,
-        sampling: Sampling,
-        held: Any,
-        first: FirstToken | None,
-    ) -> Rows:
+    def _by_generate(self, batch: Batch, held: Any) -> Rows:
         """New tokens of transformers' `generate`, padded behind each row's end."""
         import torch
 
-        suffixes = [row[prefix:] for row in rows]
+        prefix, sampling = batch.prefix, batch.sampling
+        suffixes = [row[prefix:] for row in batch.rows]
         width = max(map(len, suffixes))
         pad = self._tokenizer.pad_token_id
         ids, mask = [], []
-        for row, suffix in zip(rows, suffixes, strict=True):
+        for row, suffix in zip(batch.rows, suffixes, strict=True):
             gap = width - len(suffix)  # padding stands between the shared prefix and the rest
             ids.append([*row[:prefix], *[pad] * gap, *suffix])
             mask.append([*[1] * prefix, *[0] * gap, *[1] * len(suffix)])
         extra: dict[str, Any] = {"logits_processor": [held]} if held else {}
         room = prefix + width + sampling.max_tokens
         extra["past_key_values"] = (
-            spread(kept, model.config, len(rows), room) if prefix else growing_cache(model.config, room)
+            spread(batch.kept, batch.model.config, len(batch.rows), room)
+            if prefix
+            else growing_cache(batch.model.config, room)
         )
         if self._device == "cpu" and sampling.temperature == 0:
             extra["custom_generate"] = greedy
-        output = model.generate(
+        output = batch.model.generate(
             input_ids=torch.tensor(ids, device=self._device),
             attention_mask=torch.tensor(mask, device=self._device),
-            **self._settings_for(sampling, [first] if first else []),
+            **self._settings_for(sampling, [batch.first] if batch.first else []),
             **extra,
         )
         new: Rows = output[:, prefix + width :].tolist()
