@@ -1,7 +1,7 @@
 """A prompt, its neighbours or a fine-tune: three public tasks and a model of 27 million parameters, side by side.
 
-Run: `python benchmarks/real_data.py --data DATA --model MODEL --to FOLDER`. DATA holds `tweetsumm` (support dialogues with
-human summaries), `banking77` (messages with one of 77 intents) and `sgd_json_extraction` (dialogues with what was
+Run: `python benchmarks/real_data.py --data DATA --model MODEL --to FOLDER`. DATA holds `tweetsumm` (support
+dialogues with human summaries), `banking77` (messages with one of 77 intents) and `sgd_json_extraction` (dialogues with what was
 agreed, as JSON) as JSON lines; docs/real-data.md says where they come from. Writes a project into FOLDER, freezes the
 suite, runs `evalgate run` there and prints the table. `--only write` stops before the run, so that it can be made on
 another machine; `--only table` prints the table of a finished run.
@@ -14,6 +14,7 @@ import json
 import random
 import subprocess
 import sys
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,11 @@ baselines: ../../baselines/real
 tasks:
   summarize: {{ kind: summarization, metrics: [rouge_l, rouge_1, rouge_2] }}
   intent: {{ kind: classification, metrics: [accuracy, macro_f1], constraint: choices }}
-  extract: {{ kind: extraction, schema: extract/schema.json, constraint: json_schema, metrics: [field_f1, exact_object] }}
+  extract:
+    kind: extraction
+    schema: extract/schema.json
+    constraint: json_schema
+    metrics: [field_f1, exact_object]
 latency: {{ n_pairs: 100, n_warmup: 2 }}
 gates:
   - {{ name: summaries, metric: summarize.rouge_l, rule: better_than_baselines, min_gain: 0.02 }}
@@ -155,7 +160,7 @@ def pairs(rows: dict[str, dict[str, list[Row]]]) -> list[Row]:
     found = []
     for task, splits in rows.items():
         train = splits["train"]
-        for row, other in list(zip(train, train[1:], strict=False))[:300]:
+        for row, other in islice(pairwise(train), 300):
             asks = SHORT[task].replace("{{ service }}", row["inputs"].get("service", ""))
             prompt = f"{asks}\n\n{row['inputs'][FIELD[task]]}\n{ANSWER[task]}"
             chosen, rejected = row["references"][0], other["references"][0]
