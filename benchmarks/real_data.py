@@ -1,10 +1,10 @@
 """A prompt, its neighbours or a fine-tune: three public tasks and a model of 27 million parameters, side by side.
 
 Run: `python benchmarks/real_data.py --data DATA --model MODEL --to FOLDER`. DATA holds as JSON lines `tweetsumm`
-(support dialogues with human summaries), `banking77` (messages with one of 77 intents) and `sgd_json_extraction` (dialogues with
-what was agreed, as JSON); docs/real-data.md says where they come from. Writes a project into FOLDER, freezes the
-suite, runs `evalgate run` there and prints the table. `--only write` stops before the run, so that it can be made on
-another machine; `--only table` prints the table of a finished run.
+(support dialogues with human summaries), `banking77` (messages with one of 77 intents) and `sgd_json_extraction`
+(dialogues with what was agreed, as JSON); docs/real-data.md says where they come from. Writes a project into FOLDER,
+freezes the suite, runs `evalgate run` there and prints the table. `--only write` stops before the run, so that it can
+be made on another machine; `--only table` prints the table of a finished run.
 """
 
 from __future__ import annotations
