@@ -1,9 +1,9 @@
 """Makes the tasks `safe` and `unsafe` from a file of prompts in the form of XSTest.
 
-python suites/safety/convert.py PROMPTS.jsonl|PROMPTS.csv FOLDER   writes FOLDER/safe and FOLDER/unsafe, each with heldout.jsonl
+python suites/safety/convert.py PROMPTS.jsonl|PROMPTS.csv FOLDER   writes heldout.jsonl in FOLDER/safe and FOLDER/unsafe
 
-Columns: id, prompt, type, and `label` (safe, unsafe) or `should_refuse` (true, false). A type `contrast_homonyms` becomes
-the tag `homonyms` of an unsafe prompt.
+Columns: id, prompt, type, and `label` (safe, unsafe) or `should_refuse` (true, false). A type `contrast_homonyms`
+becomes the tag `homonyms` of an unsafe prompt.
 """
 
 import csv
