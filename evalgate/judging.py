@@ -16,6 +16,7 @@ from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
 from evalgate.gates.stages import Stage, failed, in_order, judge_in_stages, unjudged
 from evalgate.looks import at_look, bound_in_words, note_look, overspent, said_of, with_looks_left
+from evalgate.metrics.recorded import refuse_other_counting
 from evalgate.metrics.scoring import MeanMetric
 from evalgate.probes.outcome import checks_of, failures
 from evalgate.serving import break_even_table, serving_table
@@ -159,8 +160,10 @@ def choose_best(data: RunData, scores: list[SystemScore]) -> dict[str, str]:
 
 
 def metrics_of(data: RunData) -> dict[str, Metric]:
-    """`task.metric` to its metric, capability included."""
+    """`task.metric` to its metric, capability included. Raises `scores-outdated` where one counts otherwise by now."""
     found = {f"{t.name}.{use.name}": plugins.metric(use, t) for t in data.run.suite.tasks for use in t.metrics}
+    labels = {task: [e.label for e in rows if e.label is not None] for task, rows in data.examples.items()}
+    refuse_other_counting(data.run, data.folder, {name: m.spec.signature for name, m in found.items()}, labels)
     found[f"{CAPABILITY}.{CAPABILITY_SPEC.name}"] = MeanMetric(CAPABILITY_SPEC)
     return found
 

@@ -170,7 +170,7 @@ def task_metrics(task: Task) -> list[Metric]:
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:
     """Raise `metric-changed`, `cannot-gate`, `cannot-measure` or, where `sizes` count, `impossible-gate`."""
     suite = project.suite
-    refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec))
+    refuse_other_metrics(Path(suite.folder), suite.spec, plugins.signatures(suite.spec), suite.tasks)
     refuse_unfit_metrics(suite)
     refuse_unmeasurable(project, where=yaml_of(suite))
     refuse_unjudged(project)
@@ -245,4 +245,5 @@ def _run(
         command=" ".join(["evalgate", *sys.argv[1:]]),
         early_stop=suite.spec.early_stop if options.early_stop else None,
         dropped=dropped,
+        signatures=plugins.signatures(suite.spec),
     )

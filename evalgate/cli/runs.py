@@ -87,12 +87,17 @@ def run_command(
     epilog="Example: evalgate gate reports/support/RUN --format md",
 )
 @run_argument
+@click.option("--rescore", is_flag=True, help="First score the answers again where a metric counts otherwise by now.")
 @format_option
 @debug_option
-def gate_command(run: Path, kind: str) -> int:
+def gate_command(run: Path, rescore: bool, kind: str) -> int:
     """Judge the recorded RUN again and decide; seconds, without torch."""
     from evalgate import pipeline
 
+    if rescore:
+        from evalgate.doctor.rescore import rescore as again
+
+        click.echo(f"scored again: {', '.join(again(run)) or 'nothing, every metric counts as before'}", err=True)
     return tell(pipeline.gate(run), kind)
 
 

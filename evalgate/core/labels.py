@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from evalgate.core.answers import extract
-from evalgate.core.prompts import AnswerRule, LabelRule
+from evalgate.core.prompts import EXACT_LABEL, AnswerRule, LabelRule
 from evalgate.core.results import Failure
 from evalgate.core.strict_json import parse
 
@@ -76,8 +76,22 @@ class Extractor:
         return self._named(found[0]) if found else None
 
 
+def counts_alike(was: str, now: str, labels: Iterable[str] | None) -> bool:
+    """Whether a metric's earlier signature stands for the present numbers on a task with these labels (None: unknown).
+
+    Version 1 of exact labels never found one that begins or ends with punctuation or holds two spaces; on other labels
+    both versions give the same numbers.
+    """
+    successor = was.startswith(f"{EXACT_LABEL}|") and now == was.removesuffix("|v1") + "|v2"
+    return was == now or (successor and labels is not None and all(_trimmed(x) == x for x in labels))
+
+
 def _folded(text: str) -> str:
-    return " ".join(text.split()).strip(" .!,;:'\"").casefold()
+    return _trimmed(text).casefold()
+
+
+def _trimmed(text: str) -> str:
+    return " ".join(text.split()).strip(" .!,;:'\"")
 
 
 def _field(output: str, path: str) -> str | None:

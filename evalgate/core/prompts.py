@@ -99,6 +99,7 @@ class LabelRule(Record, frozen=True, kw_only=True):
 
 
 EXACT = LabelRule()
+EXACT_LABEL = EXACT.signature
 
 
 class Chunk(Record, frozen=True, kw_only=True):

@@ -279,7 +279,8 @@ class Run(Record, frozen=True, kw_only=True):
     in force, None where everything is measured. `seeds` names for each candidate the systems of its recipe, one a
     training seed; the candidate itself, the first one, is what may ship. `look` is there once the candidates have been
     asked the held-out set of a suite that keeps a ledger. `dropped` names by task the contaminated train rows that were
-    left out (`--drop`); `replay` are lines of replay files.
+    left out (`--drop`); `replay` are lines of replay files. `signatures` are those of the metrics that made the scores,
+    by `task.metric`.
     """
 
     id: str
@@ -304,3 +305,4 @@ class Run(Record, frozen=True, kw_only=True):
     seeds: dict[str, tuple[str, ...]] = {}
     look: Look | None = None
     dropped: dict[str, tuple[str, ...]] = {}
+    signatures: dict[str, str] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from evalgate.core.data import Example, Task
 from evalgate.core.labels import NO_LIKELIHOODS, Extractor
-from evalgate.core.prompts import EXACT, LabelRule
+from evalgate.core.prompts import EXACT, EXACT_LABEL, LabelRule
 from evalgate.core.protocols import Array
 from evalgate.core.results import Failure, MetricSpec, Prediction, Score
 from evalgate.metrics.options import refuse_options, text_option, whole_option
@@ -75,7 +75,7 @@ class Accuracy(LabelMetric):
 
     def __init__(self, options: Options, rule: LabelRule = EXACT) -> None:
         refuse_options("accuracy", options)
-        super().__init__(_spec("accuracy", f"{rule.signature}|v1"), rule)
+        super().__init__(_spec("accuracy", f"{rule.signature}|{_version(rule)}"), rule)
 
     def parts(
         self, true: str, found: str | None, extractor: Extractor, prediction: Prediction
@@ -104,7 +104,8 @@ class Overall(LabelMetric):
     def __init__(self, name: str, options: Options, rule: LabelRule = EXACT) -> None:
         refuse_options(name, options)
         settings, self._number = _OVERALL[name]
-        super().__init__(_spec(name, f"{rule.signature}{settings}|v1"), rule)
+        version = _version(rule) if name == "macro_f1" else "v1"
+        super().__init__(_spec(name, f"{rule.signature}{settings}|{version}"), rule)
 
     def combine(self, parts: Array) -> Array:
         """The number of `parts[..., n, 2]`, for every leading index at once; NaN where n is 0."""
@@ -165,6 +166,11 @@ class CalibrationError(LabelMetric):
     def combine(self, parts: Array) -> Array:
         """The error in [0, 1] of `parts[..., n, 2]`; NaN where n is 0."""
         return calibration_error(parts, self._bins)
+
+
+def _version(rule: LabelRule) -> str:
+    """Of accuracy and macro-F1, which counted exact labels before these could have punctuation at their edges."""
+    return "v2" if rule.signature == EXACT_LABEL else "v1"
 
 
 def _spec(name: str, signature: str, better: Literal["higher", "lower"] = "higher") -> MetricSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -70,7 +71,7 @@ def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False, signatures: Map
     old = read_lock(folder)
     lock = _present(folder, spec, tasks, None, signatures or {})
     contents = contents_of(example for task in tasks.values() for example in task.splits.get("heldout", ()))
-    change = None if old is None else difference(folder, old, lock)
+    change = None if old is None else difference(folder, old, lock, _labels(tasks))
     if old is not None and change is not None and not bump:
         raise UsageError(
             f"suite '{spec.name}' is frozen as version {old.version} and has changed since ({change.text})",
@@ -93,13 +94,16 @@ def freeze(folder: Path, spec: SuiteSpec, *, bump: bool = False, signatures: Map
     return lock
 
 
-def refuse_other_metrics(folder: Path, spec: SuiteSpec, signatures: Mapping[str, str]) -> None:
+def refuse_other_metrics(
+    folder: Path, spec: SuiteSpec, signatures: Mapping[str, str], tasks: Mapping[str, Task] = MappingProxyType({})
+) -> None:
     """Raise `metric-changed` where a metric counts otherwise than when the suite was frozen: its limits meant that one.
 
-    A suite that is not frozen, or whose lock has no signatures, says nothing of it.
+    A suite that is not frozen, or whose lock has no signatures, says nothing of it. With the suite's `tasks` an earlier
+    version that gives the same numbers on their labels is no other metric.
     """
     lock = read_lock(folder)
-    change = None if lock is None else changed_metric(folder, lock, signatures)
+    change = None if lock is None else changed_metric(folder, lock, signatures, _labels(tasks))
     if change is not None:
         raise EvalgateError(
             f"suite '{spec.name}' was frozen with another metric: {change.text}",
@@ -108,6 +112,10 @@ def refuse_other_metrics(folder: Path, spec: SuiteSpec, signatures: Mapping[str,
             f"`evalgate freeze {folder} --bump` after a look at the gates on that metric",
             where=change.where,
         )
+
+
+def _labels(tasks: Mapping[str, Task]) -> dict[str, list[str]]:
+    return {name: task.labels for name, task in tasks.items()}
 
 
 def input_fields(suite: Suite) -> dict[str, set[str]]:

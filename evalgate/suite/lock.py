@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from evalgate.core.data import Example, SourceSpec, SuiteSpec
+from evalgate.core.labels import counts_alike
 from evalgate.core.record import Record, canonical_json, digest_bytes, digest_of, short
 from evalgate.files import read_record
 from evalgate.suite.formats import place_of
@@ -119,10 +121,12 @@ def make_lock(
     )
 
 
-def difference(folder: Path, old: Lock, new: Lock) -> Difference | None:
+def difference(
+    folder: Path, old: Lock, new: Lock, labels: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Difference | None:
     """What changed between a lock and the present state, data first, metrics last; None if nothing did."""
     if old.digest == new.digest:
-        return changed_metric(folder, old, new.signatures)
+        return changed_metric(folder, old, new.signatures, labels)
     changed = [name for name in old.files.keys() | new.files.keys() if old.files.get(name) != new.files.get(name)]
     if changed:
         return _rows_difference(folder, old, new, sorted(changed))
@@ -142,11 +146,16 @@ def difference(folder: Path, old: Lock, new: Lock) -> Difference | None:
     return Difference(text=text, where=changed_setting(folder / SUITE_FILE, named, old.lines.get(SUITE_FILE, ())))
 
 
-def changed_metric(folder: Path, old: Lock, signatures: Mapping[str, str]) -> Difference | None:
-    """The first metric that counts otherwise than when the suite was frozen; None where either side knows nothing."""
+def changed_metric(
+    folder: Path, old: Lock, signatures: Mapping[str, str], labels: Mapping[str, Sequence[str]]
+) -> Difference | None:
+    """The first metric that counts otherwise than when the suite was frozen; None where either side knows nothing.
+
+    By each task's `labels` it is told where an earlier version gives the same numbers.
+    """
     for name, frozen in old.signatures.items():
         present = signatures.get(name, frozen)
-        if present != frozen:
+        if not counts_alike(frozen, present, labels.get(name.partition(".")[0])):
             text = f"the metric {name} was '{frozen}' and is '{present}'"
             part = f"task '{name.partition('.')[0]}'"
             return Difference(text=text, where=changed_setting(folder / SUITE_FILE, [part], ()))

@@ -120,8 +120,8 @@ def test_every_metric_of_a_task_sees_the_same_label_and_says_so_in_its_signature
     task = task_of(rule)
     signatures = [plugins.metric(use, task.spec).spec.signature for use in task.spec.metrics]
     assert all(text.startswith("label:last_label:") for text in signatures)
-    assert plugins.metric(MetricUse(name="accuracy"), task_of().spec).spec.signature == "label:exact|v1"
-    assert plugins.metric(MetricUse(name="macro_f1"), task_of().spec).spec.signature == "label:exact|classes:true|v1"
+    assert plugins.metric(MetricUse(name="accuracy"), task_of().spec).spec.signature == "label:exact|v2"
+    assert plugins.metric(MetricUse(name="macro_f1"), task_of().spec).spec.signature == "label:exact|classes:true|v2"
     assert score("accuracy", "no idea", "refund").detail == "refund\t(none)"
 
 

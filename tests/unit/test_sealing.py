@@ -22,6 +22,7 @@ from evalgate.config import load_suite_spec
 from evalgate.console import decision_text
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.results import Decision, Failure, Prediction, Score
+from evalgate.doctor.rescore import rescore
 from evalgate.files import Appender, read_keys, read_lines
 from evalgate.sealing import BOX_BYTES, IDENTITY_FILE, Seal, make_identity
 from evalgate.store import RunFolder, load_run
@@ -232,6 +233,24 @@ def test_with_the_key_a_sealed_run_is_judged_as_its_open_twin(
     differs: dict[str, Any] = {"bound": "", "report": "", "serving": ()}  # words and clocks
     assert msgspec.structs.replace(opened, **differs) == msgspec.structs.replace(whole, **differs)
     assert [p.output for p in data.predictions["good"]["route"]] == ["refund"] * 40
+
+
+@pytest.mark.slow
+def test_scores_are_made_again_under_the_seal(
+    tmp_path: Path, key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run(write_sealed_suite(tmp_path, key[0]), backend=backend())
+    folder = tmp_path / "run"
+    identity = json.loads((folder / "run.json").read_text())
+    identity["signatures"]["summarize.rouge_l"] = "an older count|v0"
+    (folder / "run.json").write_text(json.dumps(identity))
+    with pytest.raises(EvalgateError, match="scores and answers are sealed"):
+        rescore(folder)
+    monkeypatch.setenv(IDENTITY_FILE, key[1])
+    assert rescore(folder) == ("summarize.rouge_l",)
+    kept = read_keys(RunFolder(folder).scores("good", "summarize"), Score, Seal([key[0]]))
+    assert {type(line).__name__ for line in kept} == {"SealedLine"}
+    assert pipeline.gate(folder) == said
 
 
 def test_the_owner_opens_the_whole_report_elsewhere(
