@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from evalgate import plugins
 from evalgate.core.data import Example, Task
 from evalgate.core.errors import EvalgateError
-from evalgate.core.protocols import Metric
+from evalgate.core.judgements import Judgement
+from evalgate.core.protocols import JudgedMetric, Metric
 from evalgate.core.results import Decision, Finding, Prediction, Run, Score
 from evalgate.core.serving import LatencyPair
 from evalgate.files import read_lines, write_lines
 from evalgate.judging import judge_run
+from evalgate.sealing import seal_of
 from evalgate.store import CAPABILITY, RunData, RunFolder, load_run
 from evalgate.suite.frozen import load_suite
 
@@ -46,13 +49,33 @@ class Scorer:
         by_id, found = {e.id: e for e in examples}, self.tasks[task]
         return [m.score(by_id[p.example_id], p, found) for p in predictions for m in self._metrics[task]]
 
+    def score_recorded(self, data: RunData, system: str, task: str) -> list[Score]:
+        """The scores of a system's recorded answers; of what models judged, by what they are recorded to have said."""
+        by_id, found = {e.id: e for e in data.examples[task]}, self.tasks[task]
+        folder = RunFolder(Path(data.folder), seal_of(data.run.suite))
+        judged = read_lines(folder.judgements(system, task), Judgement, folder.seal)
+        said = {(j.example_id, j.metric): j for j in judged}
+        recorded = {(s.example_id, s.metric): s for s in data.scores[system].get(task, ())}
+        rows = []
+        for prediction in data.predictions[system].get(task, ()):
+            example = by_id[prediction.example_id]
+            for metric in self._metrics[task]:
+                key = example.id, metric.spec.name
+                if not getattr(metric, "asks", ""):
+                    rows.append(metric.score(example, prediction, found))
+                elif key in said:
+                    rows.append(cast("JudgedMetric", metric).judged(example, prediction, said[key]))
+                elif key in recorded:  # settled without asking: two equal texts, or nothing to judge
+                    rows.append(recorded[key])
+        return rows
+
 
 def differing(data: RunData, scorer: Scorer) -> Iterable[Finding]:
     """Recorded scores that are not what the metrics say of the recorded answers."""
     for system, tasks in data.predictions.items():
-        for task, predictions in tasks.items():
+        for task in tasks:
             recorded = {(s.example_id, s.metric): s for s in data.scores[system].get(task, ())}
-            again = scorer.score(task, data.examples[task], predictions)
+            again = scorer.score_recorded(data, system, task)
             wrong = [s for s in again if recorded.get((s.example_id, s.metric)) != s]
             if wrong:
                 yield Finding(

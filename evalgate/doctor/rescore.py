@@ -30,10 +30,10 @@ def rescore(folder: Path) -> tuple[str, ...]:
         if not changed:
             return ()
         scorer, seal = Scorer(run), seal_of(run.suite)
-        for system, tasks in data.predictions.items():
+        for system in data.predictions:
             for task in dict.fromkeys(name.partition(".")[0] for name in changed):
                 names = {name.partition(".")[2] for name in changed if name.startswith(f"{task}.")}
-                again = [s for s in scorer.score(task, data.examples[task], tasks.get(task, [])) if s.metric in names]
+                again = [s for s in scorer.score_recorded(data, system, task) if s.metric in names]
                 kept = [s for s in data.scores[system].get(task, []) if s.metric not in names]
                 if again:
                     _replace(paths.scores(system, task), [*kept, *again], seal)

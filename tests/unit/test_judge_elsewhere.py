@@ -1,4 +1,4 @@
-"""Whole runs with a judge on a server, and with a judge whose verdicts are sealed."""
+"""Whole runs with a judge on a server, with one whose verdicts are sealed, and scores made again from what it said."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,9 @@ from evalgate.backends.fake import FakeBackend
 from evalgate.config import load_suite_spec
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError
+from evalgate.core.results import Score
+from evalgate.doctor.inject import diagnose
+from evalgate.doctor.rescore import rescore
 from evalgate.plugins import metric_names
 from evalgate.sealing import IDENTITY_FILE, make_identity
 from evalgate.store import load_run
@@ -80,3 +83,32 @@ def test_nothing_that_a_judge_said_of_a_sealed_suite_lies_open(tmp_path: Path, m
     assert len(backend.asked) >= 2 * N, "the judge was asked"
     for path in (tmp_path / "run").rglob("*"):
         assert path.is_dir() or b"quagga" not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_scores_are_made_again_from_what_the_judge_said(tmp_path: Path) -> None:
+    prefer = json.dumps("Which answer helps more with this question? {{ question }}")
+    suite = write_judged(
+        tmp_path,
+        judge=f"{JUDGE}\npreference: {prefer}",
+        metrics="exact_match, judge_score, judge_win",
+        gates="{name: preferred, metric: reply.judge_win, rule: at_least, limit: 0.5}",
+    )
+    path = tmp_path / "baselines" / "desk" / "old" / "reply.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))  # one answer is missing
+    out = tmp_path / "run"
+    chosen = RunOptions(suite=str(suite), output=str(out), use_cache=False)
+    decision = pipeline.run(chosen, Silent(), FakeBackend(by_length))
+    assert [f.what for f in diagnose(out) if f.hard] == []
+    run_file = out / "run.json"
+    recorded = json.loads(run_file.read_text())
+    recorded["signatures"] |= {"reply.judge_score": "judge:old|v0", "reply.judge_win": "judge:old|v0"}
+    run_file.write_text(json.dumps(recorded))
+    before = sorted((s.system, s.example_id, s.metric, s.parts) for x in ("old", "new") for s in scores(out, x))
+    assert set(rescore(out)) == {"reply.judge_score", "reply.judge_win"}
+    assert sorted((s.system, s.example_id, s.metric, s.parts) for x in ("old", "new") for s in scores(out, x)) == before
+    assert pipeline.gate(out).verdicts == decision.verdicts
+
+
+def scores(folder: Path, system: str) -> list[Score]:
+    return load_run(folder).scores[system]["reply"]
