@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from evalgate.core.protocols import Array
 from evalgate.core.results import MetricSpec
-from evalgate.metrics.corpus import CorpusMetric
-from evalgate.metrics.ngrams import matches, unit_bits
+from evalgate.metrics.batch import Batch
+from evalgate.metrics.corpus import Answer, CorpusMetric
+from evalgate.metrics.ngrams import Numbering, matches, pair_matches, unit_bits
 from evalgate.metrics.options import choice_option, refuse_options, switch_option
 from evalgate.metrics.scoring import Options
 
@@ -38,7 +40,6 @@ class Bleu(CorpusMetric):
         """Lengths, matches and totals of one answer."""
         given = _words(output, self._tokenize, self._lowercase)
         wanted = [_words(reference, self._tokenize, self._lowercase) for reference in references]
-        closest = min(map(len, wanted), key=lambda n: (abs(n - len(given)), n))
         codes: dict[str, int] = {}
         rows = [
             np.array([codes.setdefault(word, len(codes) + 1) for word in words], dtype=np.int64) for words in wanted
@@ -48,8 +49,25 @@ class Bleu(CorpusMetric):
             info = library._extract_reference_info([" ".join(words) for words in wanted])
             return tuple(library._compute_segment_statistics(" ".join(given), info))
         own = np.array([codes.get(word, 0) for word in given], dtype=np.int64)
-        totals = (max(0, len(given) - n) for n in range(ORDERS))
-        return (len(given), closest, *matches(own, rows, ORDERS), *totals)
+        return _row(len(given), map(len, wanted), matches(own, rows, ORDERS))
+
+    def counts_batch(self, answers: Sequence[Answer], batch: Batch) -> Sequence[tuple[float, ...]]:
+        """`counts` of many answers; those with several references one by one."""
+        words = partial(_words, tokenize=self._tokenize, lowercase=self._lowercase)
+        key, single = ("bleu", self._tokenize, self._lowercase), [a for a in answers if len(a[1]) == 1]
+        given = batch.texts(key, words, (output for output, _ in single))
+        wanted = batch.texts(key, words, (reference for _, (reference,) in single))
+        codes = Numbering().texts([*given, *wanted])
+        hits = iter(pair_matches(codes[: len(single)], codes[len(single) :], ORDERS).tolist())
+        sizes = zip(map(len, given), map(len, wanted), strict=True)
+
+        def row(output: str, references: tuple[str, ...]) -> tuple[float, ...]:
+            if len(references) > 1:
+                return self.counts(output, references)
+            n_given, n_wanted = next(sizes)
+            return _row(n_given, (n_wanted,), next(hits))
+
+        return [row(*answer) for answer in answers]
 
     def of_sums(self, sums: Array) -> Array:
         """BLEU in [0, 1] for `sums[..., 10]`."""
@@ -63,6 +81,11 @@ class Bleu(CorpusMetric):
             score = brevity * np.exp(np.log(precision).mean(axis=-1))
         none = (matches == 0).all(axis=-1) | (totals == 0).any(axis=-1)
         return np.asarray(np.where(none, 0.0, score))
+
+
+def _row(n_given: int, n_wanted: Iterable[int], hits: list[int]) -> tuple[float, ...]:
+    closest = min(n_wanted, key=lambda n: (abs(n - n_given), n))
+    return (n_given, closest, *hits, *(max(0, n_given - n) for n in range(ORDERS)))
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,11 +12,13 @@ import numpy as np
 from evalgate.core.content import text_of
 from evalgate.core.data import Example, Task
 from evalgate.core.protocols import Array
-from evalgate.core.results import MetricSpec
-from evalgate.metrics.corpus import CorpusMetric
+from evalgate.core.results import MetricSpec, Score
+from evalgate.metrics.batch import Batch
+from evalgate.metrics.corpus import Answer, CorpusMetric
 from evalgate.metrics.options import refuse_options, whole_option
-from evalgate.metrics.scoring import MeanMetric, Options
+from evalgate.metrics.scoring import MeanMetric, Options, score_of, unscored
 
+Words = tuple[str, ...]
 WORD = re.compile(r"\w+")
 # Stands for every word that the input has not.
 _OTHER = "\x00"
@@ -42,8 +44,13 @@ class LengthRatio(CorpusMetric):
 
     def counts(self, output: str, references: tuple[str, ...]) -> tuple[float, ...]:
         """Words of the answer and of the closest reference."""
-        n = len(words_of(output))
-        return n, min((len(words_of(r)) for r in references), key=lambda other: (abs(other - n), other))
+        return _lengths(words_of(output), map(words_of, references))
+
+    def counts_batch(self, answers: Sequence[Answer], batch: Batch) -> Sequence[tuple[float, ...]]:
+        """`counts` of many answers."""
+        given = batch.texts("words", words_of, (output for output, _ in answers))
+        wanted = (batch.texts("words", words_of, references) for _, references in answers)
+        return list(map(_lengths, given, wanted))
 
     def of_sums(self, sums: Array) -> Array:
         """The ratio for `sums[..., 2]`; NaN where no reference has a word."""
@@ -51,7 +58,36 @@ class LengthRatio(CorpusMetric):
         return np.asarray(np.where(wanted > 0, given / np.where(wanted > 0, wanted, 1.0), np.nan))
 
 
-class NovelNgrams(MeanMetric):
+def _lengths(given: Sequence[str], wanted: Iterable[Sequence[str]]) -> tuple[float, ...]:
+    n = len(given)
+    return n, min(map(len, wanted), key=lambda other: (abs(other - n), other))
+
+
+class OfWords(MeanMetric):
+    """A mean of a number of an answer's words and its input's; subclasses give `spec` and `of_words`."""
+
+    def of_words(self, given: Words, source: Words) -> tuple[float, str | None]:
+        """The number and its detail."""
+        raise NotImplementedError
+
+    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+        """The number and its detail."""
+        return self.of_words(words_of(output), words_of(text_of(example)))
+
+    def score_batch(self, batch: Batch) -> list[Score]:
+        """`score` of each item."""
+        given = batch.texts("words", words_of, (prediction.output or "" for _, prediction in batch.items))
+        sources, scores = batch.texts("words", words_of, batch.inputs), []
+        for (example, prediction), words, source in zip(batch.items, given, sources, strict=True):
+            if prediction.output is None:
+                scores.append(unscored(self.spec, example, prediction))
+            else:
+                value, detail = self.of_words(words, source)
+                scores.append(score_of(self.spec, example, prediction, (value,), detail))
+        return scores
+
+
+class NovelNgrams(OfWords):
     """The share of an answer's n-grams of words that do not stand in its input; `n: 2` by default.
 
     An answer without any n-gram has none that is new: 0, with the detail `no-ngrams`.
@@ -63,13 +99,13 @@ class NovelNgrams(MeanMetric):
         signature = f"words|n:{self._n}|v1"
         super().__init__(MetricSpec(name="novel_ngrams", unit="fraction", better="neither", signature=signature))
 
-    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+    def of_words(self, given: Words, source: Words) -> tuple[float, str | None]:
         """The share in [0, 1]."""
-        given = self._grams(words_of(output))
-        if not given:
+        grams = self._grams(given)
+        if not grams:
             return 0.0, "no-ngrams"
-        known = set(self._grams(words_of(text_of(example))))
-        return sum(gram not in known for gram in given) / len(given), None
+        known = set(self._grams(source))
+        return (len(grams) - sum(map(known.__contains__, grams))) / len(grams), None
 
     def _grams(self, words: Sequence[str]) -> list[tuple[str, ...]]:
         if self._n == 2:
@@ -77,7 +113,7 @@ class NovelNgrams(MeanMetric):
         return list(zip(*(words[i:] for i in range(self._n)), strict=False))
 
 
-class CopiedSpan(MeanMetric):
+class CopiedSpan(OfWords):
     """The longest run of words that an answer has from its input, as a share of the answer: 1 is an echo.
 
     `detail` is the run's length in words. An answer without words copies nothing.
@@ -87,10 +123,9 @@ class CopiedSpan(MeanMetric):
         refuse_options("copied_span", options, ())
         super().__init__(MetricSpec(name="copied_span", unit="fraction", better="neither", signature="words|v1"))
 
-    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
+    def of_words(self, given: Words, source: Words) -> tuple[float, str | None]:
         """The share in [0, 1]."""
-        given = words_of(output)
-        longest = longest_run(given, words_of(text_of(example)))
+        longest = longest_run(given, source)
         return (longest / len(given) if given else 0.0), str(longest)
 
 
