@@ -13,7 +13,7 @@ from evalgate.core.protocols import Array
 from evalgate.core.results import MetricSpec
 from evalgate.metrics.batch import Batch
 from evalgate.metrics.corpus import Answer, CorpusMetric
-from evalgate.metrics.ngrams import Numbering, matches, pair_matches, unit_bits
+from evalgate.metrics.ngrams import matches, numbered, pair_matches, unit_bits
 from evalgate.metrics.options import choice_option, refuse_options, switch_option
 from evalgate.metrics.scoring import Options
 
@@ -57,7 +57,7 @@ class Bleu(CorpusMetric):
         key, single = ("bleu", self._tokenize, self._lowercase), [a for a in answers if len(a[1]) == 1]
         given = batch.texts(key, words, (output for output, _ in single))
         wanted = batch.texts(key, words, (reference for _, (reference,) in single))
-        codes = Numbering().texts([*given, *wanted])
+        codes = numbered([*given, *wanted])
         hits = iter(pair_matches(codes[: len(single)], codes[len(single) :], ORDERS).tolist())
         sizes = zip(map(len, given), map(len, wanted), strict=True)
 

@@ -15,10 +15,10 @@ from evalgate.core.protocols import Array
 from evalgate.core.results import MetricSpec, Score
 from evalgate.metrics.batch import Batch
 from evalgate.metrics.corpus import Answer, CorpusMetric
+from evalgate.metrics.ngrams import Codes, numbered, pair_matches
 from evalgate.metrics.options import refuse_options, whole_option
 from evalgate.metrics.scoring import MeanMetric, Options, score_of, unscored
 
-Words = tuple[str, ...]
 WORD = re.compile(r"\w+")
 # Stands for every word that the input has not.
 _OTHER = "\x00"
@@ -63,26 +63,31 @@ def _lengths(given: Sequence[str], wanted: Iterable[Sequence[str]]) -> tuple[flo
     return n, min(map(len, wanted), key=lambda other: (abs(other - n), other))
 
 
+class InputWords:
+    """The words of a batch's answers and inputs as numbers; no words where there is no answer."""
+
+    def __init__(self, batch: Batch) -> None:
+        outputs = [prediction.output or "" for _, prediction in batch.items]
+        words = batch.texts("words", words_of, [*outputs, *batch.inputs])
+        codes = numbered(words)
+        self.given, self.sources = codes[: len(outputs)], codes[len(outputs) :]
+
+
 class OfWords(MeanMetric):
-    """A mean of a number of an answer's words and its input's; subclasses give `spec` and `of_words`."""
+    """A mean of a number of an answer's words and its input's; subclasses give `spec`, `value` and `values`."""
 
-    def of_words(self, given: Words, source: Words) -> tuple[float, str | None]:
-        """The number and its detail."""
+    def values(self, words: InputWords) -> Sequence[tuple[float, str | None]]:
+        """The number and its detail of many answers."""
         raise NotImplementedError
-
-    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
-        """The number and its detail."""
-        return self.of_words(words_of(output), words_of(text_of(example)))
 
     def score_batch(self, batch: Batch) -> list[Score]:
         """`score` of each item."""
-        given = batch.texts("words", words_of, (prediction.output or "" for _, prediction in batch.items))
-        sources, scores = batch.texts("words", words_of, batch.inputs), []
-        for (example, prediction), words, source in zip(batch.items, given, sources, strict=True):
+        scores = []
+        found = self.values(batch.kept("input words", lambda: InputWords(batch)))
+        for (example, prediction), (value, detail) in zip(batch.items, found, strict=True):
             if prediction.output is None:
                 scores.append(unscored(self.spec, example, prediction))
             else:
-                value, detail = self.of_words(words, source)
                 scores.append(score_of(self.spec, example, prediction, (value,), detail))
         return scores
 
@@ -99,18 +104,26 @@ class NovelNgrams(OfWords):
         signature = f"words|n:{self._n}|v1"
         super().__init__(MetricSpec(name="novel_ngrams", unit="fraction", better="neither", signature=signature))
 
-    def of_words(self, given: Words, source: Words) -> tuple[float, str | None]:
+    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
         """The share in [0, 1]."""
-        grams = self._grams(given)
-        if not grams:
-            return 0.0, "no-ngrams"
-        known = set(self._grams(source))
-        return (len(grams) - sum(map(known.__contains__, grams))) / len(grams), None
+        given = self._grams(words_of(output))
+        known = set(self._grams(words_of(text_of(example))))
+        return _novel(len(given), sum(map(known.__contains__, given)))
+
+    def values(self, words: InputWords) -> Sequence[tuple[float, str | None]]:
+        """The share in [0, 1] of many answers."""
+        known = pair_matches(words.given, words.sources, self._n, often=False)[:, -1].tolist()
+        sizes = (max(0, given.size - self._n + 1) for given in words.given)
+        return list(map(_novel, sizes, known))
 
     def _grams(self, words: Sequence[str]) -> list[tuple[str, ...]]:
         if self._n == 2:
             return list(pairwise(words))
         return list(zip(*(words[i:] for i in range(self._n)), strict=False))
+
+
+def _novel(n: int, n_known: int) -> tuple[float, str | None]:
+    return ((n - n_known) / n, None) if n else (0.0, "no-ngrams")
 
 
 class CopiedSpan(OfWords):
@@ -123,10 +136,24 @@ class CopiedSpan(OfWords):
         refuse_options("copied_span", options, ())
         super().__init__(MetricSpec(name="copied_span", unit="fraction", better="neither", signature="words|v1"))
 
-    def of_words(self, given: Words, source: Words) -> tuple[float, str | None]:
+    def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
         """The share in [0, 1]."""
-        longest = longest_run(given, source)
-        return (longest / len(given) if given else 0.0), str(longest)
+        given = words_of(output)
+        return _copied(len(given), longest_run(given, words_of(text_of(example))))
+
+    def values(self, words: InputWords) -> Sequence[tuple[float, str | None]]:
+        """The share in [0, 1] of many answers."""
+        runs = map(_longest, map(_signs, words.given), map(_signs, words.sources))
+        return list(map(_copied, map(len, words.given), runs))
+
+
+def _copied(n: int, longest: int) -> tuple[float, str | None]:
+    return (longest / n if n else 0.0), str(longest)
+
+
+def _signs(codes: Codes) -> str:
+    """A character for each word."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def longest_run(given: Sequence[str], source: Sequence[str]) -> int:
@@ -134,6 +161,10 @@ def longest_run(given: Sequence[str], source: Sequence[str]) -> int:
     # A character for each word, so that the search is the interpreter's own.
     signs = {word: chr(i) for i, word in enumerate(dict.fromkeys(source), 1)}
     text, known = "".join(signs.get(word, _OTHER) for word in given), "".join(signs[word] for word in source)
+    return _longest(text, known)
+
+
+def _longest(text: str, known: str) -> int:
     longest = 0
     for start in range(len(text)):
         if start + longest >= len(text):

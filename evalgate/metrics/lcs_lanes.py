@@ -64,14 +64,15 @@ def _groups(given: Sequence[Codes], wanted: Sequence[Codes]) -> list[Codes]:
     n_given, n_wanted = (np.array([text.size for text in texts], dtype=np.int64) for texts in (given, wanted))
     order = np.lexsort((n_given, n_wanted))
     order = order[(n_given[order] > 0) & (n_wanted[order] > 0)]
-    groups, start, longest = [], 0, 0
-    for i, pair in enumerate(order):
-        widest = -(-int(n_wanted[pair]) // LANE_BITS) * LANE_BITS
-        longest = max(longest, int(n_given[pair]))
-        if i > start and (i + 1 - start) * longest * widest > CELLS:
-            groups.append(order[start:i])
-            start, longest = i, int(n_given[pair])
-    return [*groups, order[start:]] if order.size else []
+    groups = []
+    while order.size:
+        # As many as fit with the widest reference and the longest answer so far.
+        width = -(-n_wanted[order] // 8) * 8
+        cells = np.arange(1, order.size + 1) * np.maximum.accumulate(n_given[order]) * width
+        n = max(1, int(np.searchsorted(cells, CELLS, side="right")))
+        groups.append(order[:n])
+        order = order[n:]
+    return groups
 
 
 def _masks(given: Sequence[Codes], wanted: Sequence[Codes]) -> tuple[Lanes, Lanes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, count, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,80 +57,75 @@ def _windows(text: Codes, orders: int, bits: int, end: int) -> Codes:
     return codes
 
 
-def pair_matches(given: Sequence[Codes], wanted: Sequence[Codes], orders: int) -> Codes:
-    """How many n-grams of each order each answer shares with its reference, `[pairs, orders]`, from one sort for all.
+def pair_matches(given: Sequence[Codes], wanted: Sequence[Codes], orders: int, *, often: bool = True) -> Codes:
+    """How many n-grams of each order each answer shares with its reference, `[pairs, orders]`, for all pairs at once.
 
-    Texts are units from 1, numbered for all together; 0 in an answer is what no reference has.
+    Texts are units from 1, numbered for all together; 0 in an answer is what no reference has. Without `often` every
+    n-gram of the answer counts that the reference has at all, however often.
     """
-    n = len(given)
-    bits = (CODE_BITS - 1 - (n - 1).bit_length()) // orders if n else CODE_BITS
-    top = max((int(text.max(initial=0)) for text in (*given, *wanted)), default=0)
-    if top < (1 << bits) - 1:
-        return _pair_matches(given, wanted, orders, bits) if n else np.zeros((0, orders), dtype=np.int64)
-    if n > 1:
-        half = n // 2
-        sides = [(given[:half], wanted[:half]), (given[half:], wanted[half:])]
-        return np.concatenate([pair_matches(*_renumbered(*side), orders) for side in sides])
-    own, known = given[0].tolist(), wanted[0].tolist()
-    counts = [(_counter(own, order), _counter(known, order)) for order in range(1, orders + 1)]
-    return np.array([[sum((a & b).values()) for a, b in counts]], dtype=np.int64)
-
-
-def _pair_matches(given: Sequence[Codes], wanted: Sequence[Codes], orders: int, bits: int) -> Codes:
-    ends = [np.zeros(orders - 1, dtype=np.int64), np.full(orders - 1, (1 << bits) - 1, dtype=np.int64)]
+    bits = (CODE_BITS - 1) // orders
     texts = [text for pair in zip(given, wanted, strict=True) for text in pair]
+    flat = np.concatenate(texts) if texts else np.zeros(0, dtype=np.int64)
+    if not flat.size:
+        return np.zeros((len(given), orders), dtype=np.int64)
+    if flat.max() < (1 << bits) - 1:
+        return _pair_matches(texts, flat, orders, bits, often)
+    if len(given) > 1:
+        both = zip(given, wanted, strict=True)
+        return np.concatenate([pair_matches(*_renumbered(*pair), orders, often=often) for pair in both])
+    own, known = (text.tolist() for text in texts)
+    counts = [(_counter(own, order), _counter(known, order)) for order in range(1, orders + 1)]
+    shared = [sum(min(n, b[gram]) if often else n for gram, n in a.items() if gram in b) for a, b in counts]
+    return np.array([shared], dtype=np.int64)
+
+
+def _pair_matches(texts: list[Codes], flat: Codes, orders: int, bits: int, often: bool) -> Codes:
     lengths = np.array([text.size for text in texts])
-    padded = np.concatenate([part for i, text in enumerate(texts) for part in (text, ends[i & 1])])
-    size = padded.size - orders + 1
-    codes = padded[:size].astype(np.int64)
-    for i in range(1, orders):
-        codes <<= bits
-        codes |= padded[i : i + size]
-    if orders > 1:  # windows that begin behind a text's end
-        spans = np.stack([lengths, np.full(lengths.size, orders - 1)], axis=1).ravel()
-        codes = codes[np.repeat(np.arange(spans.size) % 2 == 0, spans)[:size]]
-    text_of = np.repeat(np.arange(lengths.size), lengths)
-    codes = np.sort((text_of >> 1) << (bits * orders + 1) | codes << 1 | (text_of & 1))
+    codes = _all_windows(flat, lengths, orders, bits) << 1 | np.repeat(np.arange(lengths.size) & 1, lengths)
+    borders = np.concatenate(([0], np.cumsum(lengths.reshape(-1, 2).sum(axis=1))))
+    for start, end in pairwise(borders.tolist()):  # three times as fast as one sort of all
+        codes[start:end].sort()
     wanted_before = np.concatenate(([0], np.cumsum(codes & 1)))
     changes = codes[1:] ^ codes[:-1]
-    borders = np.concatenate(([0], np.cumsum(lengths[0::2] + lengths[1::2])))
-    found = np.empty((len(given), orders), dtype=np.int64)
+    changes[borders[(borders > 0) & (borders < codes.size)] - 1] = 1 << CODE_BITS - 1
+    found = np.empty((borders.size - 1, orders), dtype=np.int64)
     for order in range(1, orders + 1):
-        new = np.flatnonzero(changes >= 1 << (1 + bits * (orders - order))) + 1
-        starts = np.concatenate(([0], new)) if codes.size else new
-        ends_at = np.concatenate((starts, [codes.size]))
-        n_wanted = np.diff(wanted_before[ends_at])
-        shared = np.minimum(n_wanted, np.diff(ends_at) - n_wanted)
+        runs = np.concatenate(([0], np.flatnonzero(changes >= 1 << (1 + bits * (orders - order))) + 1, [codes.size]))
+        n_wanted = np.diff(wanted_before[runs])
+        n_given = np.diff(runs) - n_wanted
+        shared = np.minimum(n_wanted, n_given) if often else np.where(n_wanted > 0, n_given, 0)
         before = np.concatenate(([0], np.cumsum(shared)))
-        found[:, order - 1] = np.diff(before[np.searchsorted(starts, borders)])
+        found[:, order - 1] = np.diff(before[np.searchsorted(runs, borders)])
     return found
 
 
-def _renumbered(given: Sequence[Codes], wanted: Sequence[Codes]) -> tuple[list[Codes], list[Codes]]:
-    """The same texts with the smallest numbers that their references allow; 0 for all that these have not."""
-    known = np.unique(np.concatenate(wanted))
+def _all_windows(flat: Codes, lengths: Codes, orders: int, bits: int) -> Codes:
+    """`_windows` of answers and references in turn, one after another in `flat`."""
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(flat.size)  # units from here to the text's end
+    end = np.repeat(np.where(np.arange(lengths.size) & 1, (1 << bits) - 1, 0), lengths)
+    codes = flat.astype(np.int64)
+    for i in range(1, orders):
+        codes <<= bits
+        codes[:-i] |= np.where(left[:-i] > i, flat[i:], end[:-i])
+        codes[-i:] |= end[-i:]
+    return codes
+
+
+def _renumbered(given: Codes, wanted: Codes) -> tuple[list[Codes], list[Codes]]:
+    """The same texts with the smallest numbers that the reference allows; 0 for all that it has not."""
+    known = np.unique(wanted)
     if not known.size:
-        return [np.zeros_like(text) for text in given], list(wanted)
-    numbered = []
-    for text in given:
-        at = np.minimum(np.searchsorted(known, text), known.size - 1)
-        numbered.append(np.where(known[at] == text, at + 1, 0))
-    return numbered, [np.searchsorted(known, text) + 1 for text in wanted]
+        return [np.zeros_like(given)], [wanted]
+    at = np.minimum(np.searchsorted(known, given), known.size - 1)
+    return [np.where(known[at] == given, at + 1, 0)], [np.searchsorted(known, wanted) + 1]
 
 
 def _counter(text: list[int], order: int) -> Counter[tuple[int, ...]]:
     return Counter(zip(*(text[i:] for i in range(order)), strict=False))
 
 
-class Numbering(dict[str, int]):
-    """Words to numbers from 1, in the order in which they are first met."""
-
-    def __missing__(self, word: str) -> int:
-        self[word] = number = len(self) + 1
-        return number
-
-    def texts(self, texts: Sequence[Sequence[str]]) -> list[Codes]:
-        """Each text's words as numbers."""
-        flat = np.fromiter(map(self.__getitem__, chain.from_iterable(texts)), dtype=np.int64)
-        ends = list(accumulate(map(len, texts)))
-        return [flat[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
+def numbered(texts: Sequence[Sequence[str]]) -> list[Codes]:
+    """Each text's words as numbers from 1, the same for equal words of all texts."""
+    numbers = dict(zip(dict.fromkeys(chain.from_iterable(texts)), count(1)))
+    flat = np.fromiter(map(numbers.__getitem__, chain.from_iterable(texts)), dtype=np.int64)
+    return [flat[start:end] for start, end in pairwise((0, *accumulate(map(len, texts))))]

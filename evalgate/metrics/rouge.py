@@ -51,7 +51,7 @@ class Rouge(BestReference):
     def against_batch(self, pairs: Sequence[tuple[str, str]], batch: Batch) -> Sequence[float]:
         """`against` of many pairs."""
         stemmer = self._stemmer
-        shared = batch.kept(("rouge", stemmer), lambda: RougePairs(pairs, lambda text: _lines(text, stemmer)))
+        shared = batch.kept(("rouge", stemmer), lambda: RougePairs(pairs, lambda text: _all_lines(text, stemmer)))
         hits, less = shared.hits(self._kind), int(self._kind == "rouge2")
         sizes = zip(hits, shared.wanted, shared.given, strict=True)
         return [_f1(n, wanted.size - less, given.size - less) for n, wanted, given in sizes]
@@ -67,6 +67,12 @@ def tokens(text: str, stemmer: bool) -> tuple[str, ...]:
 
 def _lines(text: str, stemmer: bool) -> list[tuple[str, ...]]:
     return [tokens(line, stemmer) for line in text.split("\n") if line]
+
+
+def _all_lines(text: str, stemmer: bool) -> Sequence[Sequence[str]]:
+    """`_lines`, not remembered."""
+    lines = map(WORD.findall, text.lower().split("\n"))
+    return [[_stem(w) if len(w) >= STEMMED_FROM else w for w in line] for line in lines] if stemmer else list(lines)
 
 
 @lru_cache(maxsize=65_536)

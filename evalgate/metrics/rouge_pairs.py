@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import or_
 
 import numpy as np
 
 from evalgate.metrics import lcs_lanes
 from evalgate.metrics.lcs import Lcs
-from evalgate.metrics.ngrams import Codes, Numbering, pair_matches
+from evalgate.metrics.ngrams import Codes, numbered, pair_matches
 
-Lines = list[tuple[str, ...]]
+Lines = Sequence[Sequence[str]]
 _NONE: Codes = np.zeros(0, dtype=np.int64)
 
 
@@ -26,8 +26,8 @@ class RougePairs:
     def __init__(self, pairs: Sequence[tuple[str, str]], lines: Callable[[str], Lines]) -> None:
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         parts = [lines(text) for text in texts]
-        words = [[word for line in found for word in line] for found in parts]
-        codes = dict(zip(texts, Numbering().texts(words), strict=True))
+        words = [list(chain.from_iterable(found)) for found in parts]
+        codes = dict(zip(texts, numbered(words), strict=True))
         ends = {text: [0, *accumulate(map(len, found))] for text, found in zip(texts, parts, strict=True)}
         self.given, self.wanted = ([codes[pair[side]] for pair in pairs] for side in (0, 1))
         self._ends = [[ends[text] for text in pair] for pair in pairs]

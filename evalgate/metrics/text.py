@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from evalgate.core.results import MetricSpec
 from evalgate.metrics.batch import Batch
-from evalgate.metrics.ngrams import Numbering, pair_matches
+from evalgate.metrics.ngrams import numbered, pair_matches
 from evalgate.metrics.options import refuse_options
 from evalgate.metrics.references import BestReference
 from evalgate.metrics.scoring import Options
@@ -63,7 +63,7 @@ class TokenF1(BestReference):
     def against_batch(self, pairs: Sequence[tuple[str, str]], batch: Batch) -> Sequence[float]:
         """`against` of many pairs."""
         words = [[text.split() for text in texts] for texts in _normalized(pairs, batch)]
-        codes = Numbering().texts([*words[0], *words[1]])
+        codes = numbered([*words[0], *words[1]])
         hits = pair_matches(codes[: len(pairs)], codes[len(pairs) :], 1)[:, 0].tolist()
         return [_f1(n, len(given), len(wanted)) for n, given, wanted in zip(hits, *words, strict=True)]
 
