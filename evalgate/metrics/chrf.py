@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,7 @@ class Chrf(CorpusMetric):
             return super().counts_batch(answers, batch)
         wanted = self._squeezed([r for _, references in answers for r in references], batch)
         given = self._squeezed([output for output, references in answers for _ in references], batch)
-        texts = _numbered([*given, *wanted], "".join(dict.fromkeys("".join(wanted))))
-        hits = pair_matches(texts[: len(given)], texts[len(given) :], CHAR_ORDERS).tolist()
+        hits = pair_matches(*_numbered(given, wanted), CHAR_ORDERS).tolist()
         rows = iter(map(_row, map(len, given), map(len, wanted), hits))
         return [self._best([next(rows) for _ in references]) for _, references in answers]
 
@@ -90,13 +89,17 @@ def _row(n_given: int, n_wanted: int, hits: list[int]) -> list[int]:
     return row
 
 
-def _numbered(texts: list[str], alphabet: str) -> list[Codes]:
-    """Texts as places in an alphabet, from 1; 0 for other characters."""
-    points, known = _points("".join(texts)), _points(alphabet)
-    table = np.zeros(int(max(points.max(initial=0), known.max(initial=0))) + 1, dtype=np.int64)
-    table[known] = np.arange(1, known.size + 1)
-    flat, ends = table[points], accumulate(map(len, texts))
-    return [flat[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
+def _numbered(given: list[str], wanted: list[str]) -> tuple[list[Codes], list[Codes]]:
+    """Texts as places in the references' alphabet, from 1; 0 for other characters."""
+    points, known = _points("".join(given)), _points("".join(wanted))
+    there = np.zeros(int(max(points.max(initial=0), known.max(initial=0))) + 1, dtype=np.int64)
+    there[known] = 1
+    numbers = np.cumsum(there) * there
+    return _texts(numbers[points], given), _texts(numbers[known], wanted)
+
+
+def _texts(flat: Codes, texts: list[str]) -> list[Codes]:
+    return [flat[start:end] for start, end in pairwise((0, *accumulate(map(len, texts))))]
 
 
 @cache

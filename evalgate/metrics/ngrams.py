@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate, chain, count, pairwise
+from itertools import accumulate, chain, count, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int64]
 # 63 bits hold the units of one n-gram and the number of the text that it stands in.
 CODE_BITS = 63
+# So many units' codes stay in a core's own cache.
+PART_UNITS = 1 << 15
 
 
 def unit_bits(orders: int, n_references: int) -> int:
@@ -63,16 +65,24 @@ def pair_matches(given: Sequence[Codes], wanted: Sequence[Codes], orders: int, *
     Texts are units from 1, numbered for all together; 0 in an answer is what no reference has. Without `often` every
     n-gram of the answer counts that the reference has at all, however often.
     """
+    sizes = accumulate(own.size + known.size for own, known in zip(given, wanted, strict=True))
+    parts = groupby(range(len(given)), key=dict(enumerate(size // PART_UNITS for size in sizes)).__getitem__)
+    spans = [(part[0], part[-1] + 1) for _, rows in parts if (part := list(rows))]
+    found = [_part_matches(given[start:end], wanted[start:end], orders, often) for start, end in spans]
+    return np.concatenate(found) if found else np.zeros((0, orders), dtype=np.int64)
+
+
+def _part_matches(given: Sequence[Codes], wanted: Sequence[Codes], orders: int, often: bool) -> Codes:
     bits = (CODE_BITS - 1) // orders
     texts = [text for pair in zip(given, wanted, strict=True) for text in pair]
-    flat = np.concatenate(texts) if texts else np.zeros(0, dtype=np.int64)
+    flat = np.concatenate(texts)
     if not flat.size:
         return np.zeros((len(given), orders), dtype=np.int64)
     if flat.max() < (1 << bits) - 1:
         return _pair_matches(texts, flat, orders, bits, often)
     if len(given) > 1:
         both = zip(given, wanted, strict=True)
-        return np.concatenate([pair_matches(*_renumbered(*pair), orders, often=often) for pair in both])
+        return np.concatenate([_part_matches(*_renumbered(*pair), orders, often) for pair in both])
     own, known = (text.tolist() for text in texts)
     counts = [(_counter(own, order), _counter(known, order)) for order in range(1, orders + 1)]
     shared = [sum(min(n, b[gram]) if often else n for gram, n in a.items() if gram in b) for a, b in counts]
