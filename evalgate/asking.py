@@ -19,6 +19,7 @@ from evalgate.files import Appender, read_keys, read_lines
 from evalgate.gates.stages import Stage, winning_tasks
 from evalgate.judging import choose_best, metrics_of, score_table, still_in
 from evalgate.planning import Plan, task_metrics
+from evalgate.scoring import Scorer
 from evalgate.store import BASE, CAPABILITY, RunFolder, load_run
 from evalgate.suite.order import first_half, frozen_order
 from evalgate.validity import trained_systems
@@ -32,13 +33,20 @@ class Asking:
     """What a run asks its systems; everything goes to its folder."""
 
     def __init__(
-        self, plan: Plan, folder: RunFolder, backend: LocalBackend, harness: Harness | None, progress: Progress
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        backend: LocalBackend,
+        harness: Harness | None,
+        progress: Progress,
+        scorer: Scorer,
     ) -> None:
         self._plan, self._folder, self._progress = plan, folder, progress
         self._backend, self._harness = backend, harness
         self._answers: Generates = backend  # of examples only: what is timed or probed is never remembered
         if plan.cache is not None:
             self._answers = Remembering(backend, Cache(plan.cache, progress.note))
+        self._scorer = scorer
         self._prepared: dict[tuple[str, str], list[Ask]] = {}
 
     def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
@@ -107,14 +115,10 @@ class Asking:
         return self._prepared[key]
 
     def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> None:
-        metrics, by_id = task_metrics(task), {e.id: e for e in self._plan.heldout(task.spec.name)}
         path = self._folder.scores(system, task.spec.name)
         done = {(s.example_id, s.metric) for s in read_keys(path, Score, self._plan.seal)}
         with Appender(path, self._plan.seal) as file:
-            for prediction in predictions:
-                missing = [m for m in metrics if (prediction.example_id, m.spec.name) not in done]
-                file.write([m.score(by_id[prediction.example_id], prediction, task) for m in missing])
-
+            self._scorer.score(task, self._plan.heldout(task.spec.name), predictions, done=done, file=file)
     def test_capability(self, system: str, *, adapter: str | None) -> None:
         """Ask the capability tasks of the base or of a candidate."""
         if self._harness is not None:

@@ -27,6 +27,7 @@ from evalgate.looks import training_rows
 from evalgate.planning import Plan
 from evalgate.probing import sound
 from evalgate.sealing import IDENTITY_FILE
+from evalgate.scoring import Scorer
 from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take
@@ -48,6 +49,7 @@ class Job:
     def __init__(self, plan: Plan, progress: Progress, backend: LocalBackend | None = None) -> None:
         self.plan, self.progress, self._given = plan, progress, backend
         self._opened: LocalBackend | None = None
+        self._scorer = Scorer()
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
 
@@ -86,7 +88,7 @@ class Job:
                 refuse_impossible(self.plan.suite, n_candidates, n_capability=len(examples))
             self.folder.write_examples(CAPABILITY, examples)
         self._harness = harness
-        self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
+        self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress, self._scorer)
         self._note_too_long()
 
     def _note_too_long(self) -> None:
@@ -103,7 +105,8 @@ class Job:
         yield from (self.plan.run.systems[name] for name in trained)
 
     def close(self) -> None:
-        """Free the model or the connections, unless the caller brought them."""
+        """End what scores; free the model or the connections, unless the caller brought them."""
+        self._scorer.close()
         if self._given is None and self._opened is not None:
             self._opened.close()
 
@@ -127,7 +130,7 @@ class Job:
         self.plan = self.plan.with_chosen(found)
         self.systems |= {system.name: system for system in self.plan.baselines}
         self._write_run()
-        self.asking = Asking(self.plan, self.folder, self.backend, self._harness, self.progress)
+        self.asking = Asking(self.plan, self.folder, self.backend, self._harness, self.progress, self._scorer)
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""
