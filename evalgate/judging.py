@@ -10,7 +10,7 @@ from evalgate import plugins
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
+from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict, by_metric
 from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
@@ -166,22 +166,23 @@ def metrics_of(data: RunData) -> dict[str, Metric]:
 
 def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
     """One row for each system, task and metric that was measured, with its interval."""
-    table = []
-    for system in data.run.systems:
-        for name, metric in metrics.items():
-            task = name.partition(".")[0]
-            rows = [s for s in data.scores[system].get(task, ()) if s.metric == metric.spec.name]
-            if rows:
-                estimate = estimate_scores(rows, metric, seed=data.run.seed)
-                table.append(
+    grouped = {s: {task: by_metric(rows) for task, rows in data.scores[s].items()} for s in data.run.systems}
+    cells: dict[str, list[SystemScore]] = {system: [] for system in data.run.systems}
+    # All systems' numbers of a metric in turn: their resamples are the same.
+    for name, metric in metrics.items():
+        task = name.partition(".")[0]
+        for system, found in cells.items():
+            if rows := grouped[system].get(task, {}).get(metric.spec.name):
+                found.append(
                     SystemScore(
                         system=system,
                         task=task,
                         metric=metric.spec.name,
-                        estimate=estimate,
+                        estimate=estimate_scores(rows, metric, seed=data.run.seed),
                         better=metric.spec.better,
                     )
                 )
+    table = [cell for found in cells.values() for cell in found]
     for candidate, systems in data.run.seeds.items():
         if len(systems) > 1:
             table += recipe_rows(candidate.partition("@")[0], systems, data, metrics)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +33,8 @@ SUMMAND_CELLS = 8_000_000
 
 def factorize(labels: Sequence[str]) -> Codes:
     """Codes[n] from 0, in the order in which labels first occur."""
-    known: dict[str, int] = {}
-    return np.fromiter((known.setdefault(label, len(known)) for label in labels), dtype=np.int64, count=len(labels))
+    known = dict(zip(dict.fromkeys(labels), count()))
+    return np.fromiter(map(known.__getitem__, labels), dtype=np.int64, count=len(labels))
 
 
 def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.95, seed: int = 0) -> Estimate | None:
@@ -41,13 +43,14 @@ def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.9
     Repeats of an example are averaged first (or resampled together); rows with clusters are resampled by cluster.
     Unscored rows are left out and counted in `n_unscored`.
     """
-    rows = sorted(rows, key=lambda row: (row.example_id, row.repeat))
+    rows = sorted(rows, key=attrgetter("example_id", "repeat"))
     scored = [row for row in rows if row.status == "scored" and row.parts]
     if not scored:
         return None
     parts = np.array([row.parts for row in scored], dtype=np.float64)
-    examples = factorize([row.example_id for row in scored])
-    units = factorize([f"c:{r.cluster}" if r.cluster is not None else f"e:{r.example_id}" for r in scored])
+    examples = units = factorize([row.example_id for row in scored])
+    if any(row.cluster is not None for row in scored):
+        units = factorize([f"c:{r.cluster}" if r.cluster is not None else f"e:{r.example_id}" for r in scored])
     n = int(examples.max()) + 1
     n_units = int(units.max()) + 1
     if metric.is_mean:
