@@ -16,65 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from metrics_throughput import LABELLED, TEXT, messages, summaries
+from large_run import LABELLED, TEXT, record
+from metrics_throughput import score
 
-from evalgate.core.data import Example, GateSpec, MetricUse, ModelSpec, SuiteSpec, SystemSpec, Task, TaskSpec
-from evalgate.core.results import Prediction, Run
-from evalgate.files import Appender, write_lines, write_record
-from evalgate.scoring import Scorer
-from evalgate.store import RunFolder
-
-BASELINES, CANDIDATES = ("zero-shot", "few-shot", "rag"), ("qlora-1", "qlora-2", "qlora-3")
-# The ones that are asked for most often come first.
-ORDER = ("rouge_l", "rouge_1", "rouge_2", "bleu", "token_f1", "exact_match", *TEXT)
-GATES = (
-    GateSpec(name="win", metric="summarize.rouge_l", rule="better_than_baselines"),
-    GateSpec(name="keep", metric="route.accuracy", rule="not_worse_than_baseline", margin=0.02),
-    GateSpec(name="floor", metric="route.accuracy", rule="at_least", limit=0.6),
-)
-
-
-def record(folder: Path, n: int, names: tuple[str, ...]) -> None:
-    """Write a whole recording; everything in it but the answers' texts is as a run leaves it."""
-    uses = tuple(MetricUse(name=name) for name in names)
-    tasks = {
-        "summarize": TaskSpec(name="summarize", kind="summarization", data="summarize", metrics=uses),
-        "route": TaskSpec(
-            name="route", kind="classification", data="route", metrics=tuple(MetricUse(name=m) for m in LABELLED)
-        ),
-    }
-    suite = SuiteSpec(name="large", version=1, model=ModelSpec(id="none"), tasks=tuple(tasks.values()), gates=GATES)
-    systems = {
-        name: SystemSpec(name=name, kind="prompt", backend="none", model="none", prompts={})
-        for name in (*BASELINES, *CANDIDATES)
-    }
-    paths, scorer = RunFolder(folder), Scorer()
-    write_record(
-        paths.run_file,
-        Run(
-            id="large", suite=suite, suite_folder="none", suite_digest="0", data_digest="0", model_digest="0",
-            systems=systems, baselines=BASELINES, candidates=CANDIDATES, gates=GATES, seed=1, limit=None,
-            started="2026-01-01T00:00:00+00:00",
-        ),
-    )  # fmt: skip
-    for task, make in (("summarize", summaries), ("route", messages)):
-        for number, system in enumerate(systems):
-            examples, outputs = make(n, number, 60)
-            loaded = Task(spec=tasks[task], splits={"heldout": tuple(examples)})
-            write_lines(paths.examples(task), examples)
-            answers = [answer(example, system, task, text) for example, text in zip(examples, outputs, strict=True)]
-            write_lines(paths.predictions(system, task), answers)
-            with Appender(paths.scores(system, task)) as file:
-                scorer.score(loaded, examples, answers, done=set(), file=file)
-    scorer.close()
-
-
-def answer(example: Example, system: str, task: str, text: str) -> Prediction:
-    """One answer as a batch gives it."""
-    return Prediction(
-        example_id=example.id, system=system, task=task, output=text, latency_s=0.2, prompt_tokens=300,
-        completion_tokens=80, request_digest="0" * 64,
-    )  # fmt: skip
+from evalgate.execution.workers import usable_cores
 
 
 def measure(command: str, folder: Path) -> tuple[float, float, float]:
@@ -95,13 +40,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--keep", help="a folder for the recording, used again if it is there")
     asked = parser.parse_args()
-    names = tuple(dict.fromkeys(ORDER))[: asked.metrics]
+    names = (*TEXT[: asked.metrics], *LABELLED)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(asked.keep or scratch) / "run"
         if not folder.exists():
-            record(folder, asked.n, names)
+            score(folder, record(folder, asked.n, 60, names), usable_cores())
         size = sum(path.stat().st_size for path in folder.rglob("*.jsonl")) / 1e6
-        print(f"{asked.n:,} examples of 2 tasks, 6 systems, {len(names)} + {len(LABELLED)} metrics, {size:.0f} MB\n")
+        print(f"{asked.n:,} examples of 2 tasks, 6 systems, {len(names)} metrics, {size:.0f} MB\n")
         print("| command | wall, seconds | CPU-seconds | peak, MB |\n|---|--:|--:|--:|")
         for command in ("gate", "report"):
             rounds = [measure(command, folder) for _ in range(asked.rounds)]

@@ -119,6 +119,7 @@ class Asking:
         done = {(s.example_id, s.metric) for s in read_keys(path, Score, self._plan.seal)}
         with Appender(path, self._plan.seal) as file:
             self._scorer.score(task, self._plan.heldout(task.spec.name), predictions, done=done, file=file)
+
     def test_capability(self, system: str, *, adapter: str | None) -> None:
         """Ask the capability tasks of the base or of a candidate."""
         if self._harness is not None:

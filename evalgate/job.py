@@ -26,8 +26,8 @@ from evalgate.lengths import find_too_long, length_lines
 from evalgate.looks import training_rows
 from evalgate.planning import Plan
 from evalgate.probing import sound
-from evalgate.sealing import IDENTITY_FILE
 from evalgate.scoring import Scorer
+from evalgate.sealing import IDENTITY_FILE
 from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
 from evalgate.suite.ledger import lost_look, open_ledger, take

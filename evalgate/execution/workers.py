@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import IO
 
 # Each takes some 100 MB.
 MOST = 4
@@ -106,13 +106,13 @@ def serve(answer: Callable[[bytes], bytes]) -> None:
             _write(target, found)
 
 
-def _write(pipe: BinaryIO, message: bytes) -> None:
+def _write(pipe: IO[bytes], message: bytes) -> None:
     pipe.write(len(message).to_bytes(_SIZE_BYTES, "little"))
     pipe.write(message)
     pipe.flush()
 
 
-def _read(pipe: BinaryIO) -> bytes | None:
+def _read(pipe: IO[bytes]) -> bytes | None:
     """The next message; None where the pipe has ended before or in it."""
     size = pipe.read(_SIZE_BYTES)
     if len(size) < _SIZE_BYTES:

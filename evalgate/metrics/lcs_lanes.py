@@ -121,4 +121,6 @@ def _step(row: Lanes, mask: Lanes) -> None:
 
 
 def _bits(lanes: Lanes) -> NDArray[np.uint8]:
-    return np.unpackbits(np.ascontiguousarray(lanes.T).view(np.uint8).reshape(lanes.shape[1], lanes.shape[0], 8), axis=2)
+    return np.unpackbits(
+        np.ascontiguousarray(lanes.T).view(np.uint8).reshape(lanes.shape[1], lanes.shape[0], 8), axis=2
+    )
