@@ -39,13 +39,13 @@ class Scorer:
     def __init__(self, cores: int | None = None) -> None:
         self._cores = usable_cores() if cores is None else cores
         self._workers: Workers | None = None
-        self._known: set[str] = set()
+        self._known: dict[str, Task] = {}
 
     def close(self) -> None:
         """End the worker processes."""
         if self._workers is not None:
             self._workers.close()
-        self._workers, self._known = None, set()
+        self._workers, self._known = None, {}
 
     def score(
         self,
@@ -80,9 +80,9 @@ class Scorer:
         workers = self._workers = self._workers or Workers("evalgate.scoring", n)
         name = task.spec.name
         sent: list[list[Item]] = []
-        if name not in self._known:
+        if self._known.get(name) is not task:
             workers.tell(msgspec.msgpack.encode(_Work(name=name, task=_slim(task, examples))))
-            self._known.add(name)
+            self._known[name] = task
 
         def pieces() -> Iterator[bytes]:
             for batch in batches:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evalgate.core.seeds import rng
 
 Array = NDArray[np.float64]
-Counts = NDArray[np.uint8]
+Counts = NDArray[np.uint16]
 # Cells of one chunk, and the most that are kept for the next system.
 CHUNK_CELLS, KEPT_CELLS = 2_000_000, 32_000_000
 
@@ -22,21 +22,19 @@ CHUNK_CELLS, KEPT_CELLS = 2_000_000, 32_000_000
 def resampled(totals: Array, b: int, seed: int, *path: str | int) -> Iterator[Array]:
     """Chunks `[chunk, k]` of the sums of `totals[u, k]` over the units that each of `b` resamples draws."""
     n_units = len(totals)
-    kept = _kept(n_units, b, seed, path) if b * n_units <= KEPT_CELLS else None
-    step = max(1, CHUNK_CELLS // n_units)
-    chunks = _chunks(n_units, b, seed, path) if kept is None else (kept[i : i + step] for i in range(0, b, step))
-    for drawn in chunks:
-        yield drawn.astype(np.float64) @ totals
+    # No unit is drawn more often than there are units, which 16 bits must hold.
+    if b * n_units > KEPT_CELLS or n_units > np.iinfo(np.uint16).max:
+        yield from (drawn.astype(np.float64) @ totals for drawn in _chunks(n_units, b, seed, path))
+        return
+    kept, step = _kept(n_units, b, seed, path), max(1, CHUNK_CELLS // n_units)
+    yield from (kept[i : i + step].astype(np.float64) @ totals for i in range(0, b, step))
 
 
-# Two, because metrics of one task alternate between parts of two sizes at most while their systems follow each other.
-@lru_cache(maxsize=2)
-def _kept(n_units: int, b: int, seed: int, path: tuple[str | int, ...]) -> Counts | None:
-    """All draws in bytes; None where a count does not fit one."""
-    kept, start = np.empty((b, n_units), dtype=np.uint8), 0
+# One: the systems of a metric follow each other.
+@lru_cache(maxsize=1)
+def _kept(n_units: int, b: int, seed: int, path: tuple[str | int, ...]) -> Counts:
+    kept, start = np.empty((b, n_units), dtype=np.uint16), 0
     for drawn in _chunks(n_units, b, seed, path):
-        if drawn.max() > np.iinfo(np.uint8).max:
-            return None
         kept[start : start + len(drawn)] = drawn
         start += len(drawn)
     return kept
