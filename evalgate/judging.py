@@ -10,7 +10,7 @@ from evalgate import plugins
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict, by_metric
+from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
 from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
@@ -21,7 +21,7 @@ from evalgate.probes.outcome import checks_of, failures
 from evalgate.serving import break_even_table, serving_table
 from evalgate.slices import slice_table
 from evalgate.stats.interval import estimate_recipe, estimate_scores
-from evalgate.store import BASE, CAPABILITY, RunData
+from evalgate.store import BASE, CAPABILITY, RunData, by_metric
 from evalgate.suite.order import first_half
 from evalgate.validity import doubtful, examine
 

@@ -15,6 +15,7 @@ from evalgate.core.data import Example, Task
 from evalgate.core.protocols import Metric
 from evalgate.core.record import Record, to_json_line
 from evalgate.core.results import Prediction
+from evalgate.execution.process import no_collections
 from evalgate.execution.workers import MOST, Workers, serve, usable_cores
 from evalgate.files import Appender
 from evalgate.metrics.batch import Item, in_batches, score_together
@@ -133,7 +134,8 @@ def _missing(
 
 
 def _lines(metrics: Sequence[Metric], task: Task, batch: Sequence[Item]) -> bytes:
-    return b"".join(to_json_line(score) for scores in score_together(metrics, task, batch) for score in scores)
+    with no_collections():  # what metrics prepare refers to nothing in circles
+        return b"".join(to_json_line(score) for scores in score_together(metrics, task, batch) for score in scores)
 
 
 def _may_leave(metric: Metric) -> bool:

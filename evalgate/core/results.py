@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
@@ -100,17 +99,6 @@ class Score(Record, frozen=True, kw_only=True):
     repeat: int = 0
     cluster: str | None = None
     detail: str | None = None
-
-
-def by_metric(scores: Iterable[Score]) -> dict[str, list[Score]]:
-    """Scores of several metrics by metric, each in the order in which they come."""
-    found: dict[str, list[Score]] = {}
-    for score in scores:
-        rows = found.get(score.metric)
-        if rows is None:
-            rows = found[score.metric] = []
-        rows.append(score)
-    return found
 
 
 class Estimate(Record, frozen=True, kw_only=True):

@@ -11,10 +11,10 @@ import numpy as np
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Score, by_metric
+from evalgate.core.results import Score
 from evalgate.core.serving import LatencyPair
 from evalgate.gates.pairs import Entry, cluster_codes
-from evalgate.store import CAPABILITY
+from evalgate.store import CAPABILITY, by_metric
 
 
 @dataclass(frozen=True, slots=True)

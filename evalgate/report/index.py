@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from evalgate.core.data import Example, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
-from evalgate.core.results import Prediction, Score, by_metric
-from evalgate.store import RunData
+from evalgate.core.results import Prediction, Score
+from evalgate.store import RunData, by_metric
 
 
 class Index:
