@@ -106,9 +106,13 @@ class Job:
 
     def close(self) -> None:
         """End what scores; free the model or the connections, unless the caller brought them."""
-        self._scorer.close()
+        self.end_scoring()
         if self._given is None and self._opened is not None:
             self._opened.close()
+
+    def end_scoring(self) -> None:
+        """End the processes that score, before judging needs the memory."""
+        self._scorer.close()
 
     def choose_prompts(self) -> None:
         """Search baselines' prompts on dev, where they ask for it, and count anew which prompts are too long."""

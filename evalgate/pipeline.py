@@ -45,6 +45,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.take_look()
                 job.asking.measure(checked)
             job.note_decoding()
+            job.end_scoring()
             return finish(job.folder.folder, plan.seal)
 
 
