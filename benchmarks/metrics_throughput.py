@@ -1,85 +1,73 @@
 """How long all text and classification metrics take, with intervals, and how much memory.
 
 Run: `OMP_NUM_THREADS=1 python benchmarks/metrics_throughput.py`. 10,000 examples x 6 systems: summaries of 60 words
-(`--words`) with a reference and an input of twice as many, and messages with six labels. A system is one piece of work
-for two processes. Memory is the largest of a process; CPU time is that of all.
+(`--words`) with a reference and an input of twice as many, and messages with six labels. Recorded answers are read,
+scored and their scores written as a run does it, then the score table is made. CPU time is that of all processes.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import os
 import resource
+import tempfile
 import time
-from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
-from rouge import texts
+from large_run import LABELLED, TEXT, record
 
-from evalgate import plugins
-from evalgate.core.data import Example, MetricUse, Task, TaskSpec
-from evalgate.core.protocols import Metric
+from evalgate.core.data import Task
 from evalgate.core.results import Prediction
-from evalgate.core.seeds import rng
-from evalgate.execution.process import standing_heap
-from evalgate.stats.interval import estimate_scores
-
-ROUGE = ("rouge_1", "rouge_2", "rouge_l", "rouge_lsum")
-COPIES = ("length_ratio", "novel_ngrams", "copied_span")
-TEXT = (*ROUGE, "bleu", "chrf", "exact_match", "token_f1", "numeric_match", *COPIES)
-LABELS = ("billing", "delivery", "refund", "warranty", "account", "other")
-LABELLED = ("accuracy", "macro_f1")
+from evalgate.execution.process import no_collections, standing_heap
+from evalgate.execution.workers import usable_cores
+from evalgate.files import Appender, read_lines
+from evalgate.judging import metrics_of, score_table
+from evalgate.scoring import Scorer
+from evalgate.store import RunFolder, load_run
 
 
-def summaries(n: int, system: int, length: int) -> tuple[list[Example], list[str]]:
-    """Examples with an input of which the reference is a part, and one system's answers."""
-    pairs = texts(n, length, 4)
-    examples = [
-        Example(id=str(i), inputs={"text": f"{reference} {pairs[i - 1][0]}"}, references=(reference,))
-        for i, (reference, _) in enumerate(pairs)
-    ]
-    return examples, [f"{answer} {system} of {i}" for i, (_, answer) in enumerate(pairs)]
+def score(folder: Path, tasks: list[Task], cores: int) -> float:
+    """Score every system's answers; gives the workers' peak memory in MB, all together."""
+    paths, scorer = RunFolder(folder), Scorer(cores)
+    for task in tasks:
+        for path in sorted((folder / "predictions").iterdir()):
+            name = task.spec.name
+            answers = read_lines(paths.predictions(path.name, name), Prediction)
+            with Appender(paths.scores(path.name, name)) as file:
+                scorer.score(task, task.splits["heldout"], answers, done=(), file=file)
+    peak = sum(map(_peak, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+    scorer.close()
+    return peak
 
 
-def messages(n: int, system: int, _length: int) -> tuple[list[Example], list[str]]:
-    """Labelled examples and one system's labels, mostly right."""
-    generator = rng(3, "labels", system)
-    truth = rng(3, "truth").choice(LABELS, size=n)
-    answers = np.where(generator.random(n) < 0.7, truth, generator.choice([*LABELS, "no idea"], size=n))
-    return [Example(id=str(i), inputs={}, label=str(t)) for i, t in enumerate(truth)], [str(a) for a in answers]
+def _peak(process: str) -> float:
+    """The most memory in MB that a process had."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def measure(work: tuple[int, int, int, str]) -> dict[str, float]:
-    """Seconds of CPU and of wall time for one system, and the process's peak in MB; for one metric, if it is named."""
-    n, system, length, only = work
-    spent = {"scores": 0.0, "intervals": 0.0, "wall": 0.0}
-    makers: list[tuple[Callable[[int, int, int], tuple[list[Example], list[str]]], tuple[str, ...]]]
-    makers = [(summaries, TEXT), (messages, LABELLED)]
-    for make, names in makers:
-        examples, outputs = make(n, system, length)
-        task = Task(spec=TaskSpec(name="t", kind="qa", data="t", metrics=()), splits={"heldout": tuple(examples)})
-        answers = [
-            Prediction(example_id=e.id, system=str(system), task="t", output=output)
-            for e, output in zip(examples, outputs, strict=True)
-        ]
-        metrics: list[Metric] = [plugins.metric(MetricUse(name=name)) for name in names if only in ("", name)]
-        # A first answer loads what a metric needs.
-        rows = {m.spec.name: [m.score(examples[0], answers[0], task)][:0] for m in metrics}
-        with standing_heap():
-            wall, start = time.perf_counter(), time.process_time()
-            # As a run does it: every metric of one answer before the next answer.
-            for example, answer in zip(examples, answers, strict=True):
-                for metric in metrics:
-                    rows[metric.spec.name].append(metric.score(example, answer, task))
-            scored = time.process_time()
-            for metric in metrics:
-                estimate = estimate_scores(rows[metric.spec.name], metric, seed=1)
-                assert estimate is not None and estimate.low <= estimate.value <= estimate.high
-            spent["scores"] += scored - start
-            spent["intervals"] += time.process_time() - scored
-            spent["wall"] += time.perf_counter() - wall
-    spent["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return spent
+def used() -> float:
+    """CPU-seconds of this process and of those that it has ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def measure(names: tuple[str, ...], n: int, systems: int, words: int, cores: int) -> str:
+    """One line of the table."""
+    with tempfile.TemporaryDirectory() as scratch, standing_heap():
+        folder = Path(scratch)
+        tasks = record(folder, n, words, names, systems)
+        start, wall = used(), time.perf_counter()
+        workers = score(folder, tasks, cores)
+        scored, wall_scored = used(), time.perf_counter()
+        with no_collections():
+            data = load_run(folder)
+        table = score_table(data, metrics_of(data))
+        end, wall_end = used(), time.perf_counter()
+        assert len(table) == systems * len(names)
+        assert all(cell.estimate and cell.estimate.low <= cell.estimate.value <= cell.estimate.high for cell in table)
+    times = f"{scored - start:.1f} | {end - scored:.1f} | {wall_scored - wall:.1f} + {wall_end - wall_scored:.1f}"
+    return f"{times} | {_peak('self'):.0f} + {workers:.0f}"
 
 
 def main() -> None:
@@ -88,20 +76,15 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--systems", type=int, default=6)
     parser.add_argument("--words", type=int, default=60)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--cores", type=int, default=usable_cores())
     parser.add_argument("--each", action="store_true")
     asked = parser.parse_args()
-    print("| metrics | scores, CPU-seconds | intervals | wall, seconds | largest process, MB |\n|---|--:|--:|--:|--:|")
-    with multiprocessing.get_context("spawn").Pool(asked.processes) as pool:
-        for only in (*TEXT, *LABELLED) if asked.each else ("",):
-            work = [(asked.n, system, asked.words, only) for system in range(asked.systems)]
-            found = pool.map(measure, work, chunksize=1)
-            sums = {key: sum(one[key] for one in found) for key in ("scores", "intervals", "wall")}
-            peak = max(one["peak MB"] for one in found)
-            cells = (
-                f"{sums['scores']:.1f} | {sums['intervals']:.1f} | {sums['wall'] / asked.processes:.1f} | {peak:.0f}"
-            )
-            print(f"| {only or 'all'} | {cells} |", flush=True)
+    everything = (*TEXT, *LABELLED)
+    print("| metrics | scoring, CPU-seconds | reading and table | wall, seconds | peak, MB, and workers |")
+    print("|---|--:|--:|--:|--:|")
+    for names in [(name,) for name in everything] if asked.each else [everything]:
+        line = measure(names, asked.n, asked.systems, asked.words, asked.cores)
+        print(f"| {names[0] if asked.each else 'all'} | {line} |", flush=True)
 
 
 if __name__ == "__main__":

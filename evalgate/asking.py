@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from evalgate.cache.answers import Remembering
 from evalgate.cache.records import Cache
 from evalgate.core.data import Sampling, SystemSpec, Task
-from evalgate.core.protocols import Ask, Generates, JudgedMetric, LocalBackend, Progress
+from evalgate.core.protocols import Ask, Generates, LocalBackend, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Prediction, Score
 from evalgate.core.serving import Cost
@@ -20,6 +20,8 @@ from evalgate.gates.stages import Stage, winning_tasks
 from evalgate.judged.work import Judges, Opened
 from evalgate.judging import choose_best, metrics_of, score_table, still_in
 from evalgate.planning import Plan, task_metrics
+from evalgate.refereeing import Refereeing, Waiting, set_aside
+from evalgate.scoring import Scorer
 from evalgate.store import BASE, CAPABILITY, RunFolder, load_run
 from evalgate.suite.order import first_half, frozen_order
 from evalgate.validity import trained_systems
@@ -29,15 +31,17 @@ if TYPE_CHECKING:
     from evalgate.execution.local import Contest
 
 
-# A metric that a model is asked for, and the answers that have no score of it yet.
-Unjudged = tuple[JudgedMetric, list[Prediction]]
-
-
 class Asking:
     """What a run asks its systems; everything goes to its folder."""
 
     def __init__(
-        self, plan: Plan, folder: RunFolder, backend: LocalBackend, harness: Harness | None, progress: Progress
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        backend: LocalBackend,
+        harness: Harness | None,
+        progress: Progress,
+        scorer: Scorer,
     ) -> None:
         self._plan, self._folder, self._progress = plan, folder, progress
         self._backend, self._harness = backend, harness
@@ -45,8 +49,8 @@ class Asking:
         self._kept = None if plan.cache is None else Cache(plan.cache, progress.note)
         if self._kept is not None:
             self._answers = Remembering(backend, self._kept)
-        self._judges = self._make_judges()
-        self._best: dict[str, str] = {}
+        self._scorer = scorer
+        self._referee = Refereeing(plan, folder, self._make_judges())
         self._prepared: dict[tuple[str, str], list[Ask]] = {}
 
     def answer(self, system: SystemSpec, *, adapter: str | None = None) -> None:
@@ -75,10 +79,10 @@ class Asking:
             seal=self._plan.seal,
         )
         with self._timed(system.name, name, path):
-            unjudged = self._score(system.name, task, answers)
+            waiting = self._score(system.name, task, answers)
             give_back_memory()
-        for metric, predictions in unjudged:
-            self._judge(system, task, metric, predictions, [asks[p.example_id] for p in predictions], adapter)
+        for metric in waiting:
+            self._referee.judge(system, task, metric, asks, adapter)
 
     def _timed(self, system: str, task: str, recorded: Path) -> AbstractContextManager[None]:
         from evalgate.execution.costs import timed
@@ -116,60 +120,16 @@ class Asking:
             self._prepared[key] = prepare(system, found, self._plan.heldout(task), retriever, finder)
         return self._prepared[key]
 
-    def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> list[Unjudged]:
-        """Score every answer as it comes; gives what models must be asked about first, which is not timed as answering.
-
-        An answer that is not there needs no judge.
-        """
-        made, by_id = task_metrics(task), {e.id: e for e in self._plan.heldout(task.spec.name)}
-        wins = "preference" if system in self._plan.run.baselines else ""  # baselines are compared with, not judged
-        metrics = [m for m in made if not wins or getattr(m, "asks", "") != wins]
-        left: dict[str, Unjudged] = {
-            m.spec.name: (cast("JudgedMetric", m), []) for m in metrics if getattr(m, "asks", "")
-        }
-        path = self._folder.scores(system, task.spec.name)
+    def _score(self, system: str, task: Task, predictions: Iterable[Prediction]) -> list[Waiting]:
+        """Score every answer; gives what models must be asked about first, which is not timed as answering."""
+        path, examples = self._folder.scores(system, task.spec.name), self._plan.heldout(task.spec.name)
         done = {(s.example_id, s.metric) for s in read_keys(path, Score, self._plan.seal)}
+        waiting = self._referee.waiting(system, task)
         with Appender(path, self._plan.seal) as file:
-            for prediction in predictions:
-                missing = [m for m in metrics if (prediction.example_id, m.spec.name) not in done]
-                for metric in missing:
-                    if metric.spec.name in left and prediction.output is not None:
-                        left[metric.spec.name][1].append(prediction)
-                missing = [m for m in missing if prediction.output is None or m.spec.name not in left]
-                file.write([m.score(by_id[prediction.example_id], prediction, task) for m in missing])
-        return [*left.values()]
-
-    def _judge(
-        self,
-        system: SystemSpec,
-        task: Task,
-        metric: JudgedMetric,
-        predictions: list[Prediction],
-        asks: list[Ask],
-        adapter: str | None,
-    ) -> None:
-        """Ask a model about answers that have no score yet, and score each by what it says."""
-        name, by_id = task.spec.name, {e.id: e for e in self._plan.heldout(task.spec.name)}
-        if metric.asks == "openings":
-            said = self._judges.openings(system.name, task, metric, asks, adapter)
-        else:
-            others = self._opponents(name) if metric.asks == "preference" and predictions else {}
-            said = self._judges.judge(system.name, task, metric, predictions, others)
-        answers = {p.example_id: p for p in predictions}
-        with Appender(self._folder.scores(system.name, name), self._plan.seal) as file:
-            for judgement in said:
-                example_id = judgement.example_id
-                file.write([metric.judged(by_id[example_id], answers[example_id], judgement)])
-
-    def _opponents(self, task: str) -> dict[str, Prediction]:
-        """The answers of the best baseline on a task, by example."""
-        if not self._best:
-            data = load_run(self._folder.folder, self._plan.seal)
-            self._best = choose_best(data, score_table(data, metrics_of(data)))
-        if task not in self._best:
-            return {}
-        path = self._folder.predictions(self._best[task], task)
-        return {p.example_id: p for p in read_lines(path, Prediction, self._plan.seal)}
+            if waiting:
+                predictions = set_aside(waiting, predictions, examples, task, done=done, file=file)
+            self._scorer.score(task, examples, predictions, done=done, file=file)
+        return waiting
 
     def _make_judges(self) -> Judges:
         def remember(backend: LocalBackend) -> Generates:
@@ -181,11 +141,11 @@ class Asking:
 
     def calibrate_judges(self) -> None:
         """Hold judges to people's judgements before anything is judged. Raises `judge-disagrees`."""
-        self._judges.calibrate(gating=bool(self._plan.run.candidates))
+        self._referee.calibrate()
 
     def close(self) -> None:
         """Free the models that were opened to judge."""
-        self._judges.close()
+        self._referee.close()
 
     def test_capability(self, system: str, *, adapter: str | None) -> None:
         """Ask the capability tasks of the base or of a candidate."""

@@ -134,7 +134,15 @@ class Appender:
 
     def write(self, records: Iterable[Record]) -> None:
         """Append records in one system call."""
-        data = b"".join(to_json_line(self._closed(record)) for record in records)
+        self.append(b"".join(to_json_line(self._closed(record)) for record in records))
+
+    @property
+    def sealed(self) -> bool:
+        """Whether lines are closed, so that only records may be written."""
+        return self._seal is not None
+
+    def append(self, data: bytes) -> None:
+        """Append whole lines of records as they are in one system call."""
         with disk_errors(self.path):
             written = self._file.write(data)
             while written < len(data):  # a raw file may take less than all of it when the disk is nearly full

@@ -24,6 +24,7 @@ from evalgate.lengths import find_too_long, length_lines
 from evalgate.planning import Plan
 from evalgate.probing import sound
 from evalgate.rehearsing import preflight
+from evalgate.scoring import Scorer
 from evalgate.sealing import IDENTITY_FILE
 from evalgate.searching import search_prompts
 from evalgate.store import CAPABILITY, RunFolder
@@ -44,6 +45,7 @@ class Job:
     def __init__(self, plan: Plan, progress: Progress, backend: LocalBackend | None = None) -> None:
         self.plan, self.progress, self._given = plan, progress, backend
         self._opened: LocalBackend | None = None
+        self._scorer = Scorer()
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
         self._told: set[str] = set()
@@ -94,7 +96,7 @@ class Job:
                 refuse_impossible(self.plan.suite, n_candidates, capability=harness.sizes)
             self.folder.write_examples(CAPABILITY, examples)
         self._harness = harness
-        self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress)
+        self.asking = Asking(self.plan, self.folder, self.backend, harness, self.progress, self._scorer)
         self._note_too_long()
 
     def _note_too_long(self) -> None:
@@ -114,12 +116,17 @@ class Job:
         yield from (self.plan.run.systems[name] for name in trained)
 
     def close(self) -> None:
-        """Free the models or the connections, but for what the caller brought."""
+        """End what scores; free the models or the connections, but for what the caller brought."""
+        self.end_scoring()
         asking: Asking | None = getattr(self, "asking", None)  # a job may fail before it asks
         if asking is not None:
             asking.close()
         if self._given is None and self._opened is not None:
             self._opened.close()
+
+    def end_scoring(self) -> None:
+        """End the processes that score, before judging needs the memory."""
+        self._scorer.close()
 
     def choose_prompts(self) -> None:
         """Search baselines' prompts on dev, where they ask for it, and count anew which prompts are too long."""
@@ -141,7 +148,7 @@ class Job:
         self.plan = self.plan.with_chosen(found)
         self.systems |= {system.name: system for system in self.plan.baselines}
         self._write_run()
-        self.asking = Asking(self.plan, self.folder, self.backend, self._harness, self.progress)
+        self.asking = Asking(self.plan, self.folder, self.backend, self._harness, self.progress, self._scorer)
 
     def _recorded(self) -> Run | None:
         """The run that this folder holds; another one (other model, other data) must not be taken for this one."""

@@ -22,7 +22,7 @@ from evalgate.probes.outcome import checks_of, failures
 from evalgate.serving import break_even_table, serving_table
 from evalgate.slices import slice_table
 from evalgate.stats.interval import estimate_recipe, estimate_scores
-from evalgate.store import BASE, CAPABILITY, RunData
+from evalgate.store import BASE, CAPABILITY, RunData, by_metric
 from evalgate.suite.order import first_half
 from evalgate.validity import doubtful, examine
 
@@ -170,22 +170,23 @@ def metrics_of(data: RunData) -> dict[str, Metric]:
 
 def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
     """One row for each system, task and metric that was measured, with its interval."""
-    table = []
-    for system in data.run.systems:
-        for name, metric in metrics.items():
-            task = name.partition(".")[0]
-            rows = [s for s in data.scores[system].get(task, ()) if s.metric == metric.spec.name]
-            if rows:
-                estimate = estimate_scores(rows, metric, seed=data.run.seed)
-                table.append(
+    grouped = {s: {task: by_metric(rows) for task, rows in data.scores[s].items()} for s in data.run.systems}
+    cells: dict[str, list[SystemScore]] = {system: [] for system in data.run.systems}
+    # All systems' numbers of a metric in turn: their resamples are the same.
+    for name, metric in metrics.items():
+        task = name.partition(".")[0]
+        for system, found in cells.items():
+            if rows := grouped[system].get(task, {}).get(metric.spec.name):
+                found.append(
                     SystemScore(
                         system=system,
                         task=task,
                         metric=metric.spec.name,
-                        estimate=estimate,
+                        estimate=estimate_scores(rows, metric, seed=data.run.seed),
                         better=metric.spec.better,
                     )
                 )
+    table = [cell for found in cells.values() for cell in found]
     for candidate, systems in data.run.seeds.items():
         if len(systems) > 1:
             table += recipe_rows(candidate.partition("@")[0], systems, data, metrics)

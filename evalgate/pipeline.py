@@ -47,6 +47,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.take_look()
                 job.asking.measure(checked)
             job.note_decoding()
+            job.end_scoring()
             return finish(job.folder.folder, plan.seal)
 
 
@@ -89,11 +90,11 @@ def report(folder: Path) -> Path:
 
 
 def _write_reports(folder: Path, data: RunData) -> Path:
-    from evalgate.report import render_html, render_junit, render_markdown
+    from evalgate.report import Index, render_html, render_junit, render_markdown
 
-    html = folder / "report.html"
-    write_atomic(html, render_html(data).encode())
-    write_atomic(folder / "report.md", render_markdown(data).encode())
+    html, index = folder / "report.html", Index(data)
+    write_atomic(html, render_html(data, index).encode())
+    write_atomic(folder / "report.md", render_markdown(data, index).encode())
     write_atomic(folder / "junit.xml", render_junit(data).encode())
     return html
 

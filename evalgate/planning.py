@@ -164,7 +164,7 @@ def make_plan(options: RunOptions) -> Plan:
 
 def task_metrics(task: Task) -> list[Metric]:
     """The metric objects of a task, the primary one first."""
-    return [plugins.metric(use, task.spec) for use in task.spec.metrics]
+    return plugins.metrics(task.spec)
 
 
 def refuse_hopeless(project: Project, *, sizes: bool = True) -> None:

@@ -89,6 +89,11 @@ def metric(use: MetricUse, task: TaskSpec | None = None) -> Metric:
     return made
 
 
+def metrics(task: TaskSpec) -> list[Metric]:
+    """The metric objects of a task, the primary one first."""
+    return [metric(use, task) for use in task.metrics]
+
+
 def signatures(spec: SuiteSpec) -> dict[str, str]:
     """`task.metric` -> the metric's signature with its options: what a frozen suite holds its metrics to."""
     return {f"{task.name}.{use.name}": metric(use, task).spec.signature for task in spec.tasks for use in task.metrics}

@@ -240,3 +240,14 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         probed=read_record(paths.probed, Probed, fix=hint) if paths.probed.exists() else None,
         agreements=read_lines(paths.agreement, Agreement),
     )
+
+
+def by_metric(scores: Iterable[Score]) -> dict[str, list[Score]]:
+    """Scores of several metrics by metric, each in the order in which they come."""
+    found: dict[str, list[Score]] = {}
+    for score in scores:
+        rows = found.get(score.metric)
+        if rows is None:
+            rows = found[score.metric] = []
+        rows.append(score)
+    return found

@@ -13,6 +13,7 @@ _RUN = re.compile(
     r"(?<![\w.,'’])(?P<sign>[-+\u2212](?<!\w.)[$€£¥]?)?(?P<run>\.?[0-9][0-9.,'’_\u00a0\u202f]*)"
     r"(?P<power>[eE][-+]?[0-9]{1,3})?(?P<glued>\w)?(?P<percent>[ \u00a0\u202f]?%)?"
 )
+_DIGIT = re.compile("[0-9]")
 _PLAIN = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?P<mark>[,'’_\u00a0\u202f])[0-9]{3}(?:(?P=mark)[0-9]{3})*)?(?:\.[0-9]+)?")
 # Longer is no number that anybody means.
 MAX_CHARS = 400
@@ -23,7 +24,12 @@ _BEFORE, _AFTER = " \t\r\n\"'([$€£¥*`=:", " \t\r\n.,;:!?\"')]$€£¥*`"
 
 def numbers_in(text: str) -> list[Decimal]:
     """Every number of a text, in order; `12%` is 0.12, `1,234.5` is 1234.5, and `1.2.3` or `3,5` is none."""
-    return [value for match in _RUN.finditer(text) if (value := _value(match)) is not None]
+    first = _DIGIT.search(text)
+    if first is None:
+        return []
+    # Before a number's first digit stand a sign, a currency and a point at most.
+    start = max(0, first.start() - 3)
+    return [value for match in _RUN.finditer(text, start) if (value := _value(match)) is not None]
 
 
 # A handful: a metric asks for the answer's number once for each reference.

@@ -14,7 +14,16 @@ from evalgate.core.protocols import Metric
 from evalgate.core.results import Score
 from evalgate.core.serving import LatencyPair
 from evalgate.gates.pairs import Entry, cluster_codes
-from evalgate.store import CAPABILITY
+from evalgate.store import CAPABILITY, by_metric
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One system's scores for a gate's metric, turned so that 1 is best; `unscored` is the share that is missing."""
+
+    entries: dict[str, Entry]
+    unscored: float
+    n_unscored: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +43,23 @@ class GateData:
     halves: Mapping[str, Sequence[str]] = field(default_factory=dict)
     seed: int = 0
     seeds: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], dict[str, list[Score]]] = field(default_factory=dict, compare=False, repr=False)
+    _columns: dict[tuple[str, str], Column] = field(default_factory=dict, compare=False, repr=False)
 
+    def rows(self, gate: GateSpec, system: str) -> Sequence[Score]:
+        """One system's rows for the gate's metric; those of a task are sorted by metric once."""
+        place = system, gate.task
+        if place not in self._rows:
+            self._rows[place] = by_metric(self.scores.get(system, {}).get(gate.task, ()))
+        return self._rows[place].get(gate.metric_name, ())
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One system's scores for a gate's metric, turned so that 1 is best; `unscored` is the share that is missing."""
-
-    entries: dict[str, Entry]
-    unscored: float
-    n_unscored: int
+    def column(self, gate: GateSpec, system: str) -> Column | None:
+        """What `column` gives, made once for all gates on the metric; None where there are no rows."""
+        if (gate.metric, system) not in self._columns and (rows := self.rows(gate, system)):
+            metric = self.metrics.get(gate.metric)
+            lower = metric is not None and metric.spec.better == "lower"
+            self._columns[gate.metric, system] = _column(rows, self.examples.get(gate.task, ()), lower=lower)
+        return self._columns.get((gate.metric, system))
 
 
 def refuse_unfit(gate: GateSpec, metrics: Mapping[str, Metric], where: str = "") -> None:
@@ -73,16 +90,18 @@ def column(gate: GateSpec, system: str, data: GateData) -> Column:
         EvalgateError: `cannot-gate`, `not-measured`.
     """
     refuse_unfit(gate, data.metrics)
-    metric = data.metrics.get(gate.metric)
-    rows = [row for row in data.scores.get(system, {}).get(gate.task, ()) if row.metric == gate.metric_name]
-    if not rows:
+    found = data.column(gate, system)
+    if found is None:
         raise EvalgateError(
             f"gate '{gate.name}' needs {gate.metric} of '{system}', which was never measured",
             code="not-measured",
             fix=f"run the suite again without `--no-resume`: only what is missing is measured; or remove '{gate.name}'",
         )
-    lower = metric is not None and metric.spec.better == "lower"
-    lists: dict[str, list[float | None]] = {i: [] for i in data.examples.get(gate.task, ())}
+    return found
+
+
+def _column(rows: Sequence[Score], examples: Sequence[str], *, lower: bool) -> Column:
+    lists: dict[str, list[float | None]] = {i: [] for i in examples}
     for row in rows:
         value = row.parts[0] if row.status == "scored" and row.parts else None
         lists.setdefault(row.example_id, []).append(1 - value if lower and value is not None else value)
@@ -93,7 +112,7 @@ def column(gate: GateSpec, system: str, data: GateData) -> Column:
 
 def scored(gate: GateSpec, systems: Sequence[str], data: GateData) -> list[str]:
     """Those systems that have rows for the gate's metric."""
-    return [s for s in systems if any(r.metric == gate.metric_name for r in data.scores.get(s, {}).get(gate.task, ()))]
+    return [system for system in systems if data.rows(gate, system)]
 
 
 def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[str, str | None] | None:
@@ -107,9 +126,9 @@ def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[
         return None
     found: dict[str, str | None] = {}
     for system in systems:
-        for row in data.scores[system][gate.task]:
+        for row in data.rows(gate, system):
             cluster = row.detail if capability else row.cluster
-            if row.metric == gate.metric_name and cluster is not None:
+            if cluster is not None:
                 found[row.example_id] = cluster
     return found or None
 

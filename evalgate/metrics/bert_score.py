@@ -25,6 +25,8 @@ class BertScore(BestReference):
     `bad-metric-option`, or `encoder-differs` for other files.
     """
 
+    holds_model = True
+
     def __init__(self, open_encoder: Open, options: Options) -> None:
         refuse_options("bert_score", options, ("encoder", "layer", "digest"))
         self._encoder, self._digest = str(options.get("encoder", "")), str(options.get("digest", ""))

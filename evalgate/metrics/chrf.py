@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 
 from evalgate.core.protocols import Array
 from evalgate.core.results import MetricSpec
-from evalgate.metrics.corpus import CorpusMetric
-from evalgate.metrics.ngrams import Codes, matches, unit_bits
+from evalgate.metrics.batch import Batch
+from evalgate.metrics.corpus import Answer, CorpusMetric
+from evalgate.metrics.ngrams import Codes, matches, pair_matches, unit_bits
 from evalgate.metrics.options import refuse_options, switch_option, whole_option
 from evalgate.metrics.scoring import Options
 
@@ -36,9 +39,26 @@ class Chrf(CorpusMetric):
         """The best reference's counts."""
         if self._lowercase:
             output, references = output.lower(), tuple(r.lower() for r in references)
-        rows = [self._against(output, reference) for reference in references]
-        best = max(rows, key=_sacrebleu(self._words)._compute_f_score) if len(rows) > 1 else rows[0]
-        return tuple(best)
+        return self._best([self._against(output, reference) for reference in references])
+
+    def counts_batch(self, answers: Sequence[Answer], batch: Batch) -> Sequence[tuple[float, ...]]:
+        """`counts` of many answers."""
+        if self._words:
+            return super().counts_batch(answers, batch)
+        wanted = self._squeezed([r for _, references in answers for r in references], batch)
+        given = self._squeezed([output for output, references in answers for _ in references], batch)
+        hits = pair_matches(*_numbered(given, wanted), CHAR_ORDERS).tolist()
+        rows = iter(map(_row, map(len, given), map(len, wanted), hits))
+        return [self._best([next(rows) for _ in references]) for _, references in answers]
+
+    def _squeezed(self, texts: list[str], batch: Batch) -> list[str]:
+        def squeeze(text: str) -> str:
+            return "".join((text.lower() if self._lowercase else text).split())
+
+        return batch.texts(("chrf", self._lowercase), squeeze, texts)
+
+    def _best(self, rows: list[list[int]]) -> tuple[float, ...]:
+        return tuple(max(rows, key=_sacrebleu(self._words)._compute_f_score) if len(rows) > 1 else rows[0])
 
     def _against(self, output: str, reference: str) -> list[int]:
         given, wanted = "".join(output.split()), "".join(reference.split())
@@ -47,11 +67,7 @@ class Chrf(CorpusMetric):
             library = _sacrebleu(self._words)
             row: list[int] = library._compute_segment_statistics(output, library._extract_reference_info([reference]))
             return row
-        lengths = [(len(given) - n, len(wanted) - n) for n in range(CHAR_ORDERS)]
-        # Where the reference is too short for an order, sacrebleu leaves the order out.
-        pairs = [(max(0, n_given) if n_wanted > 0 else 0, max(0, n_wanted)) for n_given, n_wanted in lengths]
-        hits = matches(codes[0], [codes[1]], CHAR_ORDERS)
-        return [n for pair, n_hits in zip(pairs, hits, strict=True) for n in (*pair, n_hits)]
+        return _row(len(given), len(wanted), matches(codes[0], [codes[1]], CHAR_ORDERS))
 
     def of_sums(self, sums: Array) -> Array:
         """ChrF in [0, 1] for `sums[..., 3 * orders]`: the F-score of mean precision and mean recall."""
@@ -63,6 +79,27 @@ class Chrf(CorpusMetric):
         weight = BETA**2
         both = weight * precision + recall
         return np.asarray(np.where(both > 0, (1 + weight) * precision * recall / np.where(both > 0, both, 1.0), 0.0))
+
+
+def _row(n_given: int, n_wanted: int, hits: list[int]) -> list[int]:
+    row: list[int] = []
+    for n, n_hits in enumerate(hits):
+        # Where the reference is too short for an order, sacrebleu leaves the order out.
+        row += (max(0, n_given - n), n_wanted - n, n_hits) if n_wanted > n else (0, 0, n_hits)
+    return row
+
+
+def _numbered(given: list[str], wanted: list[str]) -> tuple[list[Codes], list[Codes]]:
+    """Texts as places in the references' alphabet, from 1; 0 for other characters."""
+    points, known = _points("".join(given)), _points("".join(wanted))
+    there = np.zeros(int(max(points.max(initial=0), known.max(initial=0))) + 1, dtype=np.int64)
+    there[known] = 1
+    numbers = np.cumsum(there) * there
+    return _texts(numbers[points], given), _texts(numbers[known], wanted)
+
+
+def _texts(flat: Codes, texts: list[str]) -> list[Codes]:
+    return [flat[start:end] for start, end in pairwise((0, *accumulate(map(len, texts))))]
 
 
 @cache

@@ -107,6 +107,10 @@ class Overall(LabelMetric):
         version = _version(rule) if name == "macro_f1" else "v1"
         super().__init__(_spec(name, f"{rule.signature}{settings}|{version}"), rule)
 
+    def summands(self, parts: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """What is summed over examples for `parts[n, 2]`, and the number as a function of those sums."""
+        return confusion.summands(parts), lambda sums: np.asarray(self._number(confusion.of_sums(sums)))
+
     def combine(self, parts: Array) -> Array:
         """The number of `parts[..., n, 2]`, for every leading index at once; NaN where n is 0."""
         if parts.shape[-2] == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,10 +12,12 @@ import numpy as np
 from evalgate.core.content import text_of
 from evalgate.core.data import Example, Task
 from evalgate.core.protocols import Array
-from evalgate.core.results import MetricSpec
-from evalgate.metrics.corpus import CorpusMetric
+from evalgate.core.results import MetricSpec, Score
+from evalgate.metrics.batch import Batch
+from evalgate.metrics.corpus import Answer, CorpusMetric
+from evalgate.metrics.ngrams import Codes, numbered, pair_matches
 from evalgate.metrics.options import refuse_options, whole_option
-from evalgate.metrics.scoring import MeanMetric, Options
+from evalgate.metrics.scoring import MeanMetric, Options, score_of, unscored
 
 WORD = re.compile(r"\w+")
 # Stands for every word that the input has not.
@@ -42,8 +44,13 @@ class LengthRatio(CorpusMetric):
 
     def counts(self, output: str, references: tuple[str, ...]) -> tuple[float, ...]:
         """Words of the answer and of the closest reference."""
-        n = len(words_of(output))
-        return n, min((len(words_of(r)) for r in references), key=lambda other: (abs(other - n), other))
+        return _lengths(words_of(output), map(words_of, references))
+
+    def counts_batch(self, answers: Sequence[Answer], batch: Batch) -> Sequence[tuple[float, ...]]:
+        """`counts` of many answers."""
+        given = batch.texts("words", words_of, (output for output, _ in answers))
+        wanted = (batch.texts("words", words_of, references) for _, references in answers)
+        return list(map(_lengths, given, wanted))
 
     def of_sums(self, sums: Array) -> Array:
         """The ratio for `sums[..., 2]`; NaN where no reference has a word."""
@@ -51,7 +58,41 @@ class LengthRatio(CorpusMetric):
         return np.asarray(np.where(wanted > 0, given / np.where(wanted > 0, wanted, 1.0), np.nan))
 
 
-class NovelNgrams(MeanMetric):
+def _lengths(given: Sequence[str], wanted: Iterable[Sequence[str]]) -> tuple[float, ...]:
+    n = len(given)
+    return n, min(map(len, wanted), key=lambda other: (abs(other - n), other))
+
+
+class InputWords:
+    """The words of a batch's answers and inputs as numbers; no words where there is no answer."""
+
+    def __init__(self, batch: Batch) -> None:
+        outputs = [prediction.output or "" for _, prediction in batch.items]
+        words = batch.texts("words", words_of, [*outputs, *batch.inputs])
+        codes = numbered(words)
+        self.given, self.sources = codes[: len(outputs)], codes[len(outputs) :]
+
+
+class OfWords(MeanMetric):
+    """A mean of a number of an answer's words and its input's; subclasses give `spec`, `value` and `values`."""
+
+    def values(self, words: InputWords) -> Sequence[tuple[float, str | None]]:
+        """The number and its detail of many answers."""
+        raise NotImplementedError
+
+    def score_batch(self, batch: Batch) -> list[Score]:
+        """`score` of each item."""
+        scores = []
+        found = self.values(batch.kept("input words", lambda: InputWords(batch)))
+        for (example, prediction), (value, detail) in zip(batch.items, found, strict=True):
+            if prediction.output is None:
+                scores.append(unscored(self.spec, example, prediction))
+            else:
+                scores.append(score_of(self.spec, example, prediction, (value,), detail))
+        return scores
+
+
+class NovelNgrams(OfWords):
     """The share of an answer's n-grams of words that do not stand in its input; `n: 2` by default.
 
     An answer without any n-gram has none that is new: 0, with the detail `no-ngrams`.
@@ -66,10 +107,14 @@ class NovelNgrams(MeanMetric):
     def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
         """The share in [0, 1]."""
         given = self._grams(words_of(output))
-        if not given:
-            return 0.0, "no-ngrams"
         known = set(self._grams(words_of(text_of(example))))
-        return sum(gram not in known for gram in given) / len(given), None
+        return _novel(len(given), sum(map(known.__contains__, given)))
+
+    def values(self, words: InputWords) -> Sequence[tuple[float, str | None]]:
+        """The share in [0, 1] of many answers."""
+        known = pair_matches(words.given, words.sources, self._n, often=False)[:, -1].tolist()
+        sizes = (max(0, given.size - self._n + 1) for given in words.given)
+        return list(map(_novel, sizes, known))
 
     def _grams(self, words: Sequence[str]) -> list[tuple[str, ...]]:
         if self._n == 2:
@@ -77,7 +122,11 @@ class NovelNgrams(MeanMetric):
         return list(zip(*(words[i:] for i in range(self._n)), strict=False))
 
 
-class CopiedSpan(MeanMetric):
+def _novel(n: int, n_known: int) -> tuple[float, str | None]:
+    return ((n - n_known) / n, None) if n else (0.0, "no-ngrams")
+
+
+class CopiedSpan(OfWords):
     """The longest run of words that an answer has from its input, as a share of the answer: 1 is an echo.
 
     `detail` is the run's length in words. An answer without words copies nothing.
@@ -90,8 +139,21 @@ class CopiedSpan(MeanMetric):
     def value(self, example: Example, output: str, task: Task) -> tuple[float, str | None]:
         """The share in [0, 1]."""
         given = words_of(output)
-        longest = longest_run(given, words_of(text_of(example)))
-        return (longest / len(given) if given else 0.0), str(longest)
+        return _copied(len(given), longest_run(given, words_of(text_of(example))))
+
+    def values(self, words: InputWords) -> Sequence[tuple[float, str | None]]:
+        """The share in [0, 1] of many answers."""
+        runs = map(_longest, map(_signs, words.given), map(_signs, words.sources))
+        return list(map(_copied, map(len, words.given), runs))
+
+
+def _copied(n: int, longest: int) -> tuple[float, str | None]:
+    return (longest / n if n else 0.0), str(longest)
+
+
+def _signs(codes: Codes) -> str:
+    """A character for each word."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def longest_run(given: Sequence[str], source: Sequence[str]) -> int:
@@ -99,6 +161,10 @@ def longest_run(given: Sequence[str], source: Sequence[str]) -> int:
     # A character for each word, so that the search is the interpreter's own.
     signs = {word: chr(i) for i, word in enumerate(dict.fromkeys(source), 1)}
     text, known = "".join(signs.get(word, _OTHER) for word in given), "".join(signs[word] for word in source)
+    return _longest(text, known)
+
+
+def _longest(text: str, known: str) -> int:
     longest = 0
     for start in range(len(text)):
         if start + longest >= len(text):

@@ -11,9 +11,11 @@ from operator import or_
 from typing import Any
 
 from evalgate.core.results import MetricSpec
+from evalgate.metrics.batch import Batch
 from evalgate.metrics.lcs import Lcs
 from evalgate.metrics.options import refuse_options, switch_option
 from evalgate.metrics.references import BestReference
+from evalgate.metrics.rouge_pairs import RougePairs
 from evalgate.metrics.scoring import Options
 
 KINDS = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL", "rouge_lsum": "rougeLsum"}
@@ -46,6 +48,14 @@ class Rouge(BestReference):
         shared = _shared(list(pairwise(wanted)), list(pairwise(given)))
         return _f1(shared, len(wanted) - 1, len(given) - 1)
 
+    def against_batch(self, pairs: Sequence[tuple[str, str]], batch: Batch) -> Sequence[float]:
+        """`against` of many pairs."""
+        stemmer = self._stemmer
+        shared = batch.kept(("rouge", stemmer), lambda: RougePairs(pairs, lambda text: _all_lines(text, stemmer)))
+        hits, less = shared.hits(self._kind), int(self._kind == "rouge2")
+        sizes = zip(hits, shared.wanted, shared.given, strict=True)
+        return [_f1(n, wanted.size - less, given.size - less) for n, wanted, given in sizes]
+
 
 # A handful: the kinds of one task ask for the same two texts one after another.
 @lru_cache(maxsize=16)
@@ -57,6 +67,12 @@ def tokens(text: str, stemmer: bool) -> tuple[str, ...]:
 
 def _lines(text: str, stemmer: bool) -> list[tuple[str, ...]]:
     return [tokens(line, stemmer) for line in text.split("\n") if line]
+
+
+def _all_lines(text: str, stemmer: bool) -> Sequence[Sequence[str]]:
+    """`_lines`, not remembered."""
+    lines = map(WORD.findall, text.lower().split("\n"))
+    return [[_stem(w) if len(w) >= STEMMED_FROM else w for w in line] for line in lines] if stemmer else list(lines)
 
 
 @lru_cache(maxsize=65_536)

@@ -41,11 +41,7 @@ def input_text(example: Example) -> str:
 
 def deltas(index: Index, task: str, candidate: str) -> list[tuple[float, Example]]:
     """Candidate minus best baseline for each example that both scored, in the examples' order."""
-    best = index.best[task]
-    if best is None or best == candidate:
-        return []
-    pairs = ((index.value(best, task, e.id), index.value(candidate, task, e.id), e) for e in index.examples(task))
-    return [(after - before, e) for before, after, e in pairs if before is not None and after is not None]
+    return index.deltas(task, candidate)
 
 
 def change_counts(index: Index, task: str, candidate: str) -> View:

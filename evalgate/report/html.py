@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from evalgate.report.index import Index
 from evalgate.report.payload import embedded
 from evalgate.report.view import build_view
 from evalgate.report.words import clean
@@ -25,9 +26,9 @@ PAGE_LIMIT = 980_000
 PLACE = "\x00"
 
 
-def render_html(data: RunData) -> str:
+def render_html(data: RunData, index: Index | None = None) -> str:
     """One self-contained page; valid UTF-8 whatever the outputs hold."""
-    view = build_view(data)
+    view = build_view(data, index)
     index = view.pop("index")
     style, script = _source("style.css"), _source("compare.js") + _source("app.js")
     page = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalgate.core.data import Example, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.core.results import Prediction, Score
-from evalgate.store import RunData
+from evalgate.store import RunData, by_metric
 
 
 class Index:
@@ -20,13 +20,16 @@ class Index:
             for system, tasks in data.predictions.items()
             for task, rows in tasks.items()
         }
-        self._scores: dict[tuple[str, str], dict[str, dict[str, Score]]] = {}
-        for system, by_task in data.scores.items():
-            for task, scores in by_task.items():
-                table = self._scores.setdefault((system, task), {})
-                for score in scores:
-                    if score.repeat == 0:
-                        table.setdefault(score.metric, {})[score.example_id] = score
+        self._scores: dict[tuple[str, str], dict[str, dict[str, Score]]] = {
+            (system, task): {
+                metric: {score.example_id: score for score in rows if score.repeat == 0}
+                for metric, rows in by_metric(scores).items()
+            }
+            for system, by_task in data.scores.items()
+            for task, scores in by_task.items()
+        }
+        self._label_metrics = {place: sorted(LABEL_METRICS & found.keys()) for place, found in self._scores.items()}
+        self._deltas: dict[tuple[str, str], list[tuple[float, Example]]] = {}
         self.item_metric = {task.name: self._item_metric(task) for task in self.tasks}
         self.best = {task.name: self._best_baseline(task.name) for task in self.tasks}
 
@@ -78,6 +81,17 @@ class Index:
         score = self.score(system, task, self.item_metric[task], example_id)
         return score.parts[0] if score and score.status == "scored" and score.parts else None
 
+    def deltas(self, task: str, candidate: str) -> list[tuple[float, Example]]:
+        """Candidate minus best baseline for each example that both scored, in the examples' order."""
+        best = self.best[task]
+        if best is None or best == candidate:
+            return []
+        if (task, candidate) not in self._deltas:
+            rows = ((self.value(best, task, e.id), self.value(candidate, task, e.id), e) for e in self.examples(task))
+            found = [(after - before, e) for before, after, e in rows if before is not None and after is not None]
+            self._deltas[task, candidate] = found
+        return self._deltas[task, candidate]
+
     def failure(self, system: str, task: str, example_id: str) -> str:
         """Why an answer is unscored or malformed, as a code; empty where nothing is wrong.
 
@@ -98,7 +112,7 @@ class Index:
     def predicted(self, system: str, task: str, example_id: str) -> tuple[str, str] | None:
         """(true label, predicted label), from the detail of the first score of labels that has one."""
         metrics = self._scores.get((system, task), {})
-        for name in sorted(LABEL_METRICS & metrics.keys()):
+        for name in self._label_metrics.get((system, task), ()):
             score = metrics[name].get(example_id)
             if score is not None and score.detail is not None and "\t" in score.detail:
                 true, _, predicted = score.detail.partition("\t")

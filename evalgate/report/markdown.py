@@ -8,6 +8,7 @@ from evalgate.report import words
 from evalgate.report.agreement import agreement_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
+from evalgate.report.index import Index
 from evalgate.report.validity import validity_view
 from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
 from evalgate.store import RunData
@@ -31,12 +32,12 @@ def text(value: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(words.clean(value).split())).replace("\\@", "@\u200b").replace("&", "&amp;")
 
 
-def render_markdown(data: RunData) -> str:
+def render_markdown(data: RunData, index: Index | None = None) -> str:
     """The decision, each candidate's gates, and every system's scores."""
     decision = decision_view(data)
     lines = [MARKER, f"## {text(decision['headline'])}", "", text(decision["reason"]), ""]
     lines += [f"- {text(fact)}" for fact in decision["facts"]]
-    gates, changes = gates_view(data), change_table(data)
+    gates, changes = gates_view(data), change_table(data, index)
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]

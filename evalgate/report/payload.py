@@ -19,6 +19,8 @@ PLAIN_LIMIT = 250_000
 USUAL_ANSWERS = 12_000
 TEXT_LIMITS = (8000, 3000, 1500, 900, 600, 400, 250, 150, 80, 40, 20)
 SAMPLE_ROWS = 400
+# From so many bytes on, level 7 takes three times as long as level 5 and saves 6 %.
+LARGE = 8_000_000
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -52,7 +54,8 @@ def embedded(index: Index, room: int) -> str:
 
 def _pack(text: str) -> str:
     # mtime 0: the same run gives the same bytes.
-    return base64.b64encode(gzip.compress(text.encode(), 7, mtime=0)).decode()
+    data = text.encode()
+    return base64.b64encode(gzip.compress(data, 7 if len(data) < LARGE else 5, mtime=0)).decode()
 
 
 def build(index: Index, limit: int) -> dict[str, Any]:

@@ -31,9 +31,9 @@ COUNTED = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "
 CARDS = 3
 
 
-def build_view(data: RunData) -> View:
+def build_view(data: RunData, index: Index | None = None) -> View:
     """Everything but the example browser's data (see `payload`)."""
-    index = Index(data)
+    index = index or Index(data)
     n_blocks = max(1, len(index.tasks) * len(data.run.candidates))
     return {
         "title": f"{data.run.suite.name} · {data.run.id}",
@@ -286,12 +286,12 @@ def unscored_view(index: Index) -> list[View]:
     return rows
 
 
-def change_table(data: RunData) -> dict[tuple[str, str], View]:
+def change_table(data: RunData, index: Index | None = None) -> dict[tuple[str, str], View]:
     """Improvement and regression counts by (candidate, `task.metric`), for short reports.
 
     Only for the metric that was compared item by item, and for the primary one that it stands for.
     """
-    index = Index(data)
+    index = index or Index(data)
     return {
         (c, f"{t.name}.{metric}"): change_counts(index, t.name, c)
         for c in data.run.candidates

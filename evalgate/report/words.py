@@ -24,7 +24,8 @@ RULE_WORDS = {
 
 def clean(text: str) -> str:
     """Text that is valid in HTML, XML and UTF-8: controls become visible signs, lone surrogates U+FFFD."""
-    if text.isascii() and text.isprintable():
+    line = text.replace("\n", "")
+    if line.isascii() and (line.isprintable() or not line):
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _BIDI.sub(lambda m: f"‹U+{ord(m[0]):04X}›", _UNSAFE.sub(_visible, text))

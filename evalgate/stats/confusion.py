@@ -40,6 +40,21 @@ def counts(pairs: Array) -> Counts:
     return Counts(hits, tally(bins + true), tally(bins + predicted), np.full(lead, float(n)))
 
 
+def summands(pairs: Array) -> Array:
+    """What `pairs[n, 2]` add to a table, `[n, 3 * c + 1]`: by class hits, examples and answers; and one example."""
+    true, predicted = pairs.astype(np.int64).T
+    classes = np.arange(int(pairs.max(initial=0)) + 1)
+    is_true, is_predicted = true[:, None] == classes, predicted[:, None] == classes
+    cells = [is_true & is_predicted, is_true, is_predicted, np.ones((len(pairs), 1), dtype=bool)]
+    return np.concatenate(cells, axis=1).astype(np.float64)
+
+
+def of_sums(sums: Array) -> Counts:
+    """The table of `summands` that are summed, `[..., 3 * c + 1]`."""
+    c = sums.shape[-1] // 3
+    return Counts(sums[..., :c], sums[..., c : 2 * c], sums[..., 2 * c : 3 * c], sums[..., -1])
+
+
 def precision(table: Counts) -> Array:
     """Of the answers of each class the share that is right, `[..., c]`; 0 where there are none."""
     return table.hits / np.maximum(table.predicted, 1)

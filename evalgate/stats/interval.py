@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +17,24 @@ from scipy.special import stdtrit
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Estimate, Score
 from evalgate.core.seeds import rng
+from evalgate.stats.draws import CHUNK_CELLS, resampled
 from evalgate.stats.paired import Codes, cluster_test, mean_test, t_test
 from evalgate.stats.proportion import wilson
 from evalgate.stats.seeds import SeedTest
 
 Array = NDArray[np.float64]
 Combine = Callable[[Array], Array]
+Summands = Callable[[Array], tuple[Array, Combine]]
 
 N_RESAMPLES = 1_999
-CHUNK_CELLS = 2_000_000
+# A table of summands that is larger costs more than the resamples' rows.
+SUMMAND_CELLS = 8_000_000
 
 
 def factorize(labels: Sequence[str]) -> Codes:
     """Codes[n] from 0, in the order in which labels first occur."""
-    known: dict[str, int] = {}
-    return np.fromiter((known.setdefault(label, len(known)) for label in labels), dtype=np.int64, count=len(labels))
+    known = dict(zip(dict.fromkeys(labels), count()))
+    return np.fromiter(map(known.__getitem__, labels), dtype=np.int64, count=len(labels))
 
 
 def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.95, seed: int = 0) -> Estimate | None:
@@ -38,13 +43,14 @@ def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.9
     Repeats of an example are averaged first (or resampled together); rows with clusters are resampled by cluster.
     Unscored rows are left out and counted in `n_unscored`.
     """
-    rows = sorted(rows, key=lambda row: (row.example_id, row.repeat))
+    rows = sorted(rows, key=attrgetter("example_id", "repeat"))
     scored = [row for row in rows if row.status == "scored" and row.parts]
     if not scored:
         return None
     parts = np.array([row.parts for row in scored], dtype=np.float64)
-    examples = factorize([row.example_id for row in scored])
-    units = factorize([f"c:{r.cluster}" if r.cluster is not None else f"e:{r.example_id}" for r in scored])
+    examples = units = factorize([row.example_id for row in scored])
+    if any(row.cluster is not None for row in scored):
+        units = factorize([f"c:{r.cluster}" if r.cluster is not None else f"e:{r.example_id}" for r in scored])
     n = int(examples.max()) + 1
     n_units = int(units.max()) + 1
     if metric.is_mean:
@@ -53,8 +59,10 @@ def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.9
         codes = units[np.unique(examples, return_index=True)[1]] if n_units < n else None
         value, low, high, method = mean_interval(means, codes, level, fraction=metric.spec.unit == "fraction")
     else:
-        of_sums = getattr(metric, "of_sums", None)
-        value, low, high = bootstrap_interval(parts, metric.combine, units, level=level, seed=seed, of_sums=of_sums)
+        value, low, high = bootstrap_interval(
+            parts, metric.combine, units, level=level, seed=seed,
+            of_sums=getattr(metric, "of_sums", None), summands=getattr(metric, "summands", None),
+        )  # fmt: skip
         method = f"percentile bootstrap, {N_RESAMPLES} resamples" + (" of clusters" if n_units < n else "")
     if math.isnan(value):
         return None
@@ -125,14 +133,22 @@ def bootstrap_interval(
     seed: int,
     b: int = N_RESAMPLES,
     of_sums: Combine | None = None,
+    summands: Summands | None = None,
 ) -> tuple[float, float, float]:
     """The combined value of `parts[n, k]` and a percentile interval from `b` resamples of whole units (`units[n]`).
 
-    A metric that is a function of its parts' sums may give it as `of_sums`: its resamples cost a hundredth.
+    A metric that is a function of its parts' sums may give it as `of_sums`: its resamples cost a hundredth. One that is
+    a function of other sums gives by `summands` what is summed and the function; both draw the same examples.
     """
-    value = float(combine(parts))
+    value, (n, k) = float(combine(parts)), parts.shape
+    other = summands(parts) if summands is not None else None
     if of_sums is not None:
-        found = [np.atleast_1d(of_sums(sums)) for sums in _resampled_sums(parts, units, b, seed)]
+        totals = _unit_totals(parts, units)
+        chunks = resampled(totals, b, seed, "bootstrap-sums", len(totals), k)
+        found = [np.atleast_1d(of_sums(sums)) for sums in chunks]
+    elif other is not None and other[0].size <= SUMMAND_CELLS:
+        chunks = resampled(_unit_totals(other[0], units), b, seed, "bootstrap", n, k)
+        found = [np.atleast_1d(other[1](sums)) for sums in chunks]
     else:
         found = [np.atleast_1d(combine(chunk)) for chunk in _resamples(parts, units, b, seed)]
     draws = np.concatenate(found)
@@ -162,15 +178,11 @@ def _resamples(parts: Array, units: Codes, b: int, seed: int) -> Iterator[Array]
         yield parts[np.concatenate([members[i] for i in chosen])]
 
 
-def _resampled_sums(parts: Array, units: Codes, b: int, seed: int) -> Iterator[Array]:
-    """Chunks `sums[chunk, k]` over resamples of whole units: how often each was drawn, times its own sum."""
-    n_units, k = int(units.max()) + 1, parts.shape[1]
-    totals = np.zeros((n_units, k))
-    np.add.at(totals, units, parts)
-    generator = rng(seed, "bootstrap-sums", n_units, k)
-    step = max(1, CHUNK_CELLS // n_units)
-    for start in range(0, b, step):
-        size = min(step, b - start)
-        chosen = generator.integers(0, n_units, size=(size, n_units)) + n_units * np.arange(size)[:, None]
-        drawn = np.bincount(chosen.ravel(), minlength=size * n_units).reshape(size, n_units)
-        yield drawn.astype(np.float64) @ totals
+def _unit_totals(rows: Array, units: Codes) -> Array:
+    """`rows[n, k]` summed over each unit, `[u, k]`."""
+    n_units = int(units.max()) + 1
+    if np.array_equal(units, np.arange(len(rows))):
+        return rows
+    totals = np.zeros((n_units, rows.shape[1]))
+    np.add.at(totals, units, rows)
+    return totals

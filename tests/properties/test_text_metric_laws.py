@@ -12,10 +12,12 @@ from evalgate import plugins
 from evalgate.core.data import Example, MetricUse, Task, TaskSpec
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Prediction, Score
+from evalgate.core.seeds import rng
 from evalgate.metrics.bleu import _words
 from evalgate.metrics.diagnostics import longest_run
 from evalgate.metrics.lcs import Lcs
 from evalgate.metrics.rouge import tokens
+from evalgate.stats.draws import resampled
 from evalgate.stats.interval import bootstrap_interval, estimate_scores
 
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL", "rouge_lsum": "rougeLsum"}
@@ -194,3 +196,31 @@ def test_the_longest_run_is_the_one_that_trying_all_finds(answer: list[str], sou
         return {tuple(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
 
     assert longest_run(answer, source) == max(map(len, runs(answer) & runs(source)), default=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 5), st.integers(0, 6)), min_size=2, max_size=40),
+    st.sampled_from(["macro_f1", "weighted_f1", "micro_f1", "balanced_accuracy", "mcc"]),
+    st.booleans(),
+)
+def test_the_interval_from_sums_is_that_of_resampled_rows(
+    rows: list[tuple[int, int, int]], name: str, clustered: bool
+) -> None:
+    metric = plugins.metric(MetricUse(name=name))
+    parts = np.array([row[:2] for row in rows], dtype=np.float64)
+    clusters = np.unique([row[2] for row in rows], return_inverse=True)[1]
+    units = clusters if clustered else np.arange(len(rows))
+    summands = getattr(metric, "summands")  # noqa: B009
+    plain = bootstrap_interval(parts, metric.combine, units, level=0.95, seed=7, b=199)
+    assert bootstrap_interval(parts, metric.combine, units, level=0.95, seed=7, b=199, summands=summands) == plain
+
+
+def test_draws_are_the_same_whether_they_are_kept_or_not() -> None:
+    totals = np.arange(300.0).reshape(100, 3)
+    kept = np.concatenate(list(resampled(totals, 400, 5, "bootstrap-sums", 100, 3)))
+    drawn = rng(5, "bootstrap-sums", 100, 3).integers(0, 100, size=(400, 100))
+    assert (kept == totals[drawn].sum(axis=1)).all()
+    many = np.arange(70_000.0)[:, None]  # too many units to be kept
+    drawn = rng(5, "bootstrap-sums").integers(0, 70_000, size=(3, 70_000))
+    assert (np.concatenate(list(resampled(many, 3, 5, "bootstrap-sums"))) == many[drawn].sum(axis=1)).all()

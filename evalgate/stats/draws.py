@@ -1,0 +1,49 @@
+"""How often each unit is drawn in bootstrap resamples: the same draws for all systems that have as many units.
+
+Shapes: `b` resamples, `u` units (examples, or clusters of them), `k` sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalgate.core.seeds import rng
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.uint16]
+# Cells of one chunk, and the most that are kept for the next system.
+CHUNK_CELLS, KEPT_CELLS = 2_000_000, 32_000_000
+
+
+def resampled(totals: Array, b: int, seed: int, *path: str | int) -> Iterator[Array]:
+    """Chunks `[chunk, k]` of the sums of `totals[u, k]` over the units that each of `b` resamples draws."""
+    n_units = len(totals)
+    # No unit is drawn more often than there are units, which 16 bits must hold.
+    if b * n_units > KEPT_CELLS or n_units > np.iinfo(np.uint16).max:
+        yield from (drawn.astype(np.float64) @ totals for drawn in _chunks(n_units, b, seed, path))
+        return
+    kept, step = _kept(n_units, b, seed, path), max(1, CHUNK_CELLS // n_units)
+    yield from (kept[i : i + step].astype(np.float64) @ totals for i in range(0, b, step))
+
+
+# One: the systems of a metric follow each other.
+@lru_cache(maxsize=1)
+def _kept(n_units: int, b: int, seed: int, path: tuple[str | int, ...]) -> Counts:
+    kept, start = np.empty((b, n_units), dtype=np.uint16), 0
+    for drawn in _chunks(n_units, b, seed, path):
+        kept[start : start + len(drawn)] = drawn
+        start += len(drawn)
+    return kept
+
+
+def _chunks(n_units: int, b: int, seed: int, path: tuple[str | int, ...]) -> Iterator[NDArray[np.int64]]:
+    generator = rng(seed, *path)
+    step = max(1, CHUNK_CELLS // n_units)
+    for start in range(0, b, step):
+        size = min(step, b - start)
+        chosen = generator.integers(0, n_units, size=(size, n_units)) + n_units * np.arange(size)[:, None]
+        yield np.bincount(chosen.ravel(), minlength=size * n_units).reshape(size, n_units)
