@@ -65,6 +65,10 @@ class Index:
         scores = self._scores.get((system, task), {}).values()
         return self.prediction(system, task, example_id) is not None or any(example_id in rows for rows in scores)
 
+    def answered(self, system: str, task: str) -> bool:
+        """Whether anything at all is recorded of a system on a task."""
+        return bool(self._predictions.get((system, task)) or self._scores.get((system, task)))
+
     def score(self, system: str, task: str, metric: str, example_id: str) -> Score | None:
         """One score, or None where it was never recorded."""
         return self._scores.get((system, task), {}).get(metric, {}).get(example_id)

@@ -19,9 +19,12 @@ from report_items import HOSTILE, SYSTEMS
 from evalgate.core.results import Decision, Estimate, Score, Verdict
 from evalgate.core.seeds import rng
 from evalgate.report import render_html, render_junit, render_markdown
-from evalgate.report.evidence import confusion, field_table, word_diff
+from evalgate.report.confusion import confusion
+from evalgate.report.evidence import word_diff
+from evalgate.report.fields import field_table
 from evalgate.report.index import Index
-from evalgate.report.view import scores_view, verdict_cell
+from evalgate.report.scores import scores_view
+from evalgate.report.verdicts import verdict_cell
 from evalgate.report.words import clean, cut, gate_scale, show
 from evalgate.store import RunData
 
