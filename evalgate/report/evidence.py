@@ -9,11 +9,16 @@ from evalgate.core.data import Example, TaskSpec
 from evalgate.report.confusion import confusion_view, sureness
 from evalgate.report.fields import field_table
 from evalgate.report.index import Index
+from evalgate.report.phrases import phrase_changes, phrases_view
+from evalgate.report.problems import Problems
+from evalgate.report.prompts import prompts_view
 from evalgate.report.words import clean, cut, one_line, show
 
 View = dict[str, Any]
 TEXT_LIMIT = 900
+PASSAGE_LIMIT = 600
 MAX_DIFF_WORDS = 600
+MAX_PHRASES = 12
 # Differences below this are rounding, not change.
 EPSILON = 1e-9
 
@@ -99,6 +104,10 @@ def _column(index: Index, task: TaskSpec, system: str, reference: str, example: 
     output = (prediction.output or "") if prediction else ""
     roles = {index.best[task.name]: "best baseline"}
     diffed = task.kind in ("summarization", "qa")
+    gained, lost = list[str](), list[str]()
+    if task.kind == "summarization" and system != index.best[task.name]:
+        before = index.prediction(index.best[task.name] or "", task.name, example.id)
+        gained, lost = phrase_changes(reference, (before.output or "") if before else "", output)
     return {
         "system": system,
         "role": roles.get(system, "candidate"),
@@ -106,14 +115,26 @@ def _column(index: Index, task: TaskSpec, system: str, reference: str, example: 
         "raw": cut(prediction.raw, TEXT_LIMIT) if prediction and prediction.raw else None,
         "empty": not output,
         "diff": word_diff(reference[:TEXT_LIMIT], cut(output, TEXT_LIMIT)) if diffed else None,
+        "gained": gained[:MAX_PHRASES],
+        "lost": lost[:MAX_PHRASES],
         "value": show(index.value(system, task.name, example.id), "fraction"),
         "failure": index.failure(system, task.name, example.id),
-        "passages": list(prediction.context_ids) if prediction else [],
+        "passages": [_passage(index, task.name, i) for i in prediction.context_ids] if prediction else [],
     }
 
 
-def task_changes(index: Index, task: TaskSpec, n_cards: int) -> View:
-    """A task's changes for every candidate: counts, then the largest regressions and improvements."""
+def _passage(index: Index, task: str, passage_id: str) -> View:
+    """A retrieved passage; older recordings have its id alone."""
+    found = index.passages.get(task, {}).get(passage_id)
+    return {
+        "id": clean(passage_id),
+        "title": clean(found.title) if found else "",
+        "text": cut(found.text, PASSAGE_LIMIT) if found else "",
+    }
+
+
+def task_changes(index: Index, task: TaskSpec, problems: Problems, n_cards: int) -> View:
+    """A task's changes for every candidate: counts, the largest regressions and improvements, phrases, prompts."""
     blocks = []
     for candidate in index.data.run.candidates:
         rows = sorted(deltas(index, task.name, candidate), key=lambda row: row[0])
@@ -125,6 +146,7 @@ def task_changes(index: Index, task: TaskSpec, n_cards: int) -> View:
                 "counts": change_counts(index, task.name, candidate),
                 "worse": [card(index, task, candidate, *row) for row in worse],
                 "better": [card(index, task, candidate, *row) for row in better],
+                "phrases": phrases_view(index, task, candidate),
             }
         )
     return {
@@ -136,4 +158,6 @@ def task_changes(index: Index, task: TaskSpec, n_cards: int) -> View:
         "blocks": blocks,
         "confusion": confusion_view(index, task),
         "sureness": sureness(index, task.name),
+        "problems": problems.table(task.name),
+        "prompts": prompts_view(index, task),
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evalgate.core.data import Example, TaskSpec
+from evalgate.core.data import Example, Passage, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.core.results import Prediction, Score
-from evalgate.store import RunData
+from evalgate.store import BASE, CAPABILITY, RunData
 
 
 class Index:
@@ -29,6 +29,18 @@ class Index:
                         table.setdefault(score.metric, {})[score.example_id] = score
         self.item_metric = {task.name: self._item_metric(task) for task in self.tasks}
         self.best = {task.name: self._best_baseline(task.name) for task in self.tasks}
+        self._add_capability()
+        self.passages: dict[str, dict[str, Passage]] = {}
+        for shown in data.shown:
+            self.passages.setdefault(shown.task, {}).update((p.id, p) for p in shown.passages)
+
+    def _add_capability(self) -> None:
+        """Capability questions have one metric, and are compared with the base model."""
+        asked = [s for s in self.systems if self._scores.get((s, CAPABILITY))]
+        self.item_metric[CAPABILITY] = next((m for s in asked for m in self._scores[s, CAPABILITY]), "")
+        self.best[CAPABILITY] = (
+            BASE if BASE in asked else next((s for s in asked if s in self.data.run.baselines), None)
+        )
 
     def _item_metric(self, task: TaskSpec) -> str:
         """The first metric whose items are plain numbers (one part), else the primary one.

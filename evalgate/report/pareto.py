@@ -18,6 +18,8 @@ COSTS: dict[str, tuple[str, Scale]] = {
     "usd_per_1000": ("dollars per 1,000 requests", "usd"),
 }
 Place = tuple[float, ...]
+# Lines of text must lie so far apart, in percent of the field's height.
+LABEL_GAP = 8.0
 
 
 def pareto_view(data: RunData) -> list[View]:
@@ -142,10 +144,19 @@ def _plot(
         )
     return {
         "title": COSTS[name][0],
-        "points": points,
+        "points": _labelled(points),
         "x_ticks": x.ticks(COSTS[name][1]),
         "y_ticks": [{**tick, "y": round(100 - tick["x"], 2)} for tick in y.ticks(scale)],
     }
+
+
+def _labelled(points: list[View]) -> list[View]:
+    """The points with places for their names, beside them and apart from each other."""
+    last = -LABEL_GAP
+    for point in sorted(points, key=lambda p: p["y"]):
+        last = point["label_y"] = max(last + LABEL_GAP, point["y"])
+        point["side"] = "l" if point["x"] > 60 else "r"
+    return points
 
 
 def _up(axis: Axis, value: float) -> float:

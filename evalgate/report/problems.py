@@ -38,18 +38,25 @@ class Problems:
         """The positions in `names` of what is wrong with one answer."""
         return [self._number[name] for name in self._found.get((system, task), {}).get(example_id, ())]
 
+    def number(self, kind: str) -> int:
+        """A kind's position in `names`, -1 where no answer has it."""
+        return self._number.get(kind, -1)
+
     def table(self, task: str) -> View | None:
         """How many answers of each system have each problem; None where nothing is wrong."""
         index = self._index
         counts = {
-            system: Counter(name for names in rows.values() for name in names)
+            system: Counter(name for names in found.values() for name in names)
             for system in index.systems
-            if (rows := self._found.get((system, task))) is not None
+            if (found := self._found.get((system, task))) is not None
         }
         kinds = [name for name in self.names if any(count[name] for count in counts.values())]
         if not kinds:
             return None
-        rows = [{"kind": kind, "cells": [count[kind] for count in counts.values()]} for kind in kinds]
+        rows: list[View] = [
+            {"kind": kind, "number": self._number[kind], "cells": [count[kind] for count in counts.values()]}
+            for kind in kinds
+        ]
         n = [sum(index.was_asked(s, task, e.id) for e in index.examples(task)) for s in counts]
         return {"systems": [*counts], "n": n, "rows": rows}
 
@@ -58,11 +65,9 @@ class Problems:
         asks_json = task.kind == "extraction" or bool(JSON_METRICS & {use.name for use in task.metrics})
         wanted = {e.id: _wanted(e) for e in examples} if asks_json else {}
         for system in self._index.systems:
-            if not self._index.answered(system, task.name):
-                continue
-            self._found[system, task.name] = {
-                e.id: names for e in examples if (names := self._names(system, task, e.id, wanted.get(e.id)))
-            }
+            if self._index.answered(system, task.name):
+                named = ((e.id, self._names(system, task, e.id, wanted.get(e.id))) for e in examples)
+                self._found[system, task.name] = {example_id: names for example_id, names in named if names}
 
     def _names(self, system: str, task: TaskSpec, example_id: str, wanted: dict[str, object] | None) -> tuple[str, ...]:
         index = self._index

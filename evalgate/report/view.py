@@ -10,15 +10,19 @@ from evalgate.report import charts, words
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
-from evalgate.report.identity import card_facts, model_facts
+from evalgate.report.identity import card_facts, ledger_words, model_facts
 from evalgate.report.index import Index
 from evalgate.report.known import known_answers
+from evalgate.report.pareto import pareto_view
+from evalgate.report.problems import Problems
+from evalgate.report.safety import safety_view
 from evalgate.report.savings import policy_words, savings
 from evalgate.report.scores import scores_view
 from evalgate.report.serving import serving_view
 from evalgate.report.slices import slices_view
 from evalgate.report.validity import validity_view
 from evalgate.report.verdicts import gates_view
+from evalgate.stats.proportion import wilson
 from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
@@ -32,6 +36,7 @@ CARDS = 3
 def build_view(data: RunData) -> View:
     """Everything but the example browser's data (see `payload`)."""
     index = Index(data)
+    problems = Problems(index)
     n_blocks = max(1, len(index.tasks) * len(data.run.candidates))
     return {
         "title": f"{data.run.suite.name} · {data.run.id}",
@@ -43,7 +48,9 @@ def build_view(data: RunData) -> View:
         "gates": gates_view(data),
         "scores": scores_view(data),
         "slices": slices_view(data),
-        "changes": [task_changes(index, task, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
+        "changes": [task_changes(index, task, problems, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
+        "pareto": pareto_view(data),
+        "safety": safety_view(index, problems),
         "capability": capability_view(index),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "serving": serving_view(data),
@@ -51,6 +58,7 @@ def build_view(data: RunData) -> View:
         "trust": trust_view(index),
         "effort": effort_view(data),
         "index": index,
+        "problems": problems,
     }
 
 
@@ -85,7 +93,8 @@ def _facts(data: RunData) -> list[str]:
         parts = [f"{count[outcome]} {word}" for outcome, word in COUNTED.items() if count[outcome]]
         facts.append(f"{candidate}: {', '.join(parts) or 'no verdicts'} of {sum(count.values())} required gates")
     facts += [
-        f"{v.gate} for {v.candidate}: about {v.needed_n:,} {_items(v.gate, data)} in all would settle it; {v.n:,} now"
+        f"{v.gate} for {v.candidate}: about {v.needed_n:,} {_items(v.gate, data)} in all would settle it, "
+        f"{max(0, v.needed_n - v.n):,} more than the {v.n:,} of now"
         for v in data.decision.verdicts
         if v.outcome == "inconclusive" and v.required and v.needed_n and data.decision.outcome == "inconclusive"
     ]
@@ -114,13 +123,20 @@ def capability_view(index: Index) -> View:
         {"subject": s, "cells": [_share(found.get(name, [])) for name in systems]} for s, found in sorted(table.items())
     ]
     totals = [_share([v for found in table.values() for v in found.get(name, [])]) for name in systems]
-    return {"systems": systems, "rows": rows, "totals": totals}
+    return {"systems": systems, "rows": rows, "totals": totals, "listed": bool(index.examples(CAPABILITY))}
 
 
 def _share(values: list[float]) -> View:
     share = sum(values) / len(values) if values else None
     text = words.show(share, "fraction")
-    return {"text": text, "width": round(100 * (share or 0), 1), "count": f"{sum(values):.0f} of {len(values)}"}
+    is_count = bool(values) and set(values) <= {0.0, 1.0}
+    bounds = [words.show(bound, "fraction") for bound in wilson(sum(values), len(values), 0.95)] if is_count else []
+    return {
+        "text": text,
+        "width": round(100 * (share or 0), 1),
+        "count": f"{sum(values):.0f} of {len(values)}",
+        "interval": " to ".join(bounds),
+    }
 
 
 def trust_view(index: Index) -> View:
@@ -135,6 +151,7 @@ def trust_view(index: Index) -> View:
         *model_facts(run),
         ("Seed", str(run.seed)),
         ("Early stop", policy_words(run.early_stop)),
+        ("Ledger", ledger_words(run)),
         ("Example limit", "none" if run.limit is None else f"{run.limit:,}"),
         ("Code commit", run.code_commit or "unknown"),
         ("Hardware", run.hardware or "unknown"),
