@@ -94,7 +94,7 @@ def _row(
     for name, amounts in paid.items():
         amount = amounts.get(system)
         cells.append({"value": show(amount.value if amount else None, COSTS[name][1]), "interval": _span(amount, name)})
-    say = "not measured in all" if beaten is None else f"beaten by {', '.join(beaten)}" if beaten else "nobody beats it"
+    say = "not measured in all" if beaten is None else f"beaten by {', '.join(beaten)}" if beaten else "unbeaten"
     return {
         "system": system,
         "role": "candidate" if is_candidate else "baseline",
@@ -155,7 +155,8 @@ def _labelled(points: list[View]) -> list[View]:
     last = -LABEL_GAP
     for point in sorted(points, key=lambda p: p["y"]):
         last = point["label_y"] = max(last + LABEL_GAP, point["y"])
-        point["side"] = "l" if point["x"] > 60 else "r"
+        crowded = any(0 < o["x"] - point["x"] < 25 and abs(o["y"] - point["y"]) < 15 for o in points)
+        point["side"] = "l" if point["x"] > 60 or (crowded and point["x"] > 20) else "r"
     return points
 
 

@@ -22,7 +22,13 @@ const reading = (data) => {
   const points = (x) => x === null ? "n/a" : `${x > 0 ? "+" : x < 0 ? "−" : ""}${(Math.abs(x) * 100).toFixed(1)} points`;
   const percent = (x) => x == null ? "unscored" : `${(x * 100).toFixed(1)}%`;
   const inputText = (row) => row[INPUTS].map((f) => f[1]).join("\n");
-  const paragraph = (text) => { const p = make("p", "text", text); p.dir = "auto"; return p; };
+  const paragraph = (text) => {
+    const p = make("p", "text", text);
+    p.dir = "auto";
+    // What may need scrolling is reached by the keyboard.
+    if (text.length > 900 || text.split("\n").length > 12) { p.className = "text long"; p.tabIndex = 0; }
+    return p;
+  };
   // The reference stands first, then the best baseline and the candidates; who was not asked has no box.
   const orderOf = (row) => [...new Set([taskOf(row).best, ...data.candidates, ...data.systems.keys()])].filter((s) => s >= 0 && row[ANSWERS][s]);
   const fieldTable = (row) => {
@@ -32,7 +38,7 @@ const reading = (data) => {
     const got = orderOf(row).map((s) => { const v = tryJson(answer(row, s)[OUTPUT] || ""); return v && typeof v === "object" && !Array.isArray(v) ? flat(v, "", new Map(), 0) : new Map(); });
     const names = [...new Set([...want.keys(), ...got.flatMap((m) => [...m.keys()])])].slice(0, 40);
     const box = make("div", "scroll"), table = make("table", "fields"), head = make("tr"), body = make("tbody");
-    box.tabIndex = 0; box.setAttribute("role", "region"); box.setAttribute("aria-label", "Fields by system");
+    box.tabIndex = 0; box.setAttribute("role", "group"); box.setAttribute("aria-label", "Fields by system");
     for (const name of ["field", "reference", ...orderOf(row).map((s) => data.systems[s])]) { const th = make("th", "", name); th.scope = "col"; head.append(th); }
     for (const name of names) {
       const tr = make("tr"), th = make("th"), ref = make("td");
@@ -70,7 +76,8 @@ const reading = (data) => {
     if (task.kind === "capability") return box;
     if (a[OUTPUT] == null || a[OUTPUT] === "") box.append(make("p", "muted", "(no output)"));
     else if (row[REFERENCE] && (task.kind === "summarization" || task.kind === "qa")) {
-      const p = paragraph("");
+      const p = paragraph(a[OUTPUT]);
+      p.textContent = "";
       for (const [kind, words] of wordDiff(row[REFERENCE], a[OUTPUT])) p.append(make(kind, "", words.join(" ")), " ");
       box.append(p);
       if (task.kind === "summarization" && system !== task.best && task.best >= 0) box.append(...phraseLines(row[REFERENCE], answer(row, task.best)[OUTPUT] || "", a[OUTPUT]));
