@@ -18,7 +18,7 @@ from report_items import (
     make_scores,
 )
 
-from evalgate.core.data import GateSpec, ModelSpec, SuiteSpec, SystemSpec
+from evalgate.core.data import Example, GateSpec, ModelSpec, Passage, PromptSpec, SuiteSpec, SystemSpec
 from evalgate.core.results import (
     AdapterCard,
     CurvePoint,
@@ -31,7 +31,8 @@ from evalgate.core.results import (
     Verdict,
 )
 from evalgate.core.seeds import rng
-from evalgate.core.serving import LatencyPair
+from evalgate.core.serving import Amount, LatencyPair, ServingNumber
+from evalgate.core.shown import Shown
 from evalgate.store import CAPABILITY, RunData
 
 GATES = (
@@ -125,7 +126,39 @@ def _decision(scores: dict[str, dict[str, list[Score]]]) -> Decision:
         },
         verdicts=tuple(verdicts),
         scores=tuple(table),
+        serving=_serving(),
     )
+
+
+def _serving() -> tuple[ServingNumber, ...]:
+    """Times and prices by which no two systems are alike; `zero-shot` was not timed."""
+    numbers = []
+    for at, system in enumerate(s for s in SYSTEMS if s != "zero-shot"):
+        for metric, value in (("latency_p50_s", 0.2 + 0.05 * at), ("usd_per_1000", 1.1 - 0.1 * at)):
+            amount = Amount(value=value, low=value * 0.9, high=value * 1.1, n=60, method="percentile bootstrap")
+            numbers += [ServingNumber(system=system, task=t.name, metric=metric, amount=amount) for t in TASKS]
+    return tuple(numbers)
+
+
+def _shown(system: str, task: str, examples: list[Example]) -> Shown:
+    """Prompts and passages that try to be markup."""
+    return Shown(
+        system=system,
+        task=task,
+        prompts={e.id: f"</pre>{HOSTILE[0]}\n{system} is asked {e.id}" for e in examples[:3]},
+        passages=tuple(
+            Passage(id=f"policy-{k:03d}", title=f"Policy {k} {HOSTILE[1]}", text=f"{HOSTILE[4]} rule {k}")
+            for k in range(150 if system == "rag" else 0)
+        ),
+    )
+
+
+def _questions(n: int) -> list[Example]:
+    return [
+        Example(id=f"{s}-{i}", inputs={"question": f"What is number {i} of {s}?"}, tags=(s,))
+        for s in SUBJECTS
+        for i in range(n)
+    ]
 
 
 def _capability(system: str, r: np.random.Generator, n: int) -> list[Score]:
@@ -229,7 +262,9 @@ def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool 
             kind="tuned" if s in CANDIDATES else "rag" if s == "rag" else "prompt",
             backend="hf",
             model="models/base",
-            prompts={},
+            prompts={
+                t: PromptSpec(template=f"Do {t} as {'tuned' if s in CANDIDATES else s}: {{{{ text }}}}") for t in tasks
+            },
             adapter_digest="ad" * 32 if s in CANDIDATES else None,
             description=f"the {s} system",
         )
@@ -266,10 +301,11 @@ def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool 
     return RunData(
         run=run,
         folder="reports/support/fixture",
-        examples=examples,
+        examples=examples | {CAPABILITY: _questions(min(n, 60))},
         predictions=predictions,
         scores=scores,
         latency={c: _latency(c, r, 120) for c in run.candidates},
         cards={c: _card(c, r) for c in run.candidates},
         decision=_decision(scores) if full else None,
+        shown=[_shown(s, t, examples[t]) for s in systems for t in tasks],
     )

@@ -34,16 +34,20 @@ def prompt_facts(prompt: PromptSpec) -> list[str]:
     """What else belongs to a prompt, in a few words each."""
     facts = []
     if prompt.choice:
-        facts.append(f"{prompt.choice.n} examples from {prompt.choice.pool}, {prompt.choice.choose}")
+        facts.append(f"{_count(prompt.choice.n, 'example')} from {prompt.choice.pool}, {prompt.choice.choose}")
     elif prompt.shots:
-        facts.append(f"{len(prompt.shots)} examples from train, fixed")
+        facts.append(f"{_count(len(prompt.shots), 'example')} from train, fixed")
     if prompt.retrieve:
-        facts.append(f"{prompt.retrieve} passages by {prompt.index.by if prompt.index else 'bm25'}")
+        facts.append(f"{_count(prompt.retrieve, 'passage')} by {prompt.index.by if prompt.index else 'bm25'}")
     if prompt.sampling.constraint != "none":
         facts.append(f"answers held to {prompt.sampling.constraint}")
     if prompt.answer:
         facts.append("the answer is looked for in the text")
     return [*facts, f"at most {prompt.sampling.max_tokens:,} tokens"]
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _common(shown: dict[str, Shown]) -> str:
