@@ -17,7 +17,7 @@ ORDERS = (1, 2, 3)
 # Two words are the shortest phrase; longer ones are put together from them.
 PHRASE = 2
 # Reading more examples than these would cost more than their order tells.
-MAX_EXAMPLES = 1_000
+MAX_EXAMPLES = 500
 MAX_WORDS = 400
 LISTED = 8
 _WORD = re.compile(r"\w+(?:['’.\-]\w+)*")

@@ -13,7 +13,7 @@ from report_items import HOSTILE, LABELS
 from test_report_page import Tab
 
 from evalgate.judging import metrics_of
-from evalgate.report import render_html, render_sealed
+from evalgate.report import render_html
 from evalgate.slices import slice_table
 from evalgate.store import RunData
 
@@ -61,19 +61,6 @@ def test_axe_finds_nothing(browser: Any, address: str, page: str, theme: str, wi
     assert result.violations_count == 0, result.generate_report()
     assert tab.said == []
     tab.page.context.close()
-
-
-def test_axe_finds_nothing_on_a_sealed_page(browser: Any, tmp_path: Path) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    data = build_run(10)
-    assert data.decision
-    path = tmp_path / "report.html"
-    path.write_text(render_sealed(data.run, data.decision, "reports/desk/run")["report.html"], "utf-8")
-    page = browser.new_context().new_page()
-    page.goto(path.as_uri())
-    result = axe.Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-    page.context.close()
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
