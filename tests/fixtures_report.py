@@ -225,8 +225,13 @@ def _latency(candidate: str, r: np.random.Generator, n: int) -> list[LatencyPair
     ]
 
 
-def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool = True, seed: int = 7) -> RunData:
-    """A run of `n` examples a task; hostile outputs replace the first answers of `qlora` to every task."""
+def build_run(
+    n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool = True, seed: int = 7, questions: bool = False
+) -> RunData:
+    """A run of `n` examples a task; hostile outputs replace the first answers of `qlora` to every task.
+
+    `questions` adds up to 60 capability questions a subject.
+    """
     r = rng(seed, "report fixture")
     tasks = [t.name for t in TASKS]
     examples = {
@@ -301,7 +306,7 @@ def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool 
     return RunData(
         run=run,
         folder="reports/support/fixture",
-        examples=examples | {CAPABILITY: _questions(min(n, 60))},
+        examples=examples | ({CAPABILITY: _questions(min(n, 60))} if questions else {}),
         predictions=predictions,
         scores=scores,
         latency={c: _latency(c, r, 120) for c in run.candidates},

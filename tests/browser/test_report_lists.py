@@ -31,7 +31,7 @@ def with_slices(data: RunData) -> RunData:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_html(with_slices(build_run(60))), "utf-8")
+    path.write_text(render_html(with_slices(build_run(60, questions=True))), "utf-8")
     return path.as_uri()
 
 

@@ -102,7 +102,7 @@ def test_plain_data_cannot_close_its_script_element() -> None:
 
 @pytest.mark.parametrize("words", [12, pytest.param(400, marks=pytest.mark.slow)])
 def test_two_thousand_examples_of_six_systems_stay_under_a_megabyte(words: int) -> None:
-    data = build_run(460, systems=(*SYSTEMS, "other"), hostile=False)
+    data = build_run(460, systems=(*SYSTEMS, "other"), hostile=False, questions=True)
     vocabulary = ["".join(map(chr, rng(1, i).integers(97, 123, size=7))) for i in range(3000)]
     r = rng(2, "long answers")
 

@@ -31,7 +31,7 @@ from evalgate.store import BASE, CAPABILITY, RunData
 
 @pytest.fixture(scope="module")
 def data() -> RunData:
-    return build_run(42)  # few-shot has no answer to the 41st example of each task
+    return build_run(42, questions=True)  # few-shot has no answer to the 41st example of each task
 
 
 @pytest.fixture(scope="module")
