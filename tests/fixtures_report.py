@@ -15,10 +15,13 @@ from report_items import (
     TASKS,
     make_example,
     make_output,
+    make_questions,
     make_scores,
+    make_serving,
+    make_shown,
 )
 
-from evalgate.core.data import Example, GateSpec, ModelSpec, Passage, PromptSpec, SuiteSpec, SystemSpec
+from evalgate.core.data import GateSpec, ModelSpec, PromptSpec, SuiteSpec, SystemSpec
 from evalgate.core.results import (
     AdapterCard,
     CurvePoint,
@@ -31,8 +34,7 @@ from evalgate.core.results import (
     Verdict,
 )
 from evalgate.core.seeds import rng
-from evalgate.core.serving import Amount, LatencyPair, ServingNumber
-from evalgate.core.shown import Shown
+from evalgate.core.serving import LatencyPair
 from evalgate.store import CAPABILITY, RunData
 
 GATES = (
@@ -126,39 +128,8 @@ def _decision(scores: dict[str, dict[str, list[Score]]]) -> Decision:
         },
         verdicts=tuple(verdicts),
         scores=tuple(table),
-        serving=_serving(),
+        serving=make_serving(),
     )
-
-
-def _serving() -> tuple[ServingNumber, ...]:
-    """Times and prices by which no two systems are alike; `zero-shot` was not timed."""
-    numbers = []
-    for at, system in enumerate(s for s in SYSTEMS if s != "zero-shot"):
-        for metric, value in (("latency_p50_s", 0.2 + 0.05 * at), ("usd_per_1000", 1.1 - 0.1 * at)):
-            amount = Amount(value=value, low=value * 0.9, high=value * 1.1, n=60, method="percentile bootstrap")
-            numbers += [ServingNumber(system=system, task=t.name, metric=metric, amount=amount) for t in TASKS]
-    return tuple(numbers)
-
-
-def _shown(system: str, task: str, examples: list[Example]) -> Shown:
-    """Prompts and passages that try to be markup."""
-    return Shown(
-        system=system,
-        task=task,
-        prompts={e.id: f"</pre>{HOSTILE[0]}\n{system} is asked {e.id}" for e in examples[:3]},
-        passages=tuple(
-            Passage(id=f"policy-{k:03d}", title=f"Policy {k} {HOSTILE[1]}", text=f"{HOSTILE[4]} rule {k}")
-            for k in range(150 if system == "rag" else 0)
-        ),
-    )
-
-
-def _questions(n: int) -> list[Example]:
-    return [
-        Example(id=f"{s}-{i}", inputs={"question": f"What is number {i} of {s}?"}, tags=(s,))
-        for s in SUBJECTS
-        for i in range(n)
-    ]
 
 
 def _capability(system: str, r: np.random.Generator, n: int) -> list[Score]:
@@ -306,11 +277,11 @@ def build_run(
     return RunData(
         run=run,
         folder="reports/support/fixture",
-        examples=examples | ({CAPABILITY: _questions(min(n, 60))} if questions else {}),
+        examples=examples | ({CAPABILITY: make_questions(min(n, 60))} if questions else {}),
         predictions=predictions,
         scores=scores,
         latency={c: _latency(c, r, 120) for c in run.candidates},
         cards={c: _card(c, r) for c in run.candidates},
         decision=_decision(scores) if full else None,
-        shown=[_shown(s, t, examples[t]) for s in systems for t in tasks],
+        shown=[make_shown(s, t, examples[t]) for s in systems for t in tasks],
     )

@@ -39,7 +39,9 @@ def embedded(index: Index, problems: Problems, room: int) -> str:
     Texts are cut (visibly) only as far as the size demands.
     """
     asked = _asked(index)
-    budget = room * max(1.0, len(asked) * len(index.systems) / USUAL_ANSWERS)
+    # Capability questions have no answers to show, so they claim no room of their own.
+    n_answers = sum(task != CAPABILITY for _, task, _ in asked) * len(index.systems)
+    budget = room * max(1.0, n_answers / USUAL_ANSWERS)
     step = max(1, len(asked) // SAMPLE_ROWS)
     packed = ""
     for limit in TEXT_LIMITS:
