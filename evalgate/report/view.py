@@ -147,6 +147,7 @@ def trust_view(index: Index) -> View:
         ("Started", run.started),
         ("Suite", f"{run.suite.name} version {run.suite.version}"),
         ("Suite digest", run.suite_digest),
+        ("Lock", "the data and gates that were read were those of suite.lock; a run begins with nothing else"),
         ("Data digest", run.data_digest),
         *model_facts(run),
         ("Seed", str(run.seed)),
