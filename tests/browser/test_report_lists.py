@@ -167,10 +167,14 @@ def test_the_keyboard_reaches_and_works_everything(tab: Tab) -> None:
 
 
 def test_older_recordings_without_prompts_and_passages_are_shown(browser: Any, tmp_path: Path) -> None:
+    data = build_run(10)
+    ids = ("constructor", "__proto__")
+    named = [msgspec.structs.replace(p, context_ids=ids) for p in data.predictions["rag"]["policy_qa"]]
+    predictions = data.predictions | {"rag": data.predictions["rag"] | {"policy_qa": named}}
     path = tmp_path / "old.html"
-    path.write_text(render_html(msgspec.structs.replace(build_run(10), shown=[])), "utf-8")
+    path.write_text(render_html(msgspec.structs.replace(data, shown=[], predictions=predictions)), "utf-8")
     tab = Tab(browser, f"{path.as_uri()}#example=policy_qa/policy_qa-0003")
-    assert tab.page.locator("#detail .passages code").count() == 3
+    assert tab.page.locator("#detail .passages code").all_inner_texts() == ["constructor", "__proto__"]
     assert "this recording keeps no prompts" in tab.page.text_content("#changes")
     assert tab.said == []
     tab.page.context.close()

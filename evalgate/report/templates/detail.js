@@ -56,7 +56,8 @@ const reading = (data) => {
   const retrieved = (task, ids) => {
     const box = make("div", "passages", "Retrieved: ");
     for (const id of ids) {
-      const found = task.passages[id];
+      // An id may be the name of something that every object has.
+      const found = Object.hasOwn(task.passages, id) ? task.passages[id] : null;
       if (!found) { box.append(make("code", "", id), " "); continue; }
       const item = make("details"), line = make("summary");
       line.append(make("code", "", id), ` ${found[0]}`);
