@@ -15,7 +15,7 @@ from evalgate.core.record import digest_of
 from evalgate.core.results import Prediction, Score
 from evalgate.core.serving import Cost
 from evalgate.execution.process import give_back_memory
-from evalgate.files import Appender, read_keys, read_lines
+from evalgate.files import Appender, read_keys, read_lines, write_record
 from evalgate.gates.stages import Stage, winning_tasks
 from evalgate.judged.work import Judges, Opened
 from evalgate.judging import choose_best, metrics_of, score_table, still_in
@@ -61,11 +61,13 @@ class Asking:
     def _answer(self, system: SystemSpec, name: str, *, adapter: str | None, half: bool = False) -> None:
         """Let one system answer a task's held-out examples in their frozen order; score every answer as it comes."""
         from evalgate.execution.local import predict
+        from evalgate.systems.shown import shown_of
 
         path = self._folder.predictions(system.name, name)
         asks = {ask.example_id: ask for ask in self._asks(system, name)}
         self._folder.forget_others(system.name, name, {ask.digest for ask in asks.values()})
         task = self._plan.suite.tasks[name]
+        write_record(self._folder.shown(system.name, name), shown_of(system, task, self._asks(system, name)))
         self._folder.forget_unscored(system.name, name, {metric.spec.name for metric in task_metrics(task)})
         choose = first_half if half else frozen_order
         answers = predict(

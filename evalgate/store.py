@@ -18,6 +18,7 @@ from evalgate.core.record import Record, to_json_line
 from evalgate.core.results import AdapterCard, AdapterProbe, Decision, Overlap, Prediction, Run, Score, TrainedRow
 from evalgate.core.search import Searched
 from evalgate.core.serving import Cost, LatencyPair
+from evalgate.core.shown import Shown
 from evalgate.files import (
     disk_errors,
     read_keys,
@@ -67,6 +68,10 @@ class RunFolder:
     def adapter(self, candidate: str) -> Path:
         """Where a candidate's adapter and card lie."""
         return self.folder / "adapters" / candidate
+
+    def shown(self, system: str, task: str) -> Path:
+        """Where it stands what a system's prompts for a task look like."""
+        return self.folder / "shown" / system / f"{task}.json"
 
     def trained(self, candidate: str) -> Path:
         """Where it is written which rows a candidate's adapter was trained on."""
@@ -202,6 +207,7 @@ class RunData(Record, frozen=True, kw_only=True):
     probed: Probed | None = None
     agreements: list[Agreement] = []
     drift: dict[str, list[Drift]] = {}
+    shown: list[Shown] = []
 
 
 def load_identity(folder: Path) -> Run:
@@ -222,6 +228,7 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
     names = [*tasks, CAPABILITY]
     cards = {c: paths.adapter(c) / "card.json" for c in run.systems}
     probes = {c: paths.probe(c) for c in run.systems}
+    shown = [path for s in run.systems for t in tasks if (path := paths.shown(s, t)).exists()]
     return RunData(
         run=run,
         folder=str(folder),
@@ -237,6 +244,7 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         costs=read_lines(paths.costs, Cost),
         overlaps=read_lines(paths.contamination, Overlap) if paths.contamination.exists() else None,
         searches=read_lines(paths.searches, Searched),
+        shown=[read_record(path, Shown, fix=hint) for path in shown],
         probed=read_record(paths.probed, Probed, fix=hint) if paths.probed.exists() else None,
         agreements=read_lines(paths.agreement, Agreement),
     )

@@ -15,10 +15,13 @@ from report_items import (
     TASKS,
     make_example,
     make_output,
+    make_questions,
     make_scores,
+    make_serving,
+    make_shown,
 )
 
-from evalgate.core.data import GateSpec, ModelSpec, SuiteSpec, SystemSpec
+from evalgate.core.data import GateSpec, ModelSpec, PromptSpec, SuiteSpec, SystemSpec
 from evalgate.core.results import (
     AdapterCard,
     CurvePoint,
@@ -125,6 +128,7 @@ def _decision(scores: dict[str, dict[str, list[Score]]]) -> Decision:
         },
         verdicts=tuple(verdicts),
         scores=tuple(table),
+        serving=make_serving(),
     )
 
 
@@ -192,8 +196,13 @@ def _latency(candidate: str, r: np.random.Generator, n: int) -> list[LatencyPair
     ]
 
 
-def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool = True, seed: int = 7) -> RunData:
-    """A run of `n` examples a task; hostile outputs replace the first answers of `qlora` to every task."""
+def build_run(
+    n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool = True, seed: int = 7, questions: bool = False
+) -> RunData:
+    """A run of `n` examples a task; hostile outputs replace the first answers of `qlora` to every task.
+
+    `questions` adds up to 60 capability questions a subject.
+    """
     r = rng(seed, "report fixture")
     tasks = [t.name for t in TASKS]
     examples = {
@@ -229,7 +238,9 @@ def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool 
             kind="tuned" if s in CANDIDATES else "rag" if s == "rag" else "prompt",
             backend="hf",
             model="models/base",
-            prompts={},
+            prompts={
+                t: PromptSpec(template=f"Do {t} as {'tuned' if s in CANDIDATES else s}: {{{{ text }}}}") for t in tasks
+            },
             adapter_digest="ad" * 32 if s in CANDIDATES else None,
             description=f"the {s} system",
         )
@@ -266,10 +277,11 @@ def build_run(n: int = 60, *, systems: tuple[str, ...] = SYSTEMS, hostile: bool 
     return RunData(
         run=run,
         folder="reports/support/fixture",
-        examples=examples,
+        examples=examples | ({CAPABILITY: make_questions(min(n, 60))} if questions else {}),
         predictions=predictions,
         scores=scores,
         latency={c: _latency(c, r, 120) for c in run.candidates},
         cards={c: _card(c, r) for c in run.candidates},
         decision=_decision(scores) if full else None,
+        shown=[make_shown(s, t, examples[t]) for s in systems for t in tasks],
     )

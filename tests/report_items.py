@@ -6,8 +6,10 @@ import json
 
 import numpy as np
 
-from evalgate.core.data import Example, Message, MetricUse, TaskSpec
+from evalgate.core.data import Example, Message, MetricUse, Passage, TaskSpec
 from evalgate.core.results import Failure, Score
+from evalgate.core.serving import Amount, ServingNumber
+from evalgate.core.shown import Shown
 
 BASELINES = ("zero-shot", "few-shot", "rag")
 CANDIDATES = ("qlora", "overcooked")
@@ -173,3 +175,34 @@ def make_scores(task: str, system: str, example: Example, output: str | None) ->
         if task == "summarize"
         else [score("token_f1", value), score("exact_match", float(output == reference))]
     )
+
+
+def make_serving() -> tuple[ServingNumber, ...]:
+    """Times and prices by which no two systems are alike; `zero-shot` was not timed."""
+    numbers = []
+    for at, system in enumerate(s for s in SYSTEMS if s != "zero-shot"):
+        for metric, value in (("latency_p50_s", 0.2 + 0.05 * at), ("usd_per_1000", 1.1 - 0.1 * at)):
+            amount = Amount(value=value, low=value * 0.9, high=value * 1.1, n=60, method="percentile bootstrap")
+            numbers += [ServingNumber(system=system, task=t.name, metric=metric, amount=amount) for t in TASKS]
+    return tuple(numbers)
+
+
+def make_shown(system: str, task: str, examples: list[Example]) -> Shown:
+    """Prompts and passages that try to be markup."""
+    return Shown(
+        system=system,
+        task=task,
+        prompts={e.id: f"</pre>{HOSTILE[0]}\n{system} is asked {e.id}" for e in examples[:3]},
+        passages=tuple(
+            Passage(id=f"policy-{k:03d}", title=f"Policy {k} {HOSTILE[1]}", text=f"{HOSTILE[4]} rule {k}")
+            for k in range(150 if system == "rag" else 0)
+        ),
+    )
+
+
+def make_questions(n: int) -> list[Example]:
+    return [
+        Example(id=f"{s}-{i}", inputs={"question": f"What is number {i} of {s}?"}, tags=(s,))
+        for s in SUBJECTS
+        for i in range(n)
+    ]

@@ -17,8 +17,16 @@ from evalgate.report.view import build_view
 from evalgate.report.words import clean
 from evalgate.store import RunData
 
-TEMPLATES = ("report.html.j2", "macros.html.j2", "evidence.html.j2", "sealed.html.j2")
-
+TEMPLATES = (
+    "report.html.j2",
+    "macros.html.j2",
+    "evidence.html.j2",
+    "labels.html.j2",
+    "pareto.html.j2",
+    "sealed.html.j2",
+)
+# One script in this order: the later ones use the earlier ones.
+SCRIPTS = ("compare.js", "detail.js", "app.js")
 
 # A page of up to `payload.USUAL_ANSWERS` answers stays below this, in bytes; larger runs grow in proportion.
 PAGE_LIMIT = 980_000
@@ -29,8 +37,8 @@ PLACE = "\x00"
 def render_html(data: RunData, index: Index | None = None) -> str:
     """One self-contained page; valid UTF-8 whatever the outputs hold."""
     view = build_view(data, index)
-    index = view.pop("index")
-    style, script = _source("style.css"), _source("compare.js") + _source("app.js")
+    index, problems = view.pop("index"), view.pop("problems")
+    style, script = _source("style.css"), "".join(map(_source, SCRIPTS))
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -43,7 +51,7 @@ def render_html(data: RunData, index: Index | None = None) -> str:
             payload=Markup(PLACE),
         )
     )
-    return page.replace(PLACE, embedded(index, PAGE_LIMIT - len(page.encode())))
+    return page.replace(PLACE, embedded(index, problems, PAGE_LIMIT - len(page.encode())))
 
 
 def page_of(template: str, **values: Any) -> str:

@@ -47,3 +47,15 @@ def card_facts(card: AdapterCard) -> list[tuple[str, str]]:
         ("Trainable parameters", f"{card.parameters:,}"),
         ("Versions", ", ".join(f"{k} {v}" for k, v in sorted(card.versions.items())) or "unknown"),
     ]
+
+
+def ledger_words(run: Run) -> str:
+    """How often the held-out set may decide, and which decision this was."""
+    if run.suite.looks is None:
+        return "none is kept: nothing bounds how often this held-out set decides"
+    if run.look is None:
+        return f"{run.suite.looks} looks declared, none taken by this run"
+    look = run.look
+    return (
+        f"look {look.number} of {look.looks}, {look.left} left; alpha {look.alpha:.4g} each, entry {short(look.entry)}"
+    )

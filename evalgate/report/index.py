@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evalgate.core.data import Example, TaskSpec
+from evalgate.core.data import Example, Passage, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.core.results import Prediction, Score
-from evalgate.store import RunData, by_metric
+from evalgate.store import BASE, CAPABILITY, RunData, by_metric
 
 
 class Index:
@@ -32,6 +32,18 @@ class Index:
         self._deltas: dict[tuple[str, str], list[tuple[float, Example]]] = {}
         self.item_metric = {task.name: self._item_metric(task) for task in self.tasks}
         self.best = {task.name: self._best_baseline(task.name) for task in self.tasks}
+        self._add_capability()
+        self.passages: dict[str, dict[str, Passage]] = {}
+        for shown in data.shown:
+            self.passages.setdefault(shown.task, {}).update((p.id, p) for p in shown.passages)
+
+    def _add_capability(self) -> None:
+        """Capability questions have one metric, and are compared with the base model."""
+        asked = [s for s in self.systems if self._scores.get((s, CAPABILITY))]
+        self.item_metric[CAPABILITY] = next((m for s in asked for m in self._scores[s, CAPABILITY]), "")
+        self.best[CAPABILITY] = (
+            BASE if BASE in asked else next((s for s in asked if s in self.data.run.baselines), None)
+        )
 
     def _item_metric(self, task: TaskSpec) -> str:
         """The first metric whose items are plain numbers (one part), else the primary one.
@@ -67,6 +79,10 @@ class Index:
         """Whether anything is recorded of a system's answer to an example."""
         scores = self._scores.get((system, task), {}).values()
         return self.prediction(system, task, example_id) is not None or any(example_id in rows for rows in scores)
+
+    def answered(self, system: str, task: str) -> bool:
+        """Whether anything at all is recorded of a system on a task."""
+        return bool(self._predictions.get((system, task)) or self._scores.get((system, task)))
 
     def score(self, system: str, task: str, metric: str, example_id: str) -> Score | None:
         """One score, or None where it was never recorded."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from evalgate.report.validity import add_cases
-from evalgate.report.view import View, decision_view, gates_view
+from evalgate.report.verdicts import gates_view
+from evalgate.report.view import View, decision_view
 from evalgate.report.words import clean
 from evalgate.store import RunData
 

@@ -9,8 +9,10 @@ from evalgate.report.agreement import agreement_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
 from evalgate.report.index import Index
+from evalgate.report.scores import scores_view
 from evalgate.report.validity import validity_view
-from evalgate.report.view import View, change_table, decision_view, gates_view, scores_view
+from evalgate.report.verdicts import gates_view
+from evalgate.report.view import View, change_table, decision_view
 from evalgate.store import RunData
 
 # A bot that updates its own comment finds it by this line.

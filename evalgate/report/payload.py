@@ -8,10 +8,12 @@ import json
 from math import isfinite
 from typing import Any
 
-from evalgate.core.data import Example, TaskSpec
+from evalgate.core.data import Example
 from evalgate.report.evidence import input_fields
 from evalgate.report.index import Index
+from evalgate.report.problems import Problems
 from evalgate.report.words import clean, cut
+from evalgate.store import CAPABILITY
 
 # Plain JSON opens in every browser and can be read in the source; gzip starts where it would weigh.
 PLAIN_LIMIT = 250_000
@@ -21,6 +23,10 @@ TEXT_LIMITS = (8000, 3000, 1500, 900, 600, 400, 250, 150, 80, 40, 20)
 SAMPLE_ROWS = 400
 # From so many bytes on, level 7 takes three times as long as level 5 and saves 6 %.
 LARGE = 8_000_000
+# Passages are read beside answers, not for themselves.
+PASSAGE_LIMIT = 1200
+# Of more capability questions those that a candidate changed come first.
+MAX_QUESTIONS = 1_000
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -29,21 +35,23 @@ def script_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
 
 
-def embedded(index: Index, room: int) -> str:
+def embedded(index: Index, problems: Problems, room: int) -> str:
     """The data as the text of a JSON script element of at most `room` bytes, more for more answers than usual.
 
     Texts are cut (visibly) only as far as the size demands.
     """
-    examples = [(at, task, e) for at, task in enumerate(index.tasks) for e in index.examples(task.name)]
-    budget = room * max(1.0, len(examples) * len(index.systems) / USUAL_ANSWERS)
-    step = max(1, len(examples) // SAMPLE_ROWS)
+    asked = _asked(index)
+    # Capability questions have no answers to show, so they claim no room of their own.
+    n_answers = sum(task != CAPABILITY for _, task, _ in asked) * len(index.systems)
+    budget = room * max(1.0, n_answers / USUAL_ANSWERS)
+    step = max(1, len(asked) // SAMPLE_ROWS)
     packed = ""
     for limit in TEXT_LIMITS:
         # A sample tells in a fraction of the time which limits are hopeless.
-        sample = _pack(script_json([_row(index, at, task, e, limit) for at, task, e in examples[::step]]))
+        sample = _pack(script_json([_row(index, problems, *row, limit) for row in asked[::step]]))
         if step > 1 and len(sample) * step > budget * 1.1 and limit != TEXT_LIMITS[-1]:
             continue
-        data = script_json(build(index, limit))
+        data = script_json(build(index, problems, limit))
         if len(data) <= PLAIN_LIMIT and len(data.encode()) <= budget:
             return data
         packed = script_json({"gzip": _pack(data)})
@@ -52,36 +60,62 @@ def embedded(index: Index, room: int) -> str:
     return packed
 
 
+def _asked(index: Index) -> list[tuple[int, str, Example]]:
+    """Every example with its task's position and name; capability questions come last."""
+    found = [(at, task.name, e) for at, task in enumerate(index.tasks) for e in index.examples(task.name)]
+    return found + [(len(index.tasks), CAPABILITY, e) for e in _questions(index)]
+
+
+def _questions(index: Index) -> list[Example]:
+    """Capability questions in their order; of more than fit, first those that some candidate answers otherwise."""
+    rows, best = index.examples(CAPABILITY), index.best[CAPABILITY] or ""
+    if len(rows) <= MAX_QUESTIONS:
+        return rows
+    asked = [c for c in index.data.run.candidates if index.answered(c, CAPABILITY)]
+
+    def same(example: Example) -> bool:
+        before = index.value(best, CAPABILITY, example.id)
+        return all(index.value(c, CAPABILITY, example.id) == before for c in asked)
+
+    kept = {e.id for e in sorted(rows, key=same)[:MAX_QUESTIONS]}
+    return [e for e in rows if e.id in kept]
+
+
 def _pack(text: str) -> str:
     # mtime 0: the same run gives the same bytes.
     data = text.encode()
     return base64.b64encode(gzip.compress(data, 7 if len(data) < LARGE else 5, mtime=0)).decode()
 
 
-def build(index: Index, limit: int) -> dict[str, Any]:
+def build(index: Index, problems: Problems, limit: int) -> dict[str, Any]:
     """Everything that the page's script reads; positions instead of names wherever a name would repeat."""
+    asked = _asked(index)
+    tasks = [(task.name, str(task.kind)) for task in index.tasks]
+    tasks += [(CAPABILITY, CAPABILITY)] if asked and asked[-1][1] == CAPABILITY else []
     return {
         "limit": limit,
         "systems": [clean(s) for s in index.systems],
         "candidates": [index.systems.index(c) for c in index.data.run.candidates],
-        "tasks": [
-            {
-                "name": clean(task.name),
-                "kind": task.kind,
-                "metric": clean(index.item_metric[task.name]),
-                "best": index.systems.index(best) if (best := index.best[task.name]) in index.systems else -1,
-            }
-            for task in index.tasks
-        ],
-        "rows": [
-            _row(index, position, task, example, limit)
-            for position, task in enumerate(index.tasks)
-            for example in index.examples(task.name)
-        ],
+        "problems": [clean(name) for name in problems.names],
+        "tasks": [_task(index, name, kind, limit) for name, kind in tasks],
+        "left_out": len(index.examples(CAPABILITY)) - len(_questions(index)),
+        "rows": [_row(index, problems, *row, limit) for row in asked],
     }
 
 
-def _row(index: Index, position: int, task: TaskSpec, example: Example, limit: int) -> list[Any]:
+def _task(index: Index, name: str, kind: str, limit: int) -> dict[str, Any]:
+    best, room = index.best[name], min(limit, PASSAGE_LIMIT)
+    passages = index.passages.get(name, {})
+    return {
+        "name": clean(name),
+        "kind": kind,
+        "metric": clean(index.item_metric[name]),
+        "best": index.systems.index(best) if best in index.systems else -1,
+        "passages": {clean(i): [clean(p.title), cut(p.text, room)] for i, p in passages.items()},
+    }
+
+
+def _row(index: Index, problems: Problems, position: int, task: str, example: Example, limit: int) -> list[Any]:
     """One example: task, id, label, tags, input fields, reference, answers by system."""
     return [
         position,
@@ -90,12 +124,12 @@ def _row(index: Index, position: int, task: TaskSpec, example: Example, limit: i
         [clean(tag) for tag in example.tags],
         [[clean(name), cut(text, limit)] for name, text in input_fields(example)],
         cut(example.references[0], limit) if example.references else "",
-        [_answer(index, system, task.name, example.id, limit) for system in index.systems],
+        [_answer(index, problems, system, task, example.id, limit) for system in index.systems],
     ]
 
 
-def _answer(index: Index, system: str, task: str, example_id: str, limit: int) -> list[Any] | int:
-    """One answer: output, score, failure code, predicted label, passage ids; short tails are dropped, 0 if none."""
+def _answer(index: Index, problems: Problems, system: str, task: str, example_id: str, limit: int) -> list[Any] | int:
+    """One answer: output, score, failure code, label, passage ids, problems; short tails are dropped, 0 if none."""
     prediction = index.prediction(system, task, example_id)
     value = index.value(system, task, example_id)
     if prediction is None and value is None:
@@ -108,6 +142,7 @@ def _answer(index: Index, system: str, task: str, example_id: str, limit: int) -
         clean(index.failure(system, task, example_id)),
         clean(pair[1]) if pair else "",
         [clean(c) for c in prediction.context_ids] if prediction else [],
+        problems.of(system, task, example_id),
     ]
     while row and row[-1] in ("", []):
         row.pop()

@@ -177,7 +177,7 @@ CONTRAST = """() => {
     return s + w * (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); }, 0);
   const bad = new Set();
   for (const node of document.querySelectorAll('main *, header *, footer')) {
-    if (node.closest('svg, .nil, :disabled') || !node.checkVisibility()) continue;
+    if (node.closest('svg, :disabled') || !node.checkVisibility()) continue;
     if (![...node.childNodes].some((t) => t.nodeType === 3 && t.data.trim())) continue;
     const a = light(paint(getComputedStyle(node).color)), b = light(ground(node));
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
@@ -212,8 +212,18 @@ def test_theme_button_goes_round_and_is_remembered(tab: Tab) -> None:
     assert page.inner_text("#theme") == "Theme: dark"
 
 
-def test_it_prints(tab: Tab) -> None:
+def test_print_opens_what_is_folded_and_folds_it_again(tab: Tab) -> None:
+    page = tab.page
+    folded = "document.querySelectorAll('details.words:not([open])').length"
+    before = page.evaluate(folded)
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.left = {folded} }})")
     assert tab.page.pdf()[:5] == b"%PDF-"
+    assert before > 0 and page.evaluate("left") == 0 and page.evaluate(folded) == before
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins of 10 mm
+    inner, outer = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert inner <= outer
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_without_javascript_all_but_the_browser_is_there(browser: Any, address: str) -> None:
@@ -225,7 +235,7 @@ def test_without_javascript_all_but_the_browser_is_there(browser: Any, address: 
 
 def test_two_thousand_examples_open_within_a_second(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "big.html"
-    path.write_text(render_html(build_run(460, systems=(*SYSTEMS, "other"), hostile=False)), "utf-8")
+    path.write_text(render_html(build_run(460, systems=(*SYSTEMS, "other"), hostile=False, questions=True)), "utf-8")
     tab = Tab(browser, path.as_uri())
     # Time until the script is done; loose, because the machines that run this are shared.
     assert tab.page.evaluate("performance.now()") < 5000

@@ -62,3 +62,12 @@ def test_the_themes_differ(browser: Any, address: str) -> None:
         grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         page.context.close()
     assert grounds[0] != grounds[1]
+
+
+def test_axe_finds_nothing(browser: Any, address: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = browser.new_context().new_page()
+    page.goto(address)
+    result = axe.Axe().run(page)
+    assert result.violations_count == 0, result.generate_report()
+    page.context.close()

@@ -19,9 +19,12 @@ from report_items import HOSTILE, SYSTEMS
 from evalgate.core.results import Decision, Estimate, Score, Verdict
 from evalgate.core.seeds import rng
 from evalgate.report import render_html, render_junit, render_markdown
-from evalgate.report.evidence import confusion, field_table, word_diff
+from evalgate.report.confusion import confusion
+from evalgate.report.evidence import word_diff
+from evalgate.report.fields import field_table
 from evalgate.report.index import Index
-from evalgate.report.view import scores_view, verdict_cell
+from evalgate.report.scores import scores_view
+from evalgate.report.verdicts import verdict_cell
 from evalgate.report.words import clean, cut, gate_scale, show
 from evalgate.store import RunData
 
@@ -99,7 +102,7 @@ def test_plain_data_cannot_close_its_script_element() -> None:
 
 @pytest.mark.parametrize("words", [12, pytest.param(400, marks=pytest.mark.slow)])
 def test_two_thousand_examples_of_six_systems_stay_under_a_megabyte(words: int) -> None:
-    data = build_run(460, systems=(*SYSTEMS, "other"), hostile=False)
+    data = build_run(460, systems=(*SYSTEMS, "other"), hostile=False, questions=True)
     vocabulary = ["".join(map(chr, rng(1, i).integers(97, 123, size=7))) for i in range(3000)]
     r = rng(2, "long answers")
 

@@ -117,7 +117,7 @@ def test_the_page_shows_slices_with_the_warning() -> None:
     page = render_html(msgspec.structs.replace(data, decision=msgspec.structs.replace(data.decision, slices=parts)))
     assert many_looks(len(parts)) in page
     assert "Slices of route" in page
-    assert all(f'<th scope="row">{label}<span class="sub">label</span></th>' in page for label in ("refund", "setup"))
+    assert all(f'data-task="route" data-label="{label}">{label}</button>' in page for label in ("refund", "setup"))
 
 
 SLICED = """\

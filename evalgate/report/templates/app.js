@@ -1,12 +1,5 @@
-// Model outputs reach the page through textContent only: nothing here parses HTML.
+// The example browser: filters, list, keys, deep links.
 (async () => {
-  const $ = (id) => document.getElementById(id);
-  const make = (tag, cls, text) => {
-    const node = document.createElement(tag);
-    if (cls) node.className = cls;
-    if (text !== undefined) node.textContent = text;
-    return node;
-  };
   const PAGE = 100;
 
   // --- theme ---------------------------------------------------------------
@@ -59,20 +52,8 @@
   let data;
   try { data = await load(); } catch { $("count").textContent = "This browser cannot unpack the examples; use a newer one."; return; }
   if (data.limit < 3000) { $("cut").hidden = false; $("cut").textContent = `To keep this file small, texts are cut after ${data.limit.toLocaleString("en")} characters, with a mark; the run's folder has them whole.`; }
-  const [TASK, ID, LABEL, TAGS, INPUTS, REFERENCE, ANSWERS] = [0, 1, 2, 3, 4, 5, 6];
-  const [OUTPUT, VALUE, FAILURE, PREDICTED, PASSAGES] = [0, 1, 2, 3, 4];
-  const taskOf = (row) => data.tasks[row[TASK]];
-  const answer = (row, system) => row[ANSWERS][system] || [];
-  const delta = (row, system) => {
-    const best = taskOf(row).best;
-    if (best < 0 || system < 0) return null;
-    const before = answer(row, best)[VALUE], after = answer(row, system)[VALUE];
-    return before == null || after == null ? null : after - before;
-  };
-  const key = (row) => `${encodeURIComponent(taskOf(row).name)}/${encodeURIComponent(row[ID])}`;
-  const points = (x) => x === null ? "n/a" : `${x > 0 ? "+" : x < 0 ? "−" : ""}${(Math.abs(x) * 100).toFixed(1)} points`;
-  const percent = (x) => x == null ? "unscored" : `${(x * 100).toFixed(1)}%`;
-  const inputText = (row) => row[INPUTS].map((f) => f[1]).join("\n");
+  if (data.left_out) { $("left-out").hidden = false; $("left-out").textContent = `${data.left_out.toLocaleString("en")} capability questions that no candidate answers otherwise than the base are left out.`; }
+  const { answer, delta, inputText, key, points, taskOf, drawDetail } = reading(data);
   const haystack = new Map();
   const searchable = (row) => {
     if (!haystack.has(row)) haystack.set(row, [row[ID], row[LABEL], inputText(row), row[REFERENCE], ...row[ANSWERS].map((a) => (a && a[OUTPUT]) || "")].join("\n").toLowerCase());
@@ -84,6 +65,8 @@
   const fill = (id, first, values) => { const s = $(id); s.replaceChildren(); option(s, "", first); values.forEach(([v, t]) => option(s, v, t)); };
   fill("f-task", "all", data.tasks.map((t, i) => [i, t.name]));
   fill("f-system", data.candidates.length ? "first candidate" : "all", data.systems.map((s, i) => [i, s]));
+  const used = new Set(data.rows.flatMap((r) => r[ANSWERS].flatMap((a) => (a && a[PROBLEMS]) || [])));
+  fill("f-problem", "all", data.problems.map((name, i) => [i, name]).filter(([i]) => used.has(i)));
   const labels = () => {
     const rows = $("f-task").value === "" ? data.rows : data.rows.filter((r) => String(r[TASK]) === $("f-task").value);
     const found = new Set(rows.flatMap((r) => [r[LABEL], ...r[TAGS]]).filter(Boolean));
@@ -109,14 +92,17 @@
     id: () => (a, b) => a[ID].localeCompare(b[ID], undefined, { numeric: true }),
   };
   const wanted = () => {
-    const task = $("f-task").value, flip = $("f-flip").value, label = $("f-label").value;
+    const task = $("f-task").value, flip = $("f-flip").value, label = $("f-label").value, problem = $("f-problem").value;
     const system = chosen(), every = $("f-system").value === "", words = $("f-search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const has = (a) => Boolean(a) && (a[PROBLEMS] || []).includes(Number(problem));
+    const called = (row, s) => answer(row, s)[PREDICTED] === cell.predicted;
     const broken = (a) => !a || a[VALUE] == null || Boolean(a[FAILURE]);
     return (row) => (task === "" || row[TASK] === Number(task))
       && (!flip || flipOf(delta(row, system)) === flip)
       && (!label || row[LABEL] === label || row[TAGS].includes(label))
+      && (!problem || (every ? row[ANSWERS].some(has) : has(row[ANSWERS][system])))
       && (!$("f-unscored").checked || (every ? row[ANSWERS].some(broken) : broken(row[ANSWERS][system])))
-      && (!cell || (row[LABEL] === cell.true && answer(row, system)[PREDICTED] === cell.predicted))
+      && (!cell || (row[LABEL] === cell.true && (cell.versus < 0 ? called(row, system) : called(row, system) !== called(row, cell.versus))))
       && words.every((w) => searchable(row).includes(w));
   };
   const apply = (keepPage) => {
@@ -128,9 +114,10 @@
     $("chip").hidden = !cell;
     $("chip").replaceChildren();
     if (cell) {
-      const button = make("button", "", `${cell.true} called ${cell.predicted} ✕`);
+      const words = `${cell.true} called ${cell.predicted}${cell.versus < 0 ? "" : ` by only one of ${data.systems[chosen()]} and ${data.systems[cell.versus]}`}`;
+      const button = make("button", "", `${words} ✕`);
       button.type = "button";
-      button.setAttribute("aria-label", `Remove the filter: ${cell.true} called ${cell.predicted}`);
+      button.setAttribute("aria-label", `Remove the filter: ${words}`);
       button.addEventListener("click", () => { cell = null; apply(); });
       $("chip").append(button);
     }
@@ -158,58 +145,7 @@
   };
   const turn = (by) => { page += by; drawList(); $("list").scrollTop = 0; };
 
-  // --- detail ------------------------------------------------------------------
-  const paragraph = (text) => { const p = make("p", "text", text); p.dir = "auto"; return p; };
-  const fieldTable = (row) => {
-    const reference = tryJson(row[REFERENCE]);
-    if (reference === undefined) return null;
-    const want = flat(reference, "", new Map(), 0);
-    const got = data.systems.map((_, s) => { const v = tryJson(answer(row, s)[OUTPUT] || ""); return v && typeof v === "object" && !Array.isArray(v) ? flat(v, "", new Map(), 0) : new Map(); });
-    const names = [...new Set([...want.keys(), ...got.flatMap((m) => [...m.keys()])])].slice(0, 40);
-    const box = make("div", "scroll"), table = make("table", "fields"), head = make("tr"), body = make("tbody");
-    box.tabIndex = 0; box.setAttribute("role", "region"); box.setAttribute("aria-label", "Fields by system");
-    for (const name of ["field", "reference", ...data.systems]) { const th = make("th", "", name); th.scope = "col"; head.append(th); }
-    for (const name of names) {
-      const tr = make("tr"), th = make("th"), ref = make("td");
-      th.scope = "row"; th.append(make("code", "", name)); ref.append(make("code", "", want.get(name) ?? "")); tr.append(th, ref);
-      for (const fields of got) {
-        const td = make("td");
-        if (fields.has(name) || want.has(name)) { const [cls, words] = fieldState(want.get(name), fields.get(name)); td.className = `f-${cls}`; td.append(make("code", "", fields.get(name) ?? ""), make("span", "state", words)); }
-        tr.append(td);
-      }
-      body.append(tr);
-    }
-    const thead = make("thead"); thead.append(head); table.append(thead, body); box.append(table);
-    return box;
-  };
-  const answerBox = (row, system) => {
-    const a = row[ANSWERS][system], task = taskOf(row), box = make("div", "answer"), head = make("h4", "", data.systems[system] + " ");
-    const role = system === task.best ? "best baseline · " : data.candidates.includes(system) ? "candidate · " : "";
-    head.append(make("span", "muted", a ? `${role}${percent(a[VALUE])}${system === task.best ? "" : delta(row, system) === null ? "" : `, ${points(delta(row, system))}`}` : "not asked"));
-    if (a && a[FAILURE]) head.append(" ", make("span", "code", a[FAILURE]));
-    box.append(head);
-    if (!a) return box;
-    if (a[OUTPUT] == null || a[OUTPUT] === "") box.append(make("p", "muted", "(no output)"));
-    else if (row[REFERENCE] && (task.kind === "summarization" || task.kind === "qa")) {
-      const p = paragraph("");
-      for (const [kind, words] of wordDiff(row[REFERENCE], a[OUTPUT])) p.append(make(kind, "", words.join(" ")), " ");
-      box.append(p);
-    } else box.append(paragraph(a[OUTPUT]));
-    if (a[PASSAGES] && a[PASSAGES].length) { const p = make("p", "passages", "Retrieved: "); a[PASSAGES].forEach((c) => p.append(make("code", "", c))); box.append(p); }
-    return box;
-  };
-  const drawDetail = (row) => {
-    const task = taskOf(row), meta = make("div", "meta"), grid = make("div", "answers"), parts = [];
-    meta.append(make("h3", "", `${task.name} / ${row[ID]}`));
-    for (const note of [row[LABEL] && `label ${row[LABEL]}`, row[TAGS].length && `tags ${row[TAGS].join(", ")}`]) if (note) meta.append(make("span", "muted", note));
-    parts.push(meta);
-    for (const [name, text] of row[INPUTS]) parts.push(make("h4", "", name), paragraph(text));
-    if (row[REFERENCE]) { const ref = make("div", "answer ref"); ref.append(make("h4", "", "Reference"), paragraph(row[REFERENCE])); grid.append(ref); }
-    data.systems.forEach((_, s) => grid.append(answerBox(row, s)));
-    const table = task.kind === "extraction" ? fieldTable(row) : null;
-    if (table) parts.push(make("h4", "", "Field by field"), table);
-    $("detail").replaceChildren(...parts, make("h4", "", "Answers"), grid);
-  };
+  // --- choosing ----------------------------------------------------------------
   // On a phone the answers stand below the list, so they are what must come into view.
   const narrow = () => matchMedia("(max-width: 46rem)").matches;
   const reveal = (wide) => (narrow() ? $("detail") : wide).scrollIntoView();
@@ -253,23 +189,35 @@
   $("filters").addEventListener("reset", (event) => { event.preventDefault(); unfilter(); apply(); });
   $("page-prev").addEventListener("click", () => turn(-1));
   $("page-next").addEventListener("click", () => turn(1));
-  for (const button of document.querySelectorAll("button[data-task]")) {
-    button.addEventListener("click", () => {
-      const d = button.dataset;
-      unfilter();
-      $("f-task").value = String(data.tasks.findIndex((t) => t.name === d.task));
-      $("f-system").value = String(data.systems.indexOf(d.system));
-      $("f-flip").value = d.flip ?? "";
-      $("f-sort").value = d.flip === "worse" ? "worst" : d.flip === "better" ? "gain" : "order";
-      cell = d.true === undefined ? null : { true: d.true, predicted: d.predicted };
-      labels();
-      apply();
-      if (shown.length) choose(shown[0], true);
-      $("examples").scrollIntoView();
-      const first = $("list").querySelector("button");
-      if (first) first.focus({ preventScroll: true });
+  const list = (d) => {
+    unfilter();
+    const pick = (id, names, name) => { $(id).value = name === undefined || !names.includes(name) ? "" : String(names.indexOf(name)); };
+    pick("f-task", data.tasks.map((t) => t.name), d.task);
+    pick("f-system", data.systems, d.system);
+    $("f-flip").value = d.flip ?? "";
+    $("f-problem").value = d.problem ?? "";
+    $("f-sort").value = d.flip === "worse" ? "worst" : d.flip === "better" ? "gain" : "order";
+    cell = d.true === undefined ? null : { true: d.true, predicted: d.predicted, versus: d.versus === undefined ? -1 : data.systems.indexOf(d.versus) };
+    labels();
+    $("f-label").value = d.label ?? "";
+    apply();
+    if (shown.length) choose(shown[0], true);
+    $("examples").scrollIntoView();
+    const first = $("list").querySelector("button");
+    if (first) first.focus({ preventScroll: true });
+  };
+  for (const button of document.querySelectorAll("button[data-task]")) button.addEventListener("click", () => list(button.dataset));
+  // One listener a matrix: hundreds of cells would weigh.
+  for (const table of document.querySelectorAll("table[data-cm]")) {
+    table.addEventListener("click", (event) => {
+      const button = event.target.closest("button.cell");
+      if (button) list({ task: table.dataset.cm, system: table.dataset.of, versus: table.dataset.versus, true: button.closest("tr").dataset.true, predicted: button.dataset.predicted });
     });
   }
+  // Paper has no clicks: what is folded is opened, and folded again.
+  let folded = [];
+  addEventListener("beforeprint", () => { folded = [...document.querySelectorAll("details.words:not([open]), details.side:not([open])")]; for (const d of folded) d.open = true; });
+  addEventListener("afterprint", () => { for (const d of folded) d.open = false; });
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") hideTip();
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;

@@ -17,14 +17,29 @@ const wordDiff = (a, b) => {
   }
   return runs;
 };
+// JSON may spell out what must not be obeyed; the server side has cleaned everything else.
+const visible = (text) => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (c) => `‹U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
 const tryJson = (text) => {
   for (const piece of [text, text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1)]) { try { return JSON.parse(piece); } catch { /* prose around it, or no JSON at all */ } }
   return undefined;
 };
 const flat = (value, path, out, depth) => {
   if (depth < 6 && value && typeof value === "object" && Object.keys(value).length) for (const k of Object.keys(value)) flat(value[k], Array.isArray(value) ? `${path}[${k}]` : path ? `${path}.${k}` : k, out, depth + 1);
-  else out.set(path || "(whole)", JSON.stringify(value));
+  else out.set(visible(path) || "(whole)", visible(JSON.stringify(value)));
   return out;
 };
 const kindOf = (json) => /^"/.test(json) ? "s" : /^[\d-]/.test(json) ? "n" : /^[tf]/.test(json) ? "b" : json[0];
 const fieldState = (want, got) => got === undefined ? ["missing", "missing"] : want === undefined ? ["extra", "extra"] : kindOf(want) !== kindOf(got) ? ["type", "wrong type"] : want === got ? ["same", "same"] : ["wrong", "wrong value"];
+// Phrases of the reference that one text has and the other has not: runs of pairs of words.
+const wordsOf = (text) => (text.slice(0, 4800).toLowerCase().match(/[\p{L}\p{N}_]+(?:['’.\-][\p{L}\p{N}_]+)*/gu) || []).slice(0, 400);
+const pairsOf = (words) => new Set(words.slice(1).map((w, i) => `${words[i]} ${w}`));
+const phrasesOf = (words, has) => {
+  const runs = [];
+  let last = -2;
+  for (let i = 0; i + 1 < words.length; i++) if (has(`${words[i]} ${words[i + 1]}`)) { if (last === i - 1) runs[runs.length - 1].push(words[i + 1]); else runs.push([words[i], words[i + 1]]); last = i; }
+  return [...new Set(runs.map((r) => r.join(" ")))];
+};
+const phraseChanges = (reference, before, after) => {
+  const words = wordsOf(reference), old = pairsOf(wordsOf(before)), now = pairsOf(wordsOf(after));
+  return [["gained", phrasesOf(words, (p) => now.has(p) && !old.has(p))], ["lost", phrasesOf(words, (p) => old.has(p) && !now.has(p))]];
+};
