@@ -6,6 +6,7 @@ from typing import Any
 
 from evalgate.core.data import Recipe
 from evalgate.training import hardware
+from evalgate.training.launch import placement
 from evalgate.training.recipe import Device, quantization_arguments
 
 
@@ -17,7 +18,7 @@ def load_base(model_path: str, revision: str | None, recipe: Recipe, where: Devi
     if (quantization := quantization_arguments(recipe, hardware.compute_dtype(where))) is not None:
         extra["quantization_config"] = BitsAndBytesConfig(**quantization)
     if where == "cuda":
-        extra["device_map"] = {"": 0}
+        extra["device_map"] = placement()
     model = AutoModelForCausalLM.from_pretrained(
         model_path,
         revision=revision,

@@ -30,7 +30,7 @@ RESERVED = {
     "lora_alpha": "alpha",
     "lora_dropout": "dropout",
     "output_dir": "",
-    "report_to": "",
+    "report_to": "report_to",
     "completion_only_loss": "",
     "save_strategy": "",
     "use_cpu": "",
@@ -42,7 +42,7 @@ def recipe_digest(recipe: Recipe) -> str:
 
     Templates and replayed rows count by their content, so the same recipe is the same in every folder.
     """
-    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of", "swept"}}
+    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of", "swept", "report_to"}}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
     if recipe.replay is not None:
@@ -53,6 +53,8 @@ def recipe_digest(recipe: Recipe) -> str:
     for name in ("adapter", "start"):
         if folder := getattr(recipe, name):
             fields[name] = adapter_digest(Path(folder))
+    if recipe.accelerate_config:
+        fields["accelerate_config"] = _rows(recipe.accelerate_config)
     if recipe.parent:
         fields["parent"] = recipe_digest(recipe.parent)
     return digest_of(fields)
