@@ -6,6 +6,7 @@ train split ──▶ training ──▶ adapter + AdapterCard ──▶ a tuned
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from evalgate.looks import disclosed
 from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
+from evalgate.training.outcome import tell
 
 # A sealed decision's length says little.
 DECISION_BYTES = 1 << 14
@@ -47,7 +49,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.take_look()
                 job.asking.measure(checked)
             job.note_decoding()
-            return finish(job.folder.folder, plan.seal)
+            return finish(job.folder.folder, plan.seal, progress.note)
 
 
 def train(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> dict[str, Path]:
@@ -64,9 +66,9 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
         return {job.train(recipe).name: job.folder.adapter(recipe.name) for recipe in plan.recipes}
 
 
-def gate(folder: Path) -> Decision:
+def gate(folder: Path, note: Callable[[str], None] | None = None) -> Decision:
     """Judge a recorded run again and rewrite its decision and reports; needs no model and no torch."""
-    return finish(folder)
+    return finish(folder, note=note)
 
 
 def report(folder: Path) -> Path:
@@ -117,12 +119,14 @@ def unseal(folder: Path, target: Path) -> Path:
     return target
 
 
-def finish(folder: Path, seal: Seal | None = None) -> Decision:
-    """Judge what a folder holds, note it in the ledger, record the decision, write the reports."""
+def finish(folder: Path, seal: Seal | None = None, note: Callable[[str], None] | None = None) -> Decision:
+    """Judge what a folder holds, note it in the ledger, record the decision, write the reports, tell trackers."""
     with no_collections():
         data = load_run(folder, seal)
     with standing_heap():
-        return _finish(folder, data, seal)
+        decision = _finish(folder, data, seal)
+    tell(folder, data.cards, decision, note or (lambda _: None))
+    return decision
 
 
 def _finish(folder: Path, data: RunData, seal: Seal | None) -> Decision:

@@ -27,7 +27,7 @@ class LaunchYaml(Strict):
         return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _several(self) -> LaunchYaml:
+    def _config_of_several(self) -> LaunchYaml:
         if self.accelerate_config is not None and (self.num_gpus or 1) < 2:
             raise ValueError("`accelerate_config` is for several GPUs: give `num_gpus`, too")
         return self

@@ -72,7 +72,8 @@ class Following:
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self._path, self._progress, self._place = path, progress, 0
-        self._stage, self._tick = ExitStack(), lambda *_: None
+        self._stage = ExitStack()
+        self._tick: Ticker | None = None
 
     def __enter__(self) -> Following:
         return self
@@ -95,7 +96,7 @@ class Following:
     def _show(self, event: Event) -> None:
         if event.stage:
             self._tick = self._stage.enter_context(self._progress.stage(event.stage, event.total, event.done))
-        if event.tick:
+        if event.tick and self._tick:
             self._tick(event.tick)
         if event.end:
             self._stage.close()

@@ -54,15 +54,15 @@ def shared_out(arguments: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
     if n == 1:
         return dict(arguments)
     micro, steps = int(arguments["per_device_train_batch_size"]), int(arguments["gradient_accumulation_steps"])
-    if micro * steps % n:
+    share, rest = divmod(micro * steps, n)
+    if rest:
+        near = f"{share * n} or {share * n + n}" if share else f"{n}"
         raise UsageError(
             f"recipe '{recipe.name}' has batches of {micro * steps} rows, which {n} GPUs cannot share evenly",
             code="batch-not-shared",
-            fix=f"set `batch_size` to a multiple of {n}: {micro * steps // n * n or n} or {(micro * steps // n + 1) * n}; "
-            "or change `num_gpus`",
+            fix=f"set `batch_size` to a multiple of {n}, such as {near}, or change `num_gpus`",
             where=recipe.path,
         )
-    share = micro * steps // n
     micro = next(k for k in range(min(micro, share), 0, -1) if share % k == 0)
     return dict(arguments) | {
         "per_device_train_batch_size": micro,
@@ -167,9 +167,7 @@ def command(recipe: Recipe, place: Path, module: str = WORKER) -> list[str]:
 @contextmanager
 def _running(arguments: list[str], place: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process group of its own, so that all of it can be ended; it never outlives the block."""
-    import evalgate
-
-    root = str(Path(evalgate.__file__).parents[1])
+    root = str(Path(__file__).parents[2])  # where this very evalgate lies
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     with (place / LOG).open("wb") as log:
         process = subprocess.Popen(

@@ -31,6 +31,7 @@ from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_d
 from evalgate.training.replay import with_replay
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
+from evalgate.training.trackers import Tracking, callback
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
@@ -47,6 +48,7 @@ class Job(Record, frozen=True, kw_only=True):
     base_digest: str
     folder: str
     start: str = ""
+    tracking: Tracking | None = None
 
     @property
     def path(self) -> Path:
@@ -71,6 +73,7 @@ def train(
     progress: Progress,
     start: Path | None = None,
     callbacks: Sequence[Any] = (),
+    tracking: Tracking | None = None,
 ) -> AdapterCard:
     """Train one adapter and write it, with `card.json` last; a folder that has the right card is returned as it is.
 
@@ -84,7 +87,8 @@ def train(
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
         start: The folder of an adapter to go on from.
-        callbacks: More `TrainerCallback`s.
+        callbacks: More `TrainerCallback`s, for a training in this process.
+        tracking: The trackers that are told of it.
 
     Raises: the codes of `encode`, `check_alive` and `sft_arguments`; `unknown-override`.
     """
@@ -97,6 +101,7 @@ def train(
         base_digest=base_digest,
         folder=str(folder),
         start=str(start) if start else "",
+        tracking=tracking,
     )
     if (card := finished(job)) is not None:
         return card
@@ -152,8 +157,9 @@ def fit(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]
         progress.note(f"{encoded.n_dropped} of {len(job.rows)} rows are too long for max_length and were left out")
     with memory_errors(job.recipe, job.path, max(encoded.lengths)):
         trainer = _trainer(job, encoded, tokenizer, where)
-        for callback in [watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
-            trainer.add_callback(callback)
+        told = [callback(job.tracking)] if job.tracking else []
+        for each in [*told, watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
+            trainer.add_callback(each)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
         with trainer.accelerator.main_process_first():
             checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of(identity))
@@ -187,10 +193,11 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
         model = continued(model, Path(job.start), recipe)
     else:
         lora = LoraConfig(**lora_arguments(recipe))
+    chosen = in_batches(encoded, recipe.batch_size, recipe.seed)
     trainer = trainer_class()(
         model=model,
         args=config,
-        train_dataset=to_dataset(evenly(in_batches(encoded, recipe.batch_size, recipe.seed), arguments, processes(recipe))),
+        train_dataset=to_dataset(evenly(chosen, arguments, processes(recipe))),
         eval_dataset=to_dataset(dev) if dev else None,
         processing_class=tokenizer,
         peft_config=lora,

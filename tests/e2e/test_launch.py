@@ -1,9 +1,5 @@
 """Two real processes on the CPU, started by accelerate, against one: rows, steps, losses, failures, resuming."""
 
-import json
-import os
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,12 +10,9 @@ from recorder import Recorder
 from test_training import RECIPE, model_path, rows
 
 from evalgate.core.data import Recipe
-from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard
-from evalgate.files import read_record
 from evalgate.training import launch
-from evalgate.training.data import ordered
-from evalgate.training.trainer import Job, train
+from evalgate.training.trainer import train
 
 pytestmark = pytest.mark.slow
 __all__ = ["model_path"]
@@ -53,12 +46,14 @@ def run(folder: Path, model_path: str, recipe: Recipe, **extra: Any) -> tuple[Ad
 def test_two(tmp_path, model_path):
     t = time.time()
     one, _ = run(tmp_path / "one", model_path, ONE)
-    print("one", time.time() - t); t = time.time()
+    print("one", time.time() - t)
+    t = time.time()
     try:
         two, progress = run(tmp_path / "two", model_path, TWO)
     except Exception:
         print((tmp_path / "two" / "launch" / "log.txt").read_text()[-6000:])
         raise
     print("two", time.time() - t)
-    for a, b in zip(one.curves, two.curves): print(a, b)
-    print(progress.stages, list((tmp_path/"two").iterdir()))
+    for a, b in zip(one.curves, two.curves):
+        print(a, b)
+    print(progress.stages, list((tmp_path / "two").iterdir()))
