@@ -70,7 +70,14 @@ def shared_out(arguments: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
         "average_tokens_across_devices": True,
         "ddp_find_unused_parameters": False,
         **({"ddp_backend": "gloo"} if arguments["use_cpu"] else {}),
+        # bitsandbytes' optimizers know no sharded tensors.
+        **({"optim": "adamw_torch"} if _is_fsdp(recipe) and "optim" not in recipe.overrides else {}),
     }
+
+
+def _is_fsdp(recipe: Recipe) -> bool:
+    found = yaml.safe_load(Path(recipe.accelerate_config).read_text()) if recipe.accelerate_config else {}
+    return isinstance(found, dict) and found.get("distributed_type") == "FSDP"
 
 
 def evenly(encoded: Encoded, arguments: Mapping[str, Any], n: int) -> Encoded:
@@ -98,9 +105,9 @@ def refuse_unlaunchable(recipes: Sequence[Recipe]) -> None:
         n = processes(recipe)
         if n == 1:
             continue
-        shared_out(sft_arguments(recipe, device="cuda", output_dir="", has_dev=False), recipe)
         if recipe.accelerate_config:
             _refuse_config(recipe, Path(recipe.accelerate_config))
+        shared_out(sft_arguments(recipe, device="cuda", output_dir="", has_dev=False), recipe)
         if not on_cpu() and (found := _n_devices()) < n:
             raise UsageError(
                 f"recipe '{recipe.name}' wants {n} GPUs, but torch sees {found}",

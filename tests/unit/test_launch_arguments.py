@@ -41,6 +41,16 @@ def test_two_processes_halve_the_steps_of_accumulation_and_count_tokens_together
     assert arguments(TWO, "cpu") | {"ddp_backend": "gloo"} == arguments(TWO, "cpu")
 
 
+def test_sharded_training_has_an_optimizer_that_knows_sharded_tensors(tmp_path: Path) -> None:
+    file = tmp_path / "fsdp.yaml"
+    file.write_text("distributed_type: FSDP\n")
+    recipe = replace(TWO, accelerate_config=str(file))
+    assert arguments(recipe)["optim"] == "adamw_torch"
+    assert arguments(replace(recipe, overrides={"optim": "sgd"}))["optim"] == "sgd"
+    file.write_text("distributed_type: DEEPSPEED\n")
+    assert arguments(recipe)["optim"] == arguments(TWO)["optim"] == "paged_adamw_8bit"
+
+
 @given(batch=st.integers(1, 64), n=st.integers(2, 8), rows=st.integers(1, 200), device=st.sampled_from(["cpu", "cuda"]))
 def test_every_step_has_the_rows_of_one_process(batch: int, n: int, rows: int, device: str) -> None:
     """As accelerate shares rows out: whole micro-batches in turn, filled up from the beginning if one is short."""
