@@ -178,6 +178,14 @@ def _largest_divisor(n: int, most: int) -> int:
 
 
 def _refuse_reserved(recipe: Recipe) -> None:
+    if recipe.overrides.get("packing_strategy") == "wrapped":
+        raise UsageError(
+            f"recipe '{recipe.name}' overrides `packing_strategy` with `wrapped`, which cuts answers and lets rows see "
+            "each other",
+            code="bad-packing",
+            fix="take `packing_strategy` out of `overrides`: TRL's own, bfd, keeps rows whole and apart",
+            where=recipe.path,
+        )
     for key in recipe.overrides:
         if key in RESERVED:
             mine = RESERVED[key]
