@@ -6,6 +6,7 @@ train split ──▶ training ──▶ adapter + AdapterCard ──▶ a tuned
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -66,9 +67,9 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
         return {job.train(recipe).name: job.folder.adapter(recipe.name) for recipe in plan.recipes}
 
 
-def gate(folder: Path, note: Callable[[str], None] | None = None) -> Decision:
+def gate(folder: Path) -> Decision:
     """Judge a recorded run again and rewrite its decision and reports; needs no model and no torch."""
-    return finish(folder, note=note)
+    return finish(folder)
 
 
 def report(folder: Path) -> Path:
@@ -119,13 +120,17 @@ def unseal(folder: Path, target: Path) -> Path:
     return target
 
 
-def finish(folder: Path, seal: Seal | None = None, note: Callable[[str], None] | None = None) -> Decision:
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def finish(folder: Path, seal: Seal | None = None, note: Callable[[str], None] = _say) -> Decision:
     """Judge what a folder holds, note it in the ledger, record the decision, write the reports, tell trackers."""
     with no_collections():
         data = load_run(folder, seal)
     with standing_heap():
         decision = _finish(folder, data, seal)
-    tell(folder, data.cards, decision, note or (lambda _: None))
+    tell(folder, data.cards, decision, note)
     return decision
 
 

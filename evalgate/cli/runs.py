@@ -93,7 +93,7 @@ def gate_command(run: Path, kind: str) -> int:
     """Judge the recorded RUN again and decide; seconds, without torch."""
     from evalgate import pipeline
 
-    return tell(pipeline.gate(run, lambda text: click.echo(text, err=True)), kind)
+    return tell(pipeline.gate(run), kind)
 
 
 @click.command("report", short_help="Write a run's HTML report again.")
