@@ -1,10 +1,14 @@
 """One GPU against two: the same rows in every step, the loss curve within noise, the speed-up.
 
-Run on a machine with two GPUs of one host: `python benchmarks/two_gpus.py [--shape 1b|7b] [--no-fsdp]` (or `--cpu`, on
-a tiny shape, to try the script itself). Needs torch, transformers >= 5, trl, peft, bitsandbytes, accelerate, datasets,
-msgspec and pyyaml. Where packages lie outside the interpreter's own folders, as after `pip install --target /tmp/site`,
-`export PYTHONPATH=/tmp/site` first: the training processes inherit it. Keep `NCCL_NVLS_ENABLE=0`,
-`TORCH_SYMM_MEM_DISABLE_MULTICAST=1` and `NVSHMEM_DISABLE_NVLS=1` in the environment; they are set here if they are not.
+Run on a machine with two GPUs of one host, from the repository's root:
+
+    export PYTHONPATH=/tmp/site PYTHONUNBUFFERED=1          # where wheels were installed with `pip install --target`
+    export NCCL_NVLS_ENABLE=0 TORCH_SYMM_MEM_DISABLE_MULTICAST=1 NVSHMEM_DISABLE_NVLS=1
+    timeout 400 python3 benchmarks/two_gpus.py | tee two_gpus.txt     # also: --shape 7b, --no-fsdp, --rows 640
+
+The training processes inherit PYTHONPATH; the three NCCL settings keep NVLink multicast off and are set here if they
+are not. `--cpu` tries the script itself on a tiny shape. Needs torch (2.11 will do), transformers (5.17 will do) with
+tokenizers, trl, peft, bitsandbytes, accelerate, datasets, safetensors, and of evalgate's own msgspec, numpy and pyyaml.
 Nothing is downloaded: the base has random weights, the rows are random words. Written for 1b to end within 200 s on two
 H200s, loading included; `--rows N` (default 320, batches of 16) changes how long each training is.
 
@@ -253,7 +257,7 @@ def main() -> None:
         os.environ |= {launch.USE_CPU: "true", "OMP_NUM_THREADS": "1"}
         asked.shape, asked.no_fsdp = "tiny", True
     one = Recipe(name="one", prompts={}, dropout=0.0, max_length=1024, max_rows=asked.rows, batch_size=16,
-                 overrides={"logging_steps": 1})  # fmt: skip
+                 overrides={"logging_steps": 1, "save_steps": 10_000})  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="two-gpus-") as name:
         folder, rows = Path(name), rows_of(asked.rows)
         model = folder / "model"
