@@ -6,6 +6,8 @@ train split ──▶ training ──▶ adapter + AdapterCard ──▶ a tuned
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from evalgate.looks import disclosed
 from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
+from evalgate.training.outcome import tell
 
 # A sealed decision's length says little.
 DECISION_BYTES = 1 << 14
@@ -48,7 +51,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.asking.measure(checked)
             job.note_decoding()
             job.end_scoring()
-            return finish(job.folder.folder, plan.seal)
+            return finish(job.folder.folder, plan.seal, progress.note)
 
 
 def train(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> dict[str, Path]:
@@ -118,12 +121,18 @@ def unseal(folder: Path, target: Path) -> Path:
     return target
 
 
-def finish(folder: Path, seal: Seal | None = None) -> Decision:
-    """Judge what a folder holds, note it in the ledger, record the decision, write the reports."""
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def finish(folder: Path, seal: Seal | None = None, note: Callable[[str], None] = _say) -> Decision:
+    """Judge what a folder holds, note it in the ledger, record the decision, write the reports, tell trackers."""
     with no_collections():
         data = load_run(folder, seal)
     with standing_heap():
-        return _finish(folder, data, seal)
+        decision = _finish(folder, data, seal)
+    tell(folder, data.cards, decision, note)
+    return decision
 
 
 def _finish(folder: Path, data: RunData, seal: Seal | None) -> Decision:

@@ -49,6 +49,8 @@ from evalgate.suite.frozen import refuse_other_metrics
 from evalgate.suite.ledger import open_ledger
 from evalgate.systems.prompt import refuse_constraints
 from evalgate.systems.retrieval import encoders_of, open_retrievers
+from evalgate.training.launch import refuse_unlaunchable
+from evalgate.training.trackers import refuse_missing, without_trackers
 
 REPORTS = Path("reports")
 
@@ -114,6 +116,8 @@ def make_plan(options: RunOptions) -> Plan:
     seed = spec.seed if options.seed is None else options.seed
     model = msgspec.structs.replace(spec.model, id=options.model) if options.model else spec.model
     refuse_vllm(model, capability=spec.capability is not None)
+    refuse_missing(project.recipes)
+    refuse_unlaunchable(project.recipes)
     project, overlaps, dropped = checked(project, seed, drop=options.drop)
     drafts = drafts_of(project)
     refuse_unkept(project, model)
@@ -217,7 +221,8 @@ def _run(
     signatures = {t.spec.name: [m.spec.signature for m in task_metrics(t)] for t in suite.tasks.values()}
     # The gates and the early stop are left out: another policy judges the same recording.
     served = msgspec.structs.replace(model, server=msgspec.UNSET)  # where and what it is stands in the files' digest
-    identity = [suite.data_digest, files.digest, served, systems, project.recipes, binding.seed, limit, signatures]
+    recipes = [without_trackers(recipe) for recipe in project.recipes]
+    identity = [suite.data_digest, files.digest, served, systems, recipes, binding.seed, limit, signatures]
     identity += [suite.spec.capability, suite.spec.latency]
     identity += [dropped] if dropped else []
     identity += [[(s.metric, s.example_ids, [t.system for t in s.trials]) for s in searches]] if searches else []

@@ -22,7 +22,9 @@ from evalgate.store import RunFolder
 from evalgate.training.data import TrainRow
 from evalgate.training.pairs import TASK as PAIRS
 from evalgate.training.pairs import read_pairs
+from evalgate.training.recipe import recipe_digest
 from evalgate.training.replay import with_replay
+from evalgate.training.trackers import Tracking, settled, tracking_of
 
 
 class Tuning:
@@ -108,9 +110,22 @@ class Tuning:
             folder=folder / SFT if recipe.dpo else folder,
             progress=self.progress,
             start=start,
+            tracking=(tracking := self._tracking(recipe)),
         )
         if recipe.dpo:
-            card = prefer(recipe, card, start=folder / SFT, folder=folder, progress=self.progress)
+            card = prefer(recipe, card, start=folder / SFT, folder=folder, progress=self.progress, tracking=tracking)
+        return self._tracked(card, tracking, folder)
+
+    def _tracking(self, recipe: Recipe) -> Tracking | None:
+        return tracking_of(recipe, self.folder.folder, recipe_digest(recipe), self.plan.files.digest)
+
+    def _tracked(self, card: AdapterCard, tracking: Tracking | None, folder: Path) -> AdapterCard:
+        """The card with its runs in trackers."""
+        from evalgate.training.trainer import CARD
+
+        if tracking is not None and (told := settled(card, tracking, self.progress.note)) != card:
+            card = told
+            write_record(folder / CARD, card)
         return card
 
     def _with_origin(self, recipe: Recipe, folder: Path, card: AdapterCard) -> AdapterCard:

@@ -6,13 +6,15 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from evalgate.config.launch_schema import LaunchYaml
 from evalgate.config.strict import Count, Strict
 
 # Points of one sweep: each is a candidate, and each makes it harder for all others to pass (Holm).
 MAX_POINTS = 16
 # What an adapter that is continued or taken over has brought along.
 OF_THE_ADAPTER = ("rank", "alpha", "dropout")
-OF_THE_TRAINING = ("method", "learning_rate", "epochs", "batch_size", "max_rows", "seed", "seeds", "overrides")
+OF_THE_TRAINING = ("method", "learning_rate", "epochs", "batch_size", "max_rows", "seed", "seeds", "overrides",
+                   "num_gpus", "accelerate_config", "report_to")  # fmt: skip
 
 
 class DpoYaml(Strict):
@@ -61,7 +63,7 @@ class SweepYaml(Strict):
         return self
 
 
-class MethodsYaml(Strict):
+class MethodsYaml(LaunchYaml):
     """What may stand in a recipe beside its knobs."""
 
     adapter: str | None = None

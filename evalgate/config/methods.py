@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalgate.config.schema import RecipeYaml
 
 # Keys of MethodsYaml that are no field of a recipe under the same name.
-KEYS = frozenset({"adapter", "continue_from", "dpo", "sweep"})
+KEYS = frozenset({"adapter", "continue_from", "dpo", "sweep", "num_gpus", "accelerate_config", "report_to"})
 
 
 def points(parsed: RecipeYaml, name: str) -> list[tuple[str, RecipeYaml]]:
@@ -47,6 +47,20 @@ def extras(parsed: RecipeYaml, document: Document) -> dict[str, Any]:
         if not rows.is_file():
             document.problem(("dpo", "data"), f"there is no file '{rows}'")
         found["dpo"] = Preferences(**{**parsed.dpo.model_dump(), "data": str(rows)})
+    return found | _launch(parsed, document)
+
+
+def _launch(parsed: RecipeYaml, document: Document) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if parsed.num_gpus is not None and parsed.num_gpus > 1:
+        found["num_gpus"] = parsed.num_gpus
+    if parsed.accelerate_config:
+        file = _path(parsed.accelerate_config, document)
+        if not file.is_file():
+            document.problem(("accelerate_config",), f"there is no file '{file}'")
+        found["accelerate_config"] = str(file)
+    if parsed.report_to:
+        found["report_to"] = tuple(dict.fromkeys(parsed.report_to))
     return found
 
 

@@ -110,7 +110,8 @@ class Recipe(Record, frozen=True, kw_only=True):
 
     `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
     sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
-    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one.
+    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. `report_to` names
+    trackers, which see a training and change nothing of it.
     """
 
     name: str
@@ -136,6 +137,9 @@ class Recipe(Record, frozen=True, kw_only=True):
     start: str | UnsetType = UNSET
     parent: Recipe | UnsetType = UNSET
     dpo: Preferences | UnsetType = UNSET
+    num_gpus: int | UnsetType = UNSET
+    accelerate_config: str | UnsetType = UNSET
+    report_to: tuple[str, ...] | UnsetType = UNSET
 
     @property
     def lineage(self) -> tuple[Recipe, ...]:

@@ -209,6 +209,18 @@ class CurvePoint(Record, frozen=True, kw_only=True):
     learning_rate: float | None = None
 
 
+class Tracked(Record, frozen=True, kw_only=True):
+    """A training's run in a tracker: its id there, and where; empty where that is the run's own folder.
+
+    `trouble` says why it knows nothing, or not all, of the training.
+    """
+
+    tracker: str
+    run_id: str
+    where: str = ""
+    trouble: str = ""
+
+
 class AdapterCard(Record, frozen=True, kw_only=True):
     """Where an adapter comes from: written beside its weights.
 
@@ -235,6 +247,7 @@ class AdapterCard(Record, frozen=True, kw_only=True):
     started_from: str = ""
     elsewhere: str = ""
     n_pairs: int = 0
+    tracked: tuple[Tracked, ...] = ()
 
 
 class TrainedRow(Record, frozen=True, kw_only=True):

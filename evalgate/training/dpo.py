@@ -29,6 +29,7 @@ from evalgate.training.quiet import quiet
 from evalgate.training.recipe import Device, dpo_arguments, recipe_digest
 from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
+from evalgate.training.trackers import Tracking, callback
 from evalgate.training.trainer import CARD, CHECKPOINTS, curve, finished
 
 SFT = "sft"  # the first stage's folder within the candidate's
@@ -55,7 +56,14 @@ class Stage(Record, frozen=True, kw_only=True):
 
 
 def prefer(
-    recipe: Recipe, first: AdapterCard, *, start: Path, folder: Path, progress: Progress, callbacks: Sequence[Any] = ()
+    recipe: Recipe,
+    first: AdapterCard,
+    *,
+    start: Path,
+    folder: Path,
+    progress: Progress,
+    callbacks: Sequence[Any] = (),
+    tracking: Tracking | None = None,
 ) -> AdapterCard:
     """Train on the recipe's pairs from the adapter in `start`, whose card is `first`; a finished one is returned.
 
@@ -68,7 +76,8 @@ def prefer(
     if (card := finished(stage)) is not None:
         return card
     with quiet(), ExitStack() as stack:
-        return _prefer(stage, progress, stack, callbacks)
+        told = [callback(tracking, first.n_steps)] if tracking else []
+        return _prefer(stage, progress, stack, [*told, *callbacks])
 
 
 def _prefer(stage: Stage, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
@@ -79,8 +88,8 @@ def _prefer(stage: Stage, progress: Progress, stack: ExitStack, callbacks: Seque
         progress.note(f"{n_dropped} of {len(stage.pairs)} pairs are too long for max_length and were left out")
     with memory_errors(recipe, stage.path, longest):
         trainer = _trainer(stage, kept, tokenizer, where)
-        for callback in [watcher(progress, f"preferences {recipe.name}", stack, stage.path), *callbacks]:
-            trainer.add_callback(callback)
+        for each in [watcher(progress, f"preferences {recipe.name}", stack, stage.path), *callbacks]:
+            trainer.add_callback(each)
         # The Trainer of the first stage's checkpoints is another one.
         identity = [*stage.digests, stage.first.adapter_digest, where, hardware.compute_dtype(where)]
         checkpoint = open_checkpoints(stage.path / CHECKPOINTS, digest_of([*identity, hardware.versions()]))

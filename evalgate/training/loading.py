@@ -6,6 +6,7 @@ from typing import Any
 
 from evalgate.core.data import Recipe
 from evalgate.training import hardware
+from evalgate.training.launch import placement, sharded
 from evalgate.training.recipe import Device, quantization_arguments
 
 
@@ -15,9 +16,11 @@ def load_base(model_path: str, revision: str | None, recipe: Recipe, where: Devi
 
     extra: dict[str, Any] = {}
     if (quantization := quantization_arguments(recipe, hardware.compute_dtype(where))) is not None:
+        if sharded():  # bytes cannot be sharded with a float dtype
+            quantization["bnb_4bit_quant_storage"] = quantization["bnb_4bit_compute_dtype"]
         extra["quantization_config"] = BitsAndBytesConfig(**quantization)
     if where == "cuda":
-        extra["device_map"] = {"": 0}
+        extra["device_map"] = placement()
     model = AutoModelForCausalLM.from_pretrained(
         model_path,
         revision=revision,

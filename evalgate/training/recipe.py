@@ -19,6 +19,8 @@ CUDA_MICRO_BATCH = 4
 # A fraction below one is a share of all steps.
 SAVE_EVERY, LOG_EVERY = 0.2, 0.02
 LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
+# Names, places, and who watches.
+NOT_DONE = frozenset({"name", "description", "path", "of", "swept", "report_to"})
 # Overriding these would break identity, resuming or silence.
 RESERVED = {
     "learning_rate": "learning_rate",
@@ -30,7 +32,7 @@ RESERVED = {
     "lora_alpha": "alpha",
     "lora_dropout": "dropout",
     "output_dir": "",
-    "report_to": "",
+    "report_to": "report_to",
     "completion_only_loss": "",
     "save_strategy": "",
     "use_cpu": "",
@@ -42,7 +44,7 @@ def recipe_digest(recipe: Recipe) -> str:
 
     Templates and replayed rows count by their content, so the same recipe is the same in every folder.
     """
-    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of", "swept"}}
+    fields = {k: v for k, v in plain(recipe).items() if k not in NOT_DONE}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
     if recipe.replay is not None:
@@ -53,6 +55,8 @@ def recipe_digest(recipe: Recipe) -> str:
     for name in ("adapter", "start"):
         if folder := getattr(recipe, name):
             fields[name] = adapter_digest(Path(folder))
+    if recipe.accelerate_config:
+        fields["accelerate_config"] = _rows(recipe.accelerate_config)
     if recipe.parent:
         fields["parent"] = recipe_digest(recipe.parent)
     return digest_of(fields)
@@ -174,6 +178,14 @@ def _largest_divisor(n: int, most: int) -> int:
 
 
 def _refuse_reserved(recipe: Recipe) -> None:
+    if recipe.overrides.get("packing_strategy") == "wrapped":
+        raise UsageError(
+            f"recipe '{recipe.name}' overrides `packing_strategy` with `wrapped`, which cuts answers and lets rows see "
+            "each other",
+            code="bad-packing",
+            fix="take `packing_strategy` out of `overrides`: TRL's own, bfd, keeps rows whole and apart",
+            where=recipe.path,
+        )
     for key in recipe.overrides:
         if key in RESERVED:
             mine = RESERVED[key]

@@ -60,8 +60,9 @@ def own_files(trainer: type[Any]) -> type[Any]:
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
             # "auto", the default of `save_embedding_layers`, asks the hub.
             folder = output_dir or self.args.output_dir
+            whole = {} if state_dict is None else {"state_dict": state_dict}  # sharded weights, gathered
             self.model.save_pretrained(
-                folder, safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"]
+                folder, safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"], **whole
             )
 
         def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -82,7 +83,9 @@ def trainer_class() -> type[Any]:
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             base = self.accelerator.unwrap_model(model).get_base_model()
-            if return_outputs or _scales_logits(base) or inputs["input_ids"].device.type != "cpu":
+            # Several processes add their gradients up in the forward of a wrapper, which the short way would pass by.
+            several = self.accelerator.num_processes > 1
+            if return_outputs or several or _scales_logits(base) or inputs["input_ids"].device.type != "cpu":
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return completion_loss(base, inputs, num_items_in_batch)
 

@@ -24,12 +24,14 @@ from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
 from evalgate.training.failures import memory_errors
+from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
+from evalgate.training.trackers import Tracking, callback
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
@@ -46,6 +48,7 @@ class Job(Record, frozen=True, kw_only=True):
     base_digest: str
     folder: str
     start: str = ""
+    tracking: Tracking | None = None
 
     @property
     def path(self) -> Path:
@@ -70,6 +73,7 @@ def train(
     progress: Progress,
     start: Path | None = None,
     callbacks: Sequence[Any] = (),
+    tracking: Tracking | None = None,
 ) -> AdapterCard:
     """Train one adapter and write it, with `card.json` last; a folder that has the right card is returned as it is.
 
@@ -83,7 +87,8 @@ def train(
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
         start: The folder of an adapter to go on from.
-        callbacks: More `TrainerCallback`s.
+        callbacks: More `TrainerCallback`s, for a training in this process.
+        tracking: The trackers that are told of it.
 
     Raises: the codes of `encode`, `check_alive` and `sft_arguments`; `unknown-override`.
     """
@@ -96,11 +101,17 @@ def train(
         base_digest=base_digest,
         folder=str(folder),
         start=str(start) if start else "",
+        tracking=tracking,
     )
     if (card := finished(job)) is not None:
         return card
+    if processes(recipe) > 1:
+        launched(job, recipe, job.path, progress)
+        return read_record(job.path / CARD, AdapterCard, fix=f"delete {job.path} and train again")
     with quiet(), ExitStack() as stack:
-        return _train(job, progress, stack, callbacks)
+        card = fit(job, progress, stack, callbacks)
+        assert card is not None
+        return card
 
 
 class Work(Protocol):
@@ -136,7 +147,8 @@ def finished(job: Work) -> AdapterCard | None:
     return None
 
 
-def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
+def fit(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any] = ()) -> AdapterCard | None:
+    """Train in this process, which may be one of several; the first one writes adapter and card and returns it."""
     started, where = clock(), hardware.device()
     reset_peak()
     tokenizer = load_tokenizer(job.model_path, job.revision)
@@ -145,12 +157,17 @@ def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[A
         progress.note(f"{encoded.n_dropped} of {len(job.rows)} rows are too long for max_length and were left out")
     with memory_errors(job.recipe, job.path, max(encoded.lengths)):
         trainer = _trainer(job, encoded, tokenizer, where)
-        for callback in [watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
-            trainer.add_callback(callback)
+        told = [callback(job.tracking)] if job.tracking else []
+        for each in [*told, watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
+            trainer.add_callback(each)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
-        checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of(identity))
+        with trainer.accelerator.main_process_first():
+            checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of(identity))
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    card = _save(job, trainer, encoded, clock() - started)
+    model = gathered(trainer)
+    if not trainer.is_world_process_zero():
+        return None
+    card = _save(job, trainer, model, encoded, clock() - started)
     shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
     write_record(job.path / CARD, card)
     return card
@@ -165,6 +182,7 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     arguments = sft_arguments(recipe, device=where, output_dir=str(job.path / CHECKPOINTS), has_dev=bool(job.dev_rows))
     known = {field.name for field in dataclasses.fields(SFTConfig)}
     _refuse_unknown(recipe, known)
+    arguments = shared_out(arguments, recipe)
     if "activation_checkpointing" not in known:  # its name before transformers 5.20
         arguments["gradient_checkpointing"] = arguments.pop("activation_checkpointing")
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
@@ -175,10 +193,11 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
         model = continued(model, Path(job.start), recipe)
     else:
         lora = LoraConfig(**lora_arguments(recipe))
+    chosen = in_batches(encoded, recipe.batch_size, recipe.seed)
     trainer = trainer_class()(
         model=model,
         args=config,
-        train_dataset=to_dataset(in_batches(encoded, recipe.batch_size, recipe.seed)),
+        train_dataset=to_dataset(evenly(chosen, arguments, processes(recipe))),
         eval_dataset=to_dataset(dev) if dev else None,
         processing_class=tokenizer,
         peft_config=lora,
@@ -204,15 +223,15 @@ def _refuse_unknown(recipe: Recipe, known: set[str]) -> None:
             )
 
 
-def _save(job: Job, trainer: Any, encoded: Encoded, duration_s: float) -> AdapterCard:
+def _save(job: Job, trainer: Any, model: Any, encoded: Encoded, duration_s: float) -> AdapterCard:
     """Write the adapter and describe it. `trained_tokens` counts prompts too, and every epoch; `duration_s` is of
     this process, so a resumed training counts from its resumption.
     """
-    n_parameters = check_alive(trainer.model, str(job.path))
+    n_parameters = check_alive(model, str(job.path))
     if job.start:
-        check_moved(trainer.model, Path(job.start))
+        check_moved(model, Path(job.start))
     recipe_id, train_id, base_id = job.digests
-    digest = save_adapter(trainer.model, job.path, base=job.model_path, revision=job.revision)
+    digest = save_adapter(model, job.path, base=job.model_path, revision=job.revision)
     return AdapterCard(
         name=job.recipe.name,
         base_model=job.model_path,

@@ -136,6 +136,17 @@ def test_reserved_overrides_are_refused(key: str, text: str) -> None:
     assert str(caught.value) == f"error[reserved-override]: recipe 'r' overrides `{key}`, which {text}"
 
 
+def test_packing_that_lets_rows_see_each_other_is_refused() -> None:
+    recipe = Recipe(name="r", prompts={}, overrides={"packing": True, "packing_strategy": "wrapped"}, path="r.yaml")
+    with pytest.raises(UsageError) as caught:
+        sft_arguments(recipe, device="cpu", output_dir="o", has_dev=False)
+    assert str(caught.value) == (
+        "error[bad-packing]: recipe 'r' overrides `packing_strategy` with `wrapped`, which cuts answers and lets rows "
+        "see each other\n  at: r.yaml\n\n"
+        "hint: take `packing_strategy` out of `overrides`: TRL's own, bfd, keeps rows whole and apart"
+    )
+
+
 def test_recipe_digest_ignores_names_and_places_only() -> None:
     same = Recipe(name="other", prompts={}, description="words", path="elsewhere.yaml")
     assert recipe_digest(same) == recipe_digest(RECIPE)
