@@ -27,6 +27,7 @@ from evalgate.systems.retrieval import open_retrievers
 from evalgate.training.cost import Fit, fits, flops
 from evalgate.training.data import TrainRow, ordered
 from evalgate.training.memory import Memory, Setup, predict, trained_tensors
+from evalgate.training.plan import Plan
 from evalgate.training.preflight import Preflight, Trouble, checked_rows, inspect, summary
 from evalgate.training.replay import with_replay
 from evalgate.training.setup import Work, planned
@@ -51,6 +52,8 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
     preflight: Preflight | None
     setup: Setup
     work: Work
+    plan: Plan | None
+    unplanned: str
     memory: Memory
     n_trained: int
     flops: float
@@ -95,7 +98,7 @@ def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int =
     tokenizer = _tokenizer(files)
     candidates = []
     for recipe, rows in _rows(project, model, seed):
-        candidate = _candidate(recipe, rows, tokenizer, shape, tflops, n_shown)
+        candidate = _candidate(recipe, rows, tokenizer, config, shape, tflops, n_shown)
         candidates.append(candidate)
         troubles += candidate.preflight.troubles if candidate.preflight else ()
     return TrainingPlan(
@@ -137,12 +140,12 @@ def preflight(
 
 
 def _candidate(
-    recipe: Recipe, rows: Sequence[TrainRow], tokenizer: Any, shape: Shape, tflops: float, n_shown: int
+    recipe: Recipe, rows: Sequence[TrainRow], tokenizer: Any, config: dict[str, Any], shape: Shape, tflops: float, n_shown: int
 ) -> CandidatePlan:
     report, encoded = None, None
     if tokenizer is not None:
         report, encoded = inspect(rows, tokenizer, recipe.max_length, seed=recipe.seed, n_shown=n_shown)
-    setup, work = planned(recipe, shape, encoded, len(rows))
+    setup, work, plan, unplanned = planned(recipe, shape, encoded, len(rows), config)
     total = flops(shape, setup, n_tokens=work.n_tokens, n_supervised=work.n_supervised, length=work.mean_length)
     return CandidatePlan(
         name=recipe.name,
@@ -153,6 +156,8 @@ def _candidate(
         preflight=report,
         setup=setup,
         work=work,
+        plan=plan,
+        unplanned=unplanned,
         memory=predict(shape, setup),
         n_trained=sum(trained_tensors(shape, setup)),
         flops=total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from pathlib import Path
 
 from evalgate.training.recipe import Device, Dtype
 
@@ -14,6 +15,21 @@ def device() -> Device:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def free_bytes() -> int:
+    """What the first CUDA device has left for this process, what torch holds unused included; 0 without a device.
+
+    A machine without a driver is told by its device files: torch takes seconds to import.
+    """
+    if not any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg")):
+        return 0
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0
+    unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return int(torch.cuda.mem_get_info()[0]) + unused
 
 
 def weight_dtype(where: Device) -> Dtype:

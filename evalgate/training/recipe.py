@@ -19,6 +19,8 @@ CUDA_MICRO_BATCH = 4
 # A fraction below one is a share of all steps.
 SAVE_EVERY, LOG_EVERY = 0.2, 0.02
 LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
+# Fields of a recipe that change nothing of what it does.
+NOT_DONE = frozenset({"name", "description", "path", "of", "swept", "memory_gb"})
 # Overriding these would break identity, resuming or silence.
 RESERVED = {
     "learning_rate": "learning_rate",
@@ -38,11 +40,11 @@ RESERVED = {
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """The identity of what a recipe does: all but its name, its description and where it and its files lie.
+    """The identity of what a recipe does: all but its name, its description, its memory and where its files lie.
 
     Templates and replayed rows count by their content, so the same recipe is the same in every folder.
     """
-    fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of", "swept"}}
+    fields = {k: v for k, v in plain(recipe).items() if k not in NOT_DONE}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
     if recipe.replay is not None:
