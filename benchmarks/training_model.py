@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import nullcontext
 from typing import Any
 
@@ -80,9 +81,12 @@ def tokenizer() -> Any:
 
 
 def trained(
-    config: Any, recipe: Recipe, encoded: Encoded, *, stock: bool = False, profiler: Any = None
+    config: Any, recipe: Recipe, encoded: Encoded, *, stock: bool = False, waits: Collection[int] = (), profiler: Any = None
 ) -> tuple[list[float], Fast | None]:
-    """Seconds of each step; by TRL's own trainer and defaults if `stock`, else as evalgate trains on a GPU."""
+    """Seconds of each step; by TRL's own trainer and defaults if `stock`, else as evalgate trains on a GPU.
+
+    Python runs ahead of the device: only after the steps in `waits` does it wait, so that sums between them are right.
+    """
     import torch
     from peft import LoraConfig
     from transformers import TrainerCallback
@@ -101,7 +105,8 @@ def trained(
                 ends.append(time.perf_counter())
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            torch.cuda.synchronize()
+            if state.global_step in waits:
+                torch.cuda.synchronize()
             ends.append(time.perf_counter())
             if profiler is not None:
                 profiler.step()
@@ -120,7 +125,7 @@ def trained(
         padded = {"train_dataset": to_dataset(encoded if stock else in_batches(encoded, recipe.batch_size, 0))}
         trainer = (SFTTrainer if stock else trainer_class())(
             model=random_model(config, recipe.method == "qlora"),
-            args=SFTConfig(**arguments | {"save_strategy": "no", "num_train_epochs": 1, "logging_steps": 1}),
+            args=SFTConfig(**arguments | {"save_strategy": "no", "num_train_epochs": 1, "logging_steps": 1000}),
             processing_class=tokenizer(),
             peft_config=LoraConfig(**lora_arguments(recipe)),
             callbacks=[Timer()],

@@ -3,7 +3,7 @@
 Run: `python -m benchmarks.training_speed [NAME ...]` on a CUDA device (`--help` lists the configurations; without any,
 all). Random weights of Llama 2's 7B shape, rank 16 on all linear layers, rows of 160 to 500 tokens (330 on average), the
 last third of each with loss. Each runs in a process of its own; prints a line of JSON for each, then a table. Tokens are
-real ones, padding left out; the first two steps do not count. `--profile` shows where one step's time goes. Figures:
+real ones, padding left out; the first four steps do not count. `--profile` shows where one step's time goes. Figures:
 docs/log.md.
 """
 
@@ -23,7 +23,7 @@ from evalgate.training.data import Encoded
 from evalgate.training.memory import predict
 from evalgate.training.shape import shape_of
 
-N_STEPS, N_WARM = 8, 2
+N_STEPS, N_WARM = 14, 4
 LEAST, MOST = 160, 500
 TIMEOUT_S = 150
 # name: rows of a step, what differs in the recipe; of TRL's defaults nothing
@@ -33,6 +33,7 @@ CONFIGURATIONS: dict[str, tuple[int, dict[str, Any]]] = {
     "24gb": (16, {"memory_gb": 24.0}),
     "all": (16, {}),
     "all-64-rows": (64, {}),
+    "one-row": (1, {}),  # what Python and the kernels' starts take
     "all-bf16": (16, {"method": "lora"}),
 }
 
@@ -87,7 +88,8 @@ def measure(name: str, shape: str, profile: bool = False) -> dict[str, Any]:
     recipe = Recipe(name=name, prompts={}, batch_size=per_step, **more)
     encoded, config = rows(per_step * N_STEPS), config_of(shape)
     profiler = _profiler() if profile else None
-    seconds, way = trained(config, recipe, encoded, stock=name == "trl-defaults", profiler=profiler)
+    seconds, way = trained(config, recipe, encoded, stock=name == "trl-defaults", profiler=profiler,
+                           waits=(N_WARM, N_STEPS))  # fmt: skip
     if profiler is not None:
         print(profiler.key_averages().table(sort_by="cuda_time_total", row_limit=45, max_name_column_width=70))
     counted = sum(map(len, encoded.ids[per_step * N_WARM :]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 N_DRAWS = 65536  # a mask is drawn in 16 bits, so that `p` is rounded to a multiple of 1/65536
@@ -32,11 +31,3 @@ def _mask(x: Any, p: float, seed: int) -> Any:
     generator = torch.Generator(device=x.device).manual_seed(seed)
     kept = torch.rand(x.shape, generator=generator, device=x.device) >= p
     return kept.to(x.dtype) / (1 - p)
-
-
-@cache
-def can_drop_on_cuda() -> bool:
-    """Whether Triton is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("triton") is not None

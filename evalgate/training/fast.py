@@ -57,6 +57,7 @@ def fast(recipe: Recipe, config: dict[str, Any], encoded: Encoded, where: Device
     except UsageError:  # `unknown-architecture`: it can be trained, but not planned
         return None
     rows = rows_of(encoded, len(encoded.ids), recipe.max_length)
+    hardware.grow_blocks()
     return Fast(recipe=recipe, plan=plan(recipe, shape, rows, budget_of(recipe)))
 
 

@@ -6,21 +6,22 @@ before. A layer that is called without document boundaries does, too.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from importlib.util import find_spec
 from types import MethodType
 from typing import Any
 
 from evalgate.training.head_loss import head_loss
-from evalgate.training.lora_linear import fuse
+from evalgate.training.lora_linear import Casts, Group, plain
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 
 
 @cache
 def installed() -> bool:
-    """Whether all kernels of the fast way are here: Liger's, Triton, and torch's attention over documents."""
-    return all(_found(name) for name in ("triton", "liger_kernel", "torch.nn.attention.varlen"))
+    """Whether all kernels of the fast way are here: Liger's, and Triton for our own."""
+    return all(_found(name) for name in ("triton", "liger_kernel"))
 
 
 def _found(name: str) -> bool:
@@ -33,25 +34,31 @@ def _found(name: str) -> bool:
 def prepare(model: Any, *, n_checkpointed: int) -> None:
     """Set the fast layers of a PEFT model; its first `n_checkpointed` layers are computed again on the way back.
 
-    The first ones, because theirs come last: what later layers kept is free by then.
+    The first ones, because theirs come last: what later layers kept is free by then. Seeds of dropout are drawn before
+    the layers, so that no generator's state is kept for them.
     """
     from torch.utils.checkpoint import checkpoint
 
-    for module in model.modules():
-        if hasattr(module, "lora_A"):
-            fuse(module)
     body = model.get_base_model().base_model
-    on_cuda = next(body.parameters()).device.type == "cuda"
+    body.casts = casts = Casts()
+    on_cuda = body.norm.weight.device.type == "cuda"
     if on_cuda:
         _fuse_norm(body.norm)
     for i, layer in enumerate(body.layers):
         layer.gradient_checkpointing = i < n_checkpointed
-        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
-        _isolate(layer.self_attn)
+        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+        _isolate(layer.self_attn, casts, body.norm.weight.dtype)
+        _fuse_mlp(layer.mlp, casts, body.norm.weight.dtype)
         if on_cuda:
-            _fuse_mlp(layer.mlp)
             for norm in (layer.input_layernorm, layer.post_attention_layernorm):
                 _fuse_norm(norm)
+
+
+def _together(layers: Sequence[Any], casts: Casts, dtype: Any) -> Callable[[Any], Sequence[Any]]:
+    """Matrices of one input as one operation, where each is a plain LoRA layer; else one after the other."""
+    if all(plain(layer) for layer in layers):
+        return Group(layers, casts, dtype)
+    return lambda x: [layer(x) for layer in layers]
 
 
 def packed_loss(base: Any, inputs: dict[str, Any], n_items: Any) -> Any:
@@ -70,12 +77,15 @@ def packed_hidden(base: Any, inputs: dict[str, Any]) -> Any:
     ids = inputs["input_ids"]
     body = {name: inputs[name] for name in ("input_ids", "position_ids", "cu_seq_lens_q", "max_length_q")}
     unread = ids.new_empty((1, 1, 1, 0))
+    base.base_model.casts.begin()
     return base.base_model(**body, attention_mask=unread, use_cache=False).last_hidden_state
 
 
-def _isolate(attention: Any) -> None:
+def _isolate(attention: Any, casts: Casts, dtype: Any) -> None:
     """Attention inside each document only, wherever the caller says where documents begin."""
     stock = attention.forward
+    inward = _together([attention.q_proj, attention.k_proj, attention.v_proj], casts, dtype)
+    outward = _together([attention.o_proj], casts, dtype)
 
     def forward(
         self: Any,
@@ -86,15 +96,17 @@ def _isolate(attention: Any) -> None:
         max_length_q: int = 0,
         **kwargs: Any,
     ) -> Any:
+        casts.packed = cu_seq_lens_q is not None
         if cu_seq_lens_q is None:
             return stock(hidden_states, position_embeddings, attention_mask, **kwargs)
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
-        query, key, value = (p(hidden_states).view(shape) for p in (self.q_proj, self.k_proj, self.v_proj))
+        query, key, value = (x.view(shape) for x in inward(hidden_states))
         if hasattr(self, "q_norm"):
             query, key = self.q_norm(query), self.k_norm(key)
         query, key = _rotated(query, key, *position_embeddings)
-        seen = _over_documents(query[0], key[0], value[0], cu_seq_lens_q, max_length_q, self.scaling)
-        return self.o_proj(seen.reshape(1, len(seen), -1)), None
+        query, key, value = (x.reshape(-1, *x.shape[2:]) for x in (query, key, value))
+        seen = _over_documents(query, key, value, cu_seq_lens_q, max_length_q, self.scaling)
+        return outward(seen.view(1, len(seen), -1))[0], None
 
     attention.forward = MethodType(forward, attention)
 
@@ -114,9 +126,12 @@ def _rotated(query: Any, key: Any, cos: Any, sin: Any) -> tuple[Any, Any]:
 
 def _over_documents(query: Any, key: Any, value: Any, starts: Any, longest: int, scaling: float) -> Any:
     """Causal attention inside each document; tensors of shape (tokens, heads, width), heads may share keys."""
-    if query.device.type == "cuda":
-        return _varlen()(query, key, value, starts, starts, longest, longest, scale=scaling)
     import torch
+
+    if query.device.type == "cuda":
+        # As `torch.nn.attention.varlen` does, whose own custom operator costs Python twice as long.
+        attend = torch.ops.aten._flash_attention_forward
+        return attend(query, key, value, starts, starts, longest, longest, 0.0, True, False, scale=scaling)[0]
     from torch.nn.functional import scaled_dot_product_attention
 
     seen = []
@@ -125,19 +140,6 @@ def _over_documents(query: Any, key: Any, value: Any, starts: Any, longest: int,
         out = scaled_dot_product_attention(*part, is_causal=True, scale=scaling, enable_gqa=True)
         seen.append(out[0].transpose(0, 1))
     return torch.cat(seen)
-
-
-@cache
-def _varlen() -> Any:
-    """torch's kernel; how it is told to be causal, and that heads share keys, differs from version to version."""
-    from inspect import signature
-
-    from torch.nn.attention.varlen import varlen_attn
-
-    known = signature(varlen_attn).parameters
-    causal: dict[str, Any] = {"is_causal": True} if "is_causal" in known else {"window_size": (-1, 0)}
-    shared: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in known else {}
-    return partial(varlen_attn, **causal, **shared)
 
 
 def _fuse_norm(norm: Any) -> None:
@@ -149,10 +151,18 @@ def _fuse_norm(norm: Any) -> None:
     norm.forward = MethodType(forward, norm)
 
 
-def _fuse_mlp(mlp: Any) -> None:
+def _fuse_mlp(mlp: Any, casts: Casts, dtype: Any) -> None:
+    stock, inward = mlp.forward, _together([mlp.gate_proj, mlp.up_proj], casts, dtype)
+    outward = _together([mlp.down_proj], casts, dtype)
+
     def forward(self: Any, x: Any) -> Any:
+        if not casts.packed:
+            return stock(x)
+        gate, up = inward(x)
+        if x.device.type != "cuda":
+            return outward(self.act_fn(gate) * up)[0]
         from liger_kernel.ops import LigerSiLUMulFunction
 
-        return self.down_proj(LigerSiLUMulFunction.apply(self.gate_proj(x), self.up_proj(x)))
+        return outward(LigerSiLUMulFunction.apply(gate, up))[0]
 
     mlp.forward = MethodType(forward, mlp)

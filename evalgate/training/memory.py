@@ -86,7 +86,8 @@ def predict(shape: Shape, setup: Setup) -> Memory:
     n_trained = sum(trained)
     states, paged = optimizer_bytes(trained, setup.optimizer)
     # fp32 parameters have copies in bf16 that autocast makes; of checkpointed layers only one layer's at a time.
-    at_once = max(1, kept_layers(shape, setup)) / shape.layers
+    # The fused way casts all of them once.
+    at_once = 1.0 if setup.fused else max(1, kept_layers(shape, setup)) / shape.layers
     inputs = 4 * shape.head_dim * setup.n_tokens + 24 * setup.n_tokens  # cosines and sines; ids, labels, mask
     saved, stage = _peak_stage(shape, setup)
     terms = {
