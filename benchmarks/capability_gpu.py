@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def main() -> None:
         model = ModelSpec(id=given.model)
         backend = HFBackend(model, locate(model))
         names = [f"adapter{i}" for i in range(given.adapters)]
-        save_adapters(given.model, [Path(place) / n for n in names], backend.dtype, backend.identity["device"])
+        save_adapters(given.model, [Path(place) / n for n in names], backend.dtype, backend.device)
         for name in names:
             backend.add_adapter(name, str(Path(place) / name))
         started = clock()
@@ -135,6 +136,7 @@ def main() -> None:
             path = Path(place) / f"{name}.jsonl"
             scores = harness.measure(backend, adapter=name, system=name or "base", path=path, progress=Silent())
             passes.append(round(clock() - started, 2))
+            print(f"lm-eval alone {alone:.1f} s, passes {passes}", file=sys.stderr)
             if name is None:
                 found = {s.example_id: s for s in scores}
         far = 0.0

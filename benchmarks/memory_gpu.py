@@ -85,7 +85,9 @@ def in_a_process(name: str) -> dict[str, Any]:
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
         lines = ended.stdout.strip().splitlines()
-        row = json.loads(lines[-1]) if ended.returncode == 0 and lines else {"name": name, "failed": ended.stderr[-800:]}
+        row = (
+            json.loads(lines[-1]) if ended.returncode == 0 and lines else {"name": name, "failed": ended.stderr[-800:]}
+        )
     except subprocess.TimeoutExpired:
         row = {"name": name, "failed": f"more than {TIMEOUT_S} s"}
     print(json.dumps(row), flush=True)

@@ -81,7 +81,13 @@ def tokenizer() -> Any:
 
 
 def trained(
-    config: Any, recipe: Recipe, encoded: Encoded, *, stock: bool = False, waits: Collection[int] = (), profiler: Any = None
+    config: Any,
+    recipe: Recipe,
+    encoded: Encoded,
+    *,
+    stock: bool = False,
+    waits: Collection[int] = (),
+    profiler: Any = None,
 ) -> tuple[list[float], Fast | None]:
     """Seconds of each step; by TRL's own trainer and defaults if `stock`, else as evalgate trains on a GPU.
 

@@ -65,7 +65,9 @@ def in_a_process(name: str, shape: str) -> dict[str, Any]:
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, cwd=where)
         lines = ended.stdout.strip().splitlines()
-        row = json.loads(lines[-1]) if ended.returncode == 0 and lines else {"name": name, "failed": ended.stderr[-900:]}
+        row = (
+            json.loads(lines[-1]) if ended.returncode == 0 and lines else {"name": name, "failed": ended.stderr[-900:]}
+        )
     except subprocess.TimeoutExpired:
         row = {"name": name, "failed": f"more than {TIMEOUT_S} s"}
     print(json.dumps(row), flush=True)

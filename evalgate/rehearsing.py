@@ -27,7 +27,7 @@ from evalgate.systems.retrieval import open_retrievers
 from evalgate.training.cost import Fit, fits, flops
 from evalgate.training.data import TrainRow, ordered
 from evalgate.training.memory import Memory, Setup, predict, trained_tensors
-from evalgate.training.plan import Plan
+from evalgate.training.plan import Plan, rows_of
 from evalgate.training.preflight import Preflight, Trouble, checked_rows, inspect, summary
 from evalgate.training.replay import with_replay
 from evalgate.training.setup import Work, planned
@@ -42,7 +42,11 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 class CandidatePlan(Record, frozen=True, kw_only=True):
-    """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost."""
+    """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost.
+
+    `plan` is how it is cut to the memory that it may use; where it has none, `unplanned` says why. `at_once` are the rows
+    that `fits` is of.
+    """
 
     name: str
     method: str
@@ -56,6 +60,7 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
     unplanned: str
     memory: Memory
     n_trained: int
+    at_once: Setup
     flops: float
     seconds: float
     fits: tuple[Fit, ...]
@@ -140,12 +145,24 @@ def preflight(
 
 
 def _candidate(
-    recipe: Recipe, rows: Sequence[TrainRow], tokenizer: Any, config: dict[str, Any], shape: Shape, tflops: float, n_shown: int
+    recipe: Recipe,
+    rows: Sequence[TrainRow],
+    tokenizer: Any,
+    config: dict[str, Any],
+    shape: Shape,
+    tflops: float,
+    n_shown: int,
 ) -> CandidatePlan:
     report, encoded = None, None
     if tokenizer is not None:
         report, encoded = inspect(rows, tokenizer, recipe.max_length, seed=recipe.seed, n_shown=n_shown)
     setup, work, plan, unplanned = planned(recipe, shape, encoded, len(rows), config)
+    at_once = setup
+    if plan is not None:  # cards are compared by rows, not by packs
+        longest = max((n for n, _ in rows_of(encoded, len(rows), recipe.max_length)), default=1)
+        n_rows = -(-recipe.batch_size // plan.n_packs)
+        share = setup.n_supervised / setup.length
+        at_once = replace(setup, n_rows=n_rows, length=longest, n_supervised=max(1, round(share * n_rows * longest)))
     total = flops(shape, setup, n_tokens=work.n_tokens, n_supervised=work.n_supervised, length=work.mean_length)
     return CandidatePlan(
         name=recipe.name,
@@ -162,7 +179,8 @@ def _candidate(
         n_trained=sum(trained_tensors(shape, setup)),
         flops=total,
         seconds=total / (tflops * 1e12),
-        fits=fits(shape, setup),
+        at_once=at_once,
+        fits=fits(shape, at_once),
     )
 
 

@@ -1,8 +1,7 @@
-"""Frozen matrices of one input and their LoRA adapters as one operation: the input is kept once, and unpacked is again
-only what the backward pass needs.
+"""Frozen matrices of one input and their LoRA adapters as one operation, which keeps the input once.
 
-PEFT's own layers cast the input for each adapter, keep a dropped copy and its mask, and clone the base's output; that,
-and Python between the kernels, is most of what a step of stock QLoRA does beside its products (docs/log.md, 2026-11-23).
+PEFT's own layers cast the input for each adapter, keep a dropped copy and its mask, and clone the base's output. That,
+and Python between the kernels, is most of what stock QLoRA does beside its products (docs/log.md, 2026-11-23).
 """
 
 from __future__ import annotations

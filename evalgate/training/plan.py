@@ -46,12 +46,12 @@ OWN_WAY = frozenset(
 LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier")
 # What an H200 does with these kernels (docs/log.md, 2026-11-23): products a second, bytes of 4-bit weights unpacked a
 # second, and the seconds that Python takes for a layer, forward and backward. Only their ratios choose.
-RATE, UNPACKED_BYTES, PYTHON_S = 5.0e14, 2.0e12, 0.005
+RATE, UNPACKED_BYTES, PYTHON_S = 5.0e14, 3.0e12, 0.008
 DEFAULT_BUDGET = 24 * 10**9  # where there is neither a card nor a stated budget
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """`n_packs` micro-batches a step, the first `n_checkpointed` layers computed again, and what the largest pack needs.
+    """`n_packs` micro-batches a step, the first `n_checkpointed` layers computed again; the largest needs `card_bytes`.
 
     `seconds` of a step are an estimate that orders plans, no prediction.
     """

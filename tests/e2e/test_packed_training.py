@@ -27,13 +27,13 @@ def adapted(family: str, *, dropout: float = 0.0, device: str = "cpu") -> Any:
         family, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
         num_key_value_heads=2, head_dim=16, vocab_size=50, max_position_embeddings=64, pad_token_id=0,
     )  # fmt: skip
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="sdpa").to(device)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
     lora = LoraConfig(
         r=4, lora_alpha=8, lora_dropout=dropout, target_modules="all-linear", init_lora_weights=False,
         task_type="CAUSAL_LM",
     )  # fmt: skip
-    return get_peft_model(model, lora)
+    model = get_peft_model(model, lora)
+    return model if device == "cpu" else model.to(device, torch.bfloat16)
 
 
 def documents() -> Encoded:
@@ -153,7 +153,9 @@ def test_an_adapter_with_more_to_it_is_left_as_it_is() -> None:
     config = AutoConfig.for_model("llama", hidden_size=16, intermediate_size=16, num_hidden_layers=1,
                                   num_attention_heads=2, vocab_size=20, mlp_bias=True)  # fmt: skip
     for more in ({"use_dora": True}, {"lora_bias": True}):
-        model = get_peft_model(AutoModelForCausalLM.from_config(config), LoraConfig(target_modules="all-linear", **more))
+        model = get_peft_model(
+            AutoModelForCausalLM.from_config(config), LoraConfig(target_modules="all-linear", **more)
+        )
         layer = model.get_base_model().model.layers[0].mlp.down_proj
         assert not plain(layer)
 
