@@ -1,4 +1,4 @@
-"""Shapes with random weights on a CUDA device, trained for some steps by evalgate's own trainer or by TRL's defaults."""
+"""Shapes with random weights on a CUDA device, trained for some steps by evalgate's trainer or by TRL's defaults."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Collection
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any
 
 from evalgate.core.data import Recipe
@@ -120,9 +121,11 @@ def trained(
     way = None if stock else fast(recipe, config.to_dict(), encoded, "cuda")
     with tempfile.TemporaryDirectory() as folder:
         if stock:
-            arguments: dict[str, Any] = {"output_dir": folder, "max_length": recipe.max_length, "bf16": True,
-                                         "per_device_train_batch_size": recipe.batch_size, "report_to": "none",
-                                         "dataset_kwargs": {"skip_prepare_dataset": True}, "disable_tqdm": True}  # fmt: skip
+            arguments = {
+                "output_dir": folder, "max_length": recipe.max_length, "bf16": True, "report_to": "none",
+                "per_device_train_batch_size": recipe.batch_size, "disable_tqdm": True,
+                "dataset_kwargs": {"skip_prepare_dataset": True},
+            }  # fmt: skip
         else:
             arguments = sft_arguments(recipe, device="cuda", output_dir=folder, has_dev=False)
             arguments |= way.arguments() if way else {}
@@ -145,4 +148,4 @@ def trained(
         torch.cuda.reset_peak_memory_stats()
         with profiler or nullcontext():
             trainer.train()
-    return [b - a for a, b in zip(ends, ends[1:], strict=False)], way
+    return [b - a for a, b in pairwise(ends)], way

@@ -1,10 +1,10 @@
 """Tokens a second and peak memory of QLoRA at the 7B shape: TRL's defaults, and evalgate's recipe within budgets.
 
 Run: `python -m benchmarks.training_speed [NAME ...]` on a CUDA device (`--help` lists the configurations; without any,
-all). Random weights of Llama 2's 7B shape, rank 16 on all linear layers, rows of 160 to 500 tokens (330 on average), the
-last third of each with loss. Each runs in a process of its own; prints a line of JSON for each, then a table. Tokens are
-real ones, padding left out; the first four steps do not count. `--profile` shows where one step's time goes. Figures:
-docs/log.md.
+all). Random weights of Llama 2's 7B shape, rank 16 on all linear layers, rows of 160 to 500 tokens (330 on average),
+the last third of each with loss. Each runs in a process of its own; prints a line of JSON for each, then a table.
+Tokens are real ones, padding left out; the first four steps do not count. `--profile` shows where a step's time goes.
+Figures: docs/log.md.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def main() -> None:
     first = known[0]["tokens_s"] if known else 1.0
     print(f"\n{'configuration':<14}{'tokens/s':>9}{'ratio':>7}{'peak':>9}{'held':>9}{'plan':>9}  packs, checkpointed")
     for row in known:
-        print(f"{row['name']:<14}{row['tokens_s']:>9,.0f}{row['tokens_s'] / first:>7.1f}{row['peak_gb']:>6.2f} GB"
-              f"{row['reserved_gb']:>6.2f} GB{row['planned_gb']:>6.2f} GB  {row['packs']}, {row['checkpointed']}")  # fmt: skip
+        gb = "".join(f"{row[key]:>6.2f} GB" for key in ("peak_gb", "reserved_gb", "planned_gb"))
+        ratio = row["tokens_s"] / first
+        print(f"{row['name']:<14}{row['tokens_s']:>9,.0f}{ratio:>7.1f}{gb}  {row['packs']}, {row['checkpointed']}")
 
 
 def in_a_process(name: str, shape: str) -> dict[str, Any]:

@@ -53,7 +53,8 @@ def _candidate_lines(c: CandidatePlan, tflops: float) -> list[str]:
         f"max_length = {c.max_length} tokens, all with loss"
     ]  # fmt: skip
     lines += [
-        f"  steps     {w.n_steps:,} of {_n(w.n_per_step, 'micro-batch', 'es')}; the largest: {_largest(c)}, {s.optimizer}",
+        f"  steps     {w.n_steps:,} of {_n(w.n_per_step, 'micro-batch', 'es')}; the largest: {_largest(c)}, "
+        f"{s.optimizer}",
         f"  plan      {_plan(c)}",
         f"  memory    {_gb(c.memory.peak_bytes)} at the peak on a CUDA device: {_terms(c.memory)}",
         f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {tflops:g} TFLOP/s",

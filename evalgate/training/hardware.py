@@ -29,7 +29,7 @@ def free_bytes() -> int:
 
     if not torch.cuda.is_available():
         return 0
-    unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    unused: int = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
     return int(torch.cuda.mem_get_info()[0]) + unused
 
 

@@ -22,11 +22,11 @@ def _operation() -> Any:
     import torch
     from torch.nn.functional import linear
 
-    class HeadLoss(torch.autograd.Function):
+    class HeadLoss(torch.autograd.Function):  # type: ignore[misc]
         """See the function."""
 
         @staticmethod
-        def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, labels: Any) -> Any:  # type: ignore[override]
+        def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, labels: Any) -> Any:
             total = torch.zeros((), device=hidden.device)
             wanted = ctx.needs_input_grad[0]
             grad = torch.empty_like(hidden) if wanted else None
@@ -45,7 +45,7 @@ def _operation() -> Any:
             return total
 
         @staticmethod
-        def backward(ctx: Any, of_loss: Any) -> Any:  # type: ignore[override]
+        def backward(ctx: Any, of_loss: Any) -> Any:
             (grad,) = ctx.saved_tensors
             return grad * of_loss.to(grad.dtype), None, None, None
 

@@ -136,8 +136,8 @@ def _over_documents(query: Any, key: Any, value: Any, starts: Any, longest: int,
 
     seen = []
     for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        part = [x[start:end].transpose(0, 1)[None] for x in (query, key, value)]
-        out = scaled_dot_product_attention(*part, is_causal=True, scale=scaling, enable_gqa=True)
+        q, k, v = (x[start:end].transpose(0, 1)[None] for x in (query, key, value))
+        out = scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=True)
         seen.append(out[0].transpose(0, 1))
     return torch.cat(seen)
 

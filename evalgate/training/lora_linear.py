@@ -87,11 +87,11 @@ def _operation() -> Any:
     import torch
     from torch.nn.functional import linear
 
-    class LoraLinears(torch.autograd.Function):
+    class LoraLinears(torch.autograd.Function):  # type: ignore[misc]
         """See the module. All products are in the input's dtype; the adapters' gradients come back in fp32."""
 
         @staticmethod
-        def forward(ctx: Any, x: Any, group: Group, p: float, seed: int, *_: Any) -> Any:  # type: ignore[override]
+        def forward(ctx: Any, x: Any, group: Group, p: float, seed: int, *_: Any) -> Any:
             rows = x.reshape(-1, x.shape[-1])
             low = (dropped(rows, p, seed) if p else rows) @ group.a.t()
             found = []

@@ -15,6 +15,7 @@ from evalgate.training.head_loss import head_loss
 from evalgate.training.kernels import packed_hidden, packed_loss, prepare
 from evalgate.training.lora_linear import Casts, Group, plain, weight_of
 from evalgate.training.packing import collate, packed_dataset, packs
+from evalgate.training.quiet import quiet
 from evalgate.training.sft import completion_loss
 
 LENGTHS = (7, 1, 12, 5, 3)
@@ -27,12 +28,14 @@ def adapted(family: str, *, dropout: float = 0.0, device: str = "cpu") -> Any:
         family, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
         num_key_value_heads=2, head_dim=16, vocab_size=50, max_position_embeddings=64, pad_token_id=0,
     )  # fmt: skip
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
+    with quiet():
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
     lora = LoraConfig(
         r=4, lora_alpha=8, lora_dropout=dropout, target_modules="all-linear", init_lora_weights=False,
         task_type="CAUSAL_LM",
     )  # fmt: skip
-    model = get_peft_model(model, lora)
+    with quiet():
+        model = get_peft_model(model, lora)
     return model if device == "cpu" else model.to(device, torch.bfloat16)
 
 
@@ -139,25 +142,27 @@ def test_4_bit_matrices_are_unpacked_as_bitsandbytes_does() -> None:
 
 
 @pytest.mark.gpu
-def test_a_packed_step_on_a_gpu_has_the_gradients_of_a_padded_one_on_a_cpu() -> None:
+def test_a_packed_step_on_a_gpu_has_the_gradients_of_a_cpu_within_bf16() -> None:
     grads = []
-    for device in ("cpu", "cuda"):
-        model = adapted("llama", device=device)
+    for device, dtype in (("cpu", torch.float32), ("cpu", torch.bfloat16), ("cuda", torch.bfloat16)):
+        model = adapted("llama", device=device).to(dtype)
         prepare(model.train(), n_checkpointed=1)
         packed_loss(model.get_base_model(), packed(documents(), device), None).backward()
         grads.append(torch.cat([p.grad.flatten().float().cpu() for p in model.parameters() if p.requires_grad]))
-    assert float((grads[0] - grads[1]).norm() / grads[0].norm()) < 0.03  # bf16 against fp32
+    exact, rounded, found = grads
+    # What bf16 loses on a CPU, by torch's own operations: 8 % of the gradient's norm; the GPU lost 7 %.
+    assert float((found - exact).norm()) < 1.5 * float((rounded - exact).norm())
 
 
-def test_an_adapter_with_more_to_it_is_left_as_it_is() -> None:
+@pytest.mark.filterwarnings("ignore:.*lora_bias")
+@pytest.mark.parametrize("more", [{"use_dora": True}, {"lora_bias": True}])
+def test_an_adapter_with_more_to_it_is_left_as_it_is(more: dict[str, Any]) -> None:
     config = AutoConfig.for_model("llama", hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-                                  num_attention_heads=2, vocab_size=20, mlp_bias=True)  # fmt: skip
-    for more in ({"use_dora": True}, {"lora_bias": True}):
-        model = get_peft_model(
-            AutoModelForCausalLM.from_config(config), LoraConfig(target_modules="all-linear", **more)
-        )
-        layer = model.get_base_model().model.layers[0].mlp.down_proj
-        assert not plain(layer)
+                                  num_attention_heads=2, vocab_size=20)  # fmt: skip
+    with quiet():
+        lora = LoraConfig(target_modules="all-linear", **more)
+        model = get_peft_model(AutoModelForCausalLM.from_config(config), lora)
+    assert not plain(model.get_base_model().model.layers[0].mlp.down_proj)
 
 
 def test_the_heads_loss_is_cross_entropy_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
