@@ -44,8 +44,8 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 class CandidatePlan(Record, frozen=True, kw_only=True):
     """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost.
 
-    `plan` is how it is cut to the memory that it may use; where it has none, `unplanned` says why. `at_once` are the rows
-    that `fits` is of.
+    `plan` is how it is cut to the memory that it may use; where it has none, `unplanned` says why. `at_once` are the
+    rows that `fits` is of.
     """
 
     name: str

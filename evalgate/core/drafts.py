@@ -110,8 +110,8 @@ class Recipe(Record, frozen=True, kw_only=True):
 
     `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
     sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
-    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. `memory_gb` is what
-    it may take of a GPU, in 10^9 bytes; without it, what is free.
+    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. `memory_gb` is
+    what it may take of a GPU, in 10^9 bytes; without it, what is free.
     """
 
     name: str
