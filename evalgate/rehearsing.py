@@ -34,8 +34,8 @@ from evalgate.training.setup import Work, planned
 from evalgate.training.shape import Shape, shape_of
 from evalgate.training.trainer import N_DEV
 
-# What an H200 reached with a recipe's own defaults (docs/training-plan.md); `--tflops` states another rate.
-TFLOPS = 49.0
+# What an H200 reached with a recipe's own defaults, by TRL's way and by a plan; `--tflops` states another rate.
+TFLOPS, PLANNED_TFLOPS = 49.0, 430.0
 # All of a model on the hub but its weights.
 SMALL_FILES = ("config.json", "tokenizer*", "*.jinja", "*.model", "vocab.json", "merges.txt", "special_tokens_map.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -62,6 +62,7 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
     n_trained: int
     at_once: Setup
     flops: float
+    tflops: float
     seconds: float
     fits: tuple[Fit, ...]
 
@@ -74,13 +75,12 @@ class TrainingPlan(Record, frozen=True, kw_only=True):
     model: str
     shape: Shape
     n_parameters: int
-    tflops: float
     overlaps: tuple[Overlap, ...]
     candidates: tuple[CandidatePlan, ...]
     troubles: tuple[Trouble, ...]
 
 
-def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int = 1) -> TrainingPlan:
+def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: int = 1) -> TrainingPlan:
     """Plan every chosen candidate of a suite, frozen or not; nothing is written, loaded or trained.
 
     Raises what reading the suite raises, `unknown-architecture`, and what finding the model's small files raises.
@@ -112,7 +112,6 @@ def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int =
         model=model.id,
         shape=shape,
         n_parameters=shape.n_parameters,
-        tflops=tflops,
         overlaps=tuple(overlaps),
         candidates=tuple(candidates),
         troubles=tuple(troubles),
@@ -150,7 +149,7 @@ def _candidate(
     tokenizer: Any,
     config: dict[str, Any],
     shape: Shape,
-    tflops: float,
+    tflops: float | None,
     n_shown: int,
 ) -> CandidatePlan:
     report, encoded = None, None
@@ -163,6 +162,7 @@ def _candidate(
         n_rows = -(-recipe.batch_size // plan.n_packs)
         share = setup.n_supervised / setup.length
         at_once = replace(setup, n_rows=n_rows, length=longest, n_supervised=max(1, round(share * n_rows * longest)))
+    rate = tflops or (PLANNED_TFLOPS if plan else TFLOPS)
     total = flops(shape, setup, n_tokens=work.n_tokens, n_supervised=work.n_supervised, length=work.mean_length)
     return CandidatePlan(
         name=recipe.name,
@@ -178,7 +178,8 @@ def _candidate(
         memory=predict(shape, setup),
         n_trained=sum(trained_tensors(shape, setup)),
         flops=total,
-        seconds=total / (tflops * 1e12),
+        tflops=rate,
+        seconds=total / (rate * 1e12),
         at_once=at_once,
         fits=fits(shape, at_once),
     )

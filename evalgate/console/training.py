@@ -36,14 +36,14 @@ def plan_text(plan: TrainingPlan, kind: str) -> str:
         *(lines_of(plan.overlaps) or ["contamination: none found"]),
     ]
     for candidate in plan.candidates:
-        lines += ["", *_candidate_lines(candidate, plan.tflops)]
+        lines += ["", *_candidate_lines(candidate)]
     if not plan.candidates:
         lines.append("no candidate is trained")
     lines += ["", *_trouble_lines(plan)]
     return "\n".join(lines) + "\n"
 
 
-def _candidate_lines(c: CandidatePlan, tflops: float) -> list[str]:
+def _candidate_lines(c: CandidatePlan) -> list[str]:
     from evalgate.console.progress import duration
 
     s, w, rows = c.setup, c.work, c.at_once
@@ -57,7 +57,7 @@ def _candidate_lines(c: CandidatePlan, tflops: float) -> list[str]:
         f"{s.optimizer}",
         f"  plan      {_plan(c)}",
         f"  memory    {_gb(c.memory.peak_bytes)} at the peak on a CUDA device: {_terms(c.memory)}",
-        f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {tflops:g} TFLOP/s",
+        f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {c.tflops:g} TFLOP/s",
         f"  fits      what a card must have, and the most rows of {rows.length} tokens at once on it, checkpointed",
     ]
     return lines + [f"    {line}" for line in _fit_table(c)]
