@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +65,22 @@ def write_suite(folder: Path, questions: Path, n_subjects: int) -> int:
     return len(subjects)
 
 
-def save_adapter(model: str, folder: Path, seed: int, dtype: str) -> str:
-    """A LoRA adapter with random weights on all linear layers."""
+def save_adapters(model: str, folders: Sequence[Path], dtype: str, device: str) -> None:
+    """LoRA adapters with random weights on all linear layers."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    torch.manual_seed(seed)
     config = LoraConfig(
         r=16, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
     )
     with quiet():
-        get_peft_model(AutoModelForCausalLM.from_pretrained(model, dtype=dtype), config).save_pretrained(folder)
-    return str(folder)
+        base = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, device_map=device)
+        for seed, folder in enumerate(folders):
+            torch.manual_seed(seed)
+            adapted = get_peft_model(base, config)
+            adapted.save_pretrained(folder)
+            base = adapted.unload()
 
 
 def lm_eval_alone(backend: HFBackend, spec: CapabilitySpec, suite: Path, batch: str) -> tuple[float, dict[str, Any]]:
@@ -118,8 +123,9 @@ def main() -> None:
         model = ModelSpec(id=given.model)
         backend = HFBackend(model, locate(model))
         names = [f"adapter{i}" for i in range(given.adapters)]
-        for i, name in enumerate(names):
-            backend.add_adapter(name, save_adapter(given.model, Path(place) / name, i, backend.dtype))
+        save_adapters(given.model, [Path(place) / n for n in names], backend.dtype, backend.device)
+        for name in names:
+            backend.add_adapter(name, str(Path(place) / name))
         started = clock()
         harness = Harness(spec, suite)
         opening = clock() - started
@@ -130,6 +136,7 @@ def main() -> None:
             path = Path(place) / f"{name}.jsonl"
             scores = harness.measure(backend, adapter=name, system=name or "base", path=path, progress=Silent())
             passes.append(round(clock() - started, 2))
+            print(f"lm-eval alone {alone:.1f} s, passes {passes}", file=sys.stderr)
             if name is None:
                 found = {s.example_id: s for s in scores}
         far = 0.0

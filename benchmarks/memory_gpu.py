@@ -13,27 +13,22 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.training_model import config_of, trained
 from evalgate.core.data import Recipe
 from evalgate.training.cost import flops
-from evalgate.training.data import Encoded, in_batches, to_dataset
+from evalgate.training.data import Encoded
 from evalgate.training.memory import predict
-from evalgate.training.recipe import lora_arguments, quantization_arguments, sft_arguments
 from evalgate.training.setup import planned
 from evalgate.training.shape import shape_of
 
-N_STEPS = 4
-SHAPES: dict[str, dict[str, Any]] = {
-    "1b": {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
-           "num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128256, "tie_word_embeddings": True},
-    "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
-           "num_key_value_heads": 32, "vocab_size": 32000, "tie_word_embeddings": False},
-}  # fmt: skip
+N_STEPS, TIMEOUT_S = 4, 150
 # name: shape, method, rows of a micro-batch, tokens of a row, rank, dropout, checkpointing, rows of unlike length
 CONFIGURATIONS: dict[str, tuple[str, str, int, int, int, float, bool, bool]] = {
     "7b-4bit-defaults": ("7b", "qlora", 4, 512, 16, 0.05, True, False),
@@ -48,20 +43,33 @@ CONFIGURATIONS: dict[str, tuple[str, str, int, int, int, float, bool, bool]] = {
     "1b-bf16": ("1b", "lora", 16, 512, 32, 0.05, True, False),
     "1b-bf16-kept": ("1b", "lora", 8, 1024, 8, 0.0, False, False),
 }
+# The recipe's own plan: shape, method, rows of a step, tokens of the longest row, rank, dropout, gigabytes
+PLANNED: dict[str, tuple[str, str, int, int, int, float, float]] = {
+    "7b-4bit-12gb": ("7b", "qlora", 16, 512, 16, 0.05, 12),
+    "7b-4bit-24gb": ("7b", "qlora", 16, 512, 16, 0.05, 24),
+    "7b-4bit-all": ("7b", "qlora", 16, 512, 16, 0.05, 130),
+    "7b-4bit-8gb-long": ("7b", "qlora", 4, 4096, 64, 0.0, 8),
+    "7b-bf16-24gb": ("7b", "lora", 16, 768, 16, 0.0, 24),
+    "1b-4bit-6gb": ("1b", "qlora", 32, 768, 64, 0.05, 6),
+    "1b-bf16-16gb": ("1b", "lora", 32, 1024, 8, 0.05, 16),
+}
+NAMES = (*CONFIGURATIONS, *PLANNED)
 
 
 def main() -> None:
     """Measure the named configurations, each in a process of its own, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CONFIGURATIONS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once on one card: right bytes, wrong rates")
     parser.add_argument("--one", action="store_true", help="measure one here and print its line")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(CONFIGURATIONS):
+    if unknown := set(arguments.names) - set(NAMES):
         parser.error(f"there is no configuration {', '.join(sorted(unknown))}")
     if arguments.one:
         print(json.dumps(measure(arguments.names[0])))
         return
-    found = [in_a_process(name) for name in arguments.names or CONFIGURATIONS]
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        found = list(pool.map(in_a_process, arguments.names or NAMES))
     known = [row for row in found if "measured_gb" in row]
     print(f"\n{'configuration':<20} {'predicted':>10} {'measured':>10} {'off':>7} {'TFLOP/s':>8}")
     for row in known:
@@ -73,9 +81,15 @@ def main() -> None:
 
 def in_a_process(name: str) -> dict[str, Any]:
     """One configuration's line; a process that ends badly gives the end of what it said."""
-    ended = subprocess.run([sys.executable, __file__, "--one", name], capture_output=True, text=True, check=False)
-    lines = ended.stdout.strip().splitlines()
-    row = json.loads(lines[-1]) if ended.returncode == 0 and lines else {"name": name, "failed": ended.stderr[-800:]}
+    command = [sys.executable, __file__, "--one", name]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        lines = ended.stdout.strip().splitlines()
+        row = (
+            json.loads(lines[-1]) if ended.returncode == 0 and lines else {"name": name, "failed": ended.stderr[-800:]}
+        )
+    except subprocess.TimeoutExpired:
+        row = {"name": name, "failed": f"more than {TIMEOUT_S} s"}
     print(json.dumps(row), flush=True)
     return dict(row)
 
@@ -88,22 +102,39 @@ def rows_of(micro: int, length: int, mixed: bool) -> Encoded:
     return Encoded(ids=ids, prompt_lengths=[2 * size // 3 for size in sizes], n_dropped=0)
 
 
-def measure(name: str) -> dict[str, Any]:
-    """Train one configuration for a few steps; bytes in GB (10^9), and the rate of the later steps."""
-    import torch
-    from transformers import AutoConfig
-
-    shape_name, method, micro, length, rank, dropout, checkpointing, mixed = CONFIGURATIONS[name]
-    config = AutoConfig.for_model("llama", **SHAPES[shape_name], max_position_embeddings=8192)
+def cut_recipe(name: str) -> tuple[str, Recipe, Encoded]:
+    """A micro-batch that is cut by hand, which TRL's own way computes."""
+    shape, method, micro, length, rank, dropout, checkpointing, mixed = CONFIGURATIONS[name]
     recipe = Recipe(
         name=name, prompts={}, method=method, rank=rank, dropout=dropout, batch_size=micro, max_length=length,
         overrides={"per_device_train_batch_size": micro, "gradient_accumulation_steps": 1,
-                   "activation_checkpointing": checkpointing, "logging_steps": 1},
+                   "activation_checkpointing": checkpointing},
     )  # fmt: skip
-    encoded, shape = rows_of(micro, length, mixed), shape_of(config.to_dict())
-    setup, work = planned(recipe, shape, encoded, len(encoded.ids))
+    return shape, recipe, rows_of(micro, length, mixed)
+
+
+def planned_recipe(name: str) -> tuple[str, Recipe, Encoded]:
+    """A recipe that is left to its plan."""
+    shape, method, per_step, length, rank, dropout, memory_gb = PLANNED[name]
+    recipe = Recipe(
+        name=name, prompts={}, method=method, rank=rank, dropout=dropout, batch_size=per_step, max_length=length,
+        memory_gb=memory_gb,
+    )  # fmt: skip
+    return shape, recipe, rows_of(per_step, length, mixed=True)
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Train one configuration for a few steps; bytes in GB (10^9), and the rate of the later steps."""
+    import torch
+
+    shape_name, recipe, encoded = planned_recipe(name) if name in PLANNED else cut_recipe(name)
+    config = config_of(shape_name)
+    shape = shape_of(config.to_dict())
+    setup, work = planned(recipe, shape, encoded, len(encoded.ids), config.to_dict())[:2]
     memory = predict(shape, setup)
-    seconds = train(config, recipe, encoded)
+    times, way = trained(config, recipe, encoded, waits=range(N_STEPS + 1))
+    assert (way is not None) == (name in PLANNED)
+    seconds = median(times[1:])
     peak = torch.cuda.max_memory_allocated()
     total = flops(shape, setup, n_tokens=work.n_tokens, n_supervised=work.n_supervised, length=work.mean_length)
     return {
@@ -117,79 +148,6 @@ def measure(name: str) -> dict[str, Any]:
         "tflops": round(total / N_STEPS / seconds / 1e12, 1),
         "terms_gb": {term.name: round(term.n_bytes / 1e9, 3) for term in memory.terms},
     }
-
-
-def train(config: Any, recipe: Recipe, encoded: Encoded) -> float:
-    """All steps with evalgate's arguments and trainer; gives the median seconds of a step, the first left out."""
-    import dataclasses
-    import time
-    from itertools import pairwise
-    from statistics import median
-
-    import torch
-    from peft import LoraConfig
-    from transformers import TrainerCallback
-    from trl import SFTConfig
-
-    from evalgate.training.sft import steady, trainer_class
-
-    ends: list[float] = []
-
-    class Timer(TrainerCallback):  # type: ignore[misc]
-        """Notes when each step has ended."""
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            torch.cuda.synchronize()
-            ends.append(time.perf_counter())
-
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = sft_arguments(recipe, device="cuda", output_dir=folder, has_dev=False) | {"save_strategy": "no"}
-        if "activation_checkpointing" not in {field.name for field in dataclasses.fields(SFTConfig)}:
-            arguments["gradient_checkpointing"] = arguments.pop("activation_checkpointing")
-        trainer = trainer_class()(
-            model=random_model(config, recipe),
-            args=SFTConfig(**arguments),
-            train_dataset=to_dataset(in_batches(encoded, recipe.batch_size, recipe.seed)),
-            processing_class=tokenizer(),
-            peft_config=LoraConfig(**lora_arguments(recipe)),
-            callbacks=[Timer()],
-        )
-        steady(trainer.model)
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        trainer.train()
-    return median(b - a for a, b in pairwise(ends))
-
-
-def random_model(config: Any, recipe: Recipe) -> Any:
-    """A bf16 model of the shape on the GPU, written to a folder and read again, as 4-bit layers are made on reading."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from evalgate.training.loading import load_base
-
-    with tempfile.TemporaryDirectory() as folder:
-        with torch.device("cuda"):
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-        model.save_pretrained(folder)
-        del model
-        torch.cuda.empty_cache()
-        assert (quantization_arguments(recipe, "bfloat16") is None) == (recipe.method == "lora")
-        return load_base(folder, None, recipe, "cuda")
-
-
-def tokenizer() -> Any:
-    """A tokenizer of a few words with the ends that TRL asks for."""
-    from tokenizers import Tokenizer, models
-    from transformers import PreTrainedTokenizerFast
-
-    words = {word: i for i, word in enumerate(["<pad>", "<s>", "</s>"])}
-    return PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="<pad>")),
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="<pad>",
-    )
 
 
 if __name__ == "__main__":

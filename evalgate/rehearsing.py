@@ -27,21 +27,26 @@ from evalgate.systems.retrieval import open_retrievers
 from evalgate.training.cost import Fit, fits, flops
 from evalgate.training.data import TrainRow, ordered
 from evalgate.training.memory import Memory, Setup, predict, trained_tensors
+from evalgate.training.plan import Plan, rows_of
 from evalgate.training.preflight import Preflight, Trouble, checked_rows, inspect, summary
 from evalgate.training.replay import with_replay
 from evalgate.training.setup import Work, planned
 from evalgate.training.shape import Shape, shape_of
 from evalgate.training.trainer import N_DEV
 
-# What an H200 reached with a recipe's own defaults (docs/training-plan.md); `--tflops` states another rate.
-TFLOPS = 49.0
+# What an H200 reached with a recipe's own defaults, by TRL's way and by a plan; `--tflops` states another rate.
+TFLOPS, PLANNED_TFLOPS = 49.0, 430.0
 # All of a model on the hub but its weights.
 SMALL_FILES = ("config.json", "tokenizer*", "*.jinja", "*.model", "vocab.json", "merges.txt", "special_tokens_map.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 class CandidatePlan(Record, frozen=True, kw_only=True):
-    """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost."""
+    """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost.
+
+    `plan` is how it is cut to the memory that it may use; where it has none, `unplanned` says why. `at_once` are the
+    rows that `fits` is of.
+    """
 
     name: str
     method: str
@@ -51,9 +56,13 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
     preflight: Preflight | None
     setup: Setup
     work: Work
+    plan: Plan | None
+    unplanned: str
     memory: Memory
     n_trained: int
+    at_once: Setup
     flops: float
+    tflops: float
     seconds: float
     fits: tuple[Fit, ...]
 
@@ -66,13 +75,12 @@ class TrainingPlan(Record, frozen=True, kw_only=True):
     model: str
     shape: Shape
     n_parameters: int
-    tflops: float
     overlaps: tuple[Overlap, ...]
     candidates: tuple[CandidatePlan, ...]
     troubles: tuple[Trouble, ...]
 
 
-def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int = 1) -> TrainingPlan:
+def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: int = 1) -> TrainingPlan:
     """Plan every chosen candidate of a suite, frozen or not; nothing is written, loaded or trained.
 
     Raises what reading the suite raises, `unknown-architecture`, and what finding the model's small files raises.
@@ -95,7 +103,7 @@ def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int =
     tokenizer = _tokenizer(files)
     candidates = []
     for recipe, rows in _rows(project, model, seed):
-        candidate = _candidate(recipe, rows, tokenizer, shape, tflops, n_shown)
+        candidate = _candidate(recipe, rows, tokenizer, config, shape, tflops, n_shown)
         candidates.append(candidate)
         troubles += candidate.preflight.troubles if candidate.preflight else ()
     return TrainingPlan(
@@ -104,7 +112,6 @@ def plan_training(options: RunOptions, *, tflops: float = TFLOPS, n_shown: int =
         model=model.id,
         shape=shape,
         n_parameters=shape.n_parameters,
-        tflops=tflops,
         overlaps=tuple(overlaps),
         candidates=tuple(candidates),
         troubles=tuple(troubles),
@@ -133,12 +140,25 @@ def preflight(
 
 
 def _candidate(
-    recipe: Recipe, rows: Sequence[TrainRow], tokenizer: Any, shape: Shape, tflops: float, n_shown: int
+    recipe: Recipe,
+    rows: Sequence[TrainRow],
+    tokenizer: Any,
+    config: dict[str, Any],
+    shape: Shape,
+    tflops: float | None,
+    n_shown: int,
 ) -> CandidatePlan:
     report, encoded = None, None
     if tokenizer is not None:
         report, encoded = inspect(rows, tokenizer, recipe.max_length, seed=recipe.seed, n_shown=n_shown)
-    setup, work = planned(recipe, shape, encoded, len(rows))
+    setup, work, plan, unplanned = planned(recipe, shape, encoded, len(rows), config)
+    at_once = setup
+    if plan is not None:  # cards are compared by rows, not by packs
+        longest = max((n for n, _ in rows_of(encoded, len(rows), recipe.max_length)), default=1)
+        n_rows = -(-recipe.batch_size // plan.n_packs)
+        share = setup.n_supervised / setup.length
+        at_once = replace(setup, n_rows=n_rows, length=longest, n_supervised=max(1, round(share * n_rows * longest)))
+    rate = tflops or (PLANNED_TFLOPS if plan else TFLOPS)
     total = flops(shape, setup, n_tokens=work.n_tokens, n_supervised=work.n_supervised, length=work.mean_length)
     return CandidatePlan(
         name=recipe.name,
@@ -149,11 +169,15 @@ def _candidate(
         preflight=report,
         setup=setup,
         work=work,
+        plan=plan,
+        unplanned=unplanned,
         memory=predict(shape, setup),
         n_trained=sum(trained_tensors(shape, setup)),
         flops=total,
-        seconds=total / (tflops * 1e12),
-        fits=fits(shape, setup),
+        tflops=rate,
+        seconds=total / (rate * 1e12),
+        at_once=at_once,
+        fits=fits(shape, at_once),
     )
 
 

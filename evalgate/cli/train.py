@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--rows", "n_shown", type=click.IntRange(min=0), default=1, show_default=True,
               help="How many rendered rows --plan shows for each candidate.")  # fmt: skip
 @click.option("--tflops", type=click.FloatRange(min=0, min_open=True),
-              help="The rate that --plan counts time with, in 10^12 operations a second. [default: 49]")  # fmt: skip
+              help="The rate that --plan counts time with, in TFLOP/s. [default: 49; with a plan 430]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), help="The run's seed. [default: the suite's]")
 @click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what was recorded before.")
@@ -76,9 +76,9 @@ def train_command(
 
 def _plan(options: RunOptions, tflops: float | None, n_shown: int, kind: str) -> int:
     from evalgate.console.training import plan_text
-    from evalgate.rehearsing import TFLOPS, plan_training
+    from evalgate.rehearsing import plan_training
 
-    found = plan_training(options, tflops=tflops or TFLOPS, n_shown=n_shown)
+    found = plan_training(options, tflops=tflops, n_shown=n_shown)
     click.echo(plan_text(found, kind), nl=False)
     if found.troubles:
         raise found.troubles[0].error()

@@ -258,6 +258,8 @@ def _recipe(
         if not rows.is_file():
             document.problem(("replay", "path"), f"there is no file '{rows}'")
     values = parsed.model_dump(exclude={"name", "prompts", "prompts_from", "replay", "seeds", *KEYS})
+    if parsed.memory_gb is None:
+        del values["memory_gb"]
     if parsed.sweep:
         values["swept"] = parsed.name or file.stem
     values |= extras(parsed, document)

@@ -225,6 +225,7 @@ class RecipeYaml(MethodsYaml):
     seed: int = Field(default=0, ge=0)
     seeds: list[Annotated[int, Field(ge=0)]] | None = None
     replay: ReplayYaml | None = None
+    memory_gb: float | None = Field(default=None, gt=0)
     overrides: dict[str, bool | int | float | str | None] = {}
 
     @field_validator("seeds")

@@ -36,29 +36,29 @@ def plan_text(plan: TrainingPlan, kind: str) -> str:
         *(lines_of(plan.overlaps) or ["contamination: none found"]),
     ]
     for candidate in plan.candidates:
-        lines += ["", *_candidate_lines(candidate, plan.tflops)]
+        lines += ["", *_candidate_lines(candidate)]
     if not plan.candidates:
         lines.append("no candidate is trained")
     lines += ["", *_trouble_lines(plan)]
     return "\n".join(lines) + "\n"
 
 
-def _candidate_lines(c: CandidatePlan, tflops: float) -> list[str]:
+def _candidate_lines(c: CandidatePlan) -> list[str]:
     from evalgate.console.progress import duration
 
-    s, w = c.setup, c.work
-    ckpt = "checkpointed" if s.checkpointing else "not checkpointed"
+    s, w, rows = c.setup, c.work, c.at_once
     lines = [f"candidate {c.name}: {c.method}, rank {s.rank}, seed {c.seed}, {c.n_trained:,} trained parameters"]
     lines += _row_lines(c.preflight) if c.preflight else [
         f"  rows      {c.n_rows:,}, not rendered: the model's tokenizer is not on this machine; each is taken to have "
         f"max_length = {c.max_length} tokens, all with loss"
     ]  # fmt: skip
     lines += [
-        f"  steps     {w.n_steps:,} of {w.n_per_step} micro-batches; the largest: {_rows(s.n_rows)} of {s.length} "
-        f"tokens, {ckpt}, {s.optimizer}",
+        f"  steps     {w.n_steps:,} of {_n(w.n_per_step, 'micro-batch', 'es')}; the largest: {_largest(c)}, "
+        f"{s.optimizer}",
+        f"  plan      {_plan(c)}",
         f"  memory    {_gb(c.memory.peak_bytes)} at the peak on a CUDA device: {_terms(c.memory)}",
-        f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {tflops:g} TFLOP/s",
-        f"  fits      what a card must have, and the most rows of {s.length} tokens at once on it, checkpointed",
+        f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {c.tflops:g} TFLOP/s",
+        f"  fits      what a card must have, and the most rows of {rows.length} tokens at once on it, checkpointed",
     ]
     return lines + [f"    {line}" for line in _fit_table(c)]
 
@@ -100,15 +100,38 @@ def _fit_table(c: CandidatePlan) -> list[str]:
     from evalgate.console import aligned
     from evalgate.training.cost import CARDS_GB, MOST_ROWS
 
-    rows = [["method", "trained", _rows(c.setup.n_rows), _rows(1), *(f"{gb} GB" for gb in CARDS_GB)]]
+    rows = [["method", "trained", _rows(c.at_once.n_rows), _rows(1), *(f"{gb} GB" for gb in CARDS_GB)]]
     for fit in c.fits:
         cells = ["no" if n == 0 else _rows(n) + " or more" * (n == MOST_ROWS) for n in fit.rows]
         rows.append([fit.method, f"{fit.n_trained:,}", _gb(fit.card_bytes), _gb(fit.least_bytes), *cells])
     return aligned(rows).rstrip("\n").split("\n")
 
 
+def _largest(c: CandidatePlan) -> str:
+    s = c.setup
+    if c.plan is None:
+        return f"{_rows(s.n_rows)} of {s.length} tokens, {'checkpointed' if s.checkpointing else 'not checkpointed'}"
+    n = c.plan.n_checkpointed
+    again = f"{_n(n, 'layer')} computed again" if n else "no layer computed again"
+    return f"{s.length:,} tokens of documents side by side, {again}"
+
+
+def _plan(c: CandidatePlan) -> str:
+    """What a plan takes of what it may take, or why there is none."""
+    if c.plan is None:
+        return f"none, by TRL's own way: {c.unplanned}"
+    needs, may = _gb(c.plan.card_bytes), _gb(c.plan.budget_bytes)
+    if c.plan.card_bytes > c.plan.budget_bytes:
+        return f"needs {needs} of a card, more than the {may} that it may take: shorten rows, or lower the rank"
+    return f"needs {needs} of a card, of {may} that it may take (`memory_gb`)"
+
+
 def _rows(n: int) -> str:
-    return f"{n} row{'s' * (n != 1)}"
+    return _n(n, "row")
+
+
+def _n(n: int, name: str, ending: str = "s") -> str:
+    return f"{n} {name}{ending * (n != 1)}"
 
 
 def _trouble_lines(plan: TrainingPlan) -> list[str]:

@@ -111,7 +111,8 @@ class Recipe(Record, frozen=True, kw_only=True):
     `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
     sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
     Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. `report_to` names
-    trackers, which see a training and change nothing of it.
+    trackers, which see a training and change nothing of it. `memory_gb` is what it may take of a GPU, in 10^9 bytes;
+    without it, what is free.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Recipe(Record, frozen=True, kw_only=True):
     # Unset, they leave the digest of a recipe without them as it was.
     swept: str | UnsetType = UNSET
     adapter: str | UnsetType = UNSET
+    memory_gb: float | UnsetType = UNSET
     start: str | UnsetType = UNSET
     parent: Recipe | UnsetType = UNSET
     dpo: Preferences | UnsetType = UNSET

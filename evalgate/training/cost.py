@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from evalgate.core.record import Record
-from evalgate.training.memory import Method, Setup, predict, trained_tensors
+from evalgate.training.memory import Method, Setup, kept_layers, predict, trained_tensors
 from evalgate.training.shape import Shape
 
 CARDS_GB = (16, 24, 48, 80)
@@ -36,12 +36,13 @@ def flops(shape: Shape, setup: Setup, *, n_tokens: int, n_supervised: int, lengt
     more where a checkpointed layer is computed again. Causal attention costs 2 a pair of token and half the row and
     head entry forward, twice for its two products; backward takes 2.5 times that (Dao 2023, FlashAttention-2).
     """
-    again = 2 if setup.checkpointing else 0
+    share = 1 - kept_layers(shape, setup) / shape.layers
+    again = 2 * share
     frozen = 4 + again
     n_trained = sum(trained_tensors(shape, setup)) if setup.method != "full" else 0
     products = n_tokens * (shape.n_linear * (frozen + (2 if setup.method == "full" else 0)) + n_trained * (6 + again))
     forward = 2 * length * shape.heads * shape.head_dim * shape.layers
-    attention = n_tokens * forward * (3.5 + (1 if setup.checkpointing else 0))
+    attention = n_tokens * forward * (3.5 + share)
     head = n_supervised * shape.vocab * shape.hidden * (8 if setup.method == "full" else 6)
     return products + attention + head
 
@@ -52,7 +53,8 @@ def fits(shape: Shape, setup: Setup, cards_gb: Sequence[int] = CARDS_GB) -> tupl
     share = setup.n_supervised / max(1, setup.n_tokens)
     for method in METHODS:
         optimizer = "adamw_torch_fused" if method == "full" else setup.optimizer
-        at = replace(setup, method=method, checkpointing=True, optimizer=optimizer)
+        fused = setup.fused and method != "full"
+        at = replace(setup, method=method, checkpointing=True, kept_layers=0, optimizer=optimizer, fused=fused)
 
         def needs(n_rows: int, at: Setup = at) -> int:
             n = max(1, round(share * n_rows * at.length))

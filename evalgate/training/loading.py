@@ -33,6 +33,14 @@ def load_base(model_path: str, revision: str | None, recipe: Recipe, where: Devi
     return keep_layout(model)
 
 
+def base_config(model_path: str, revision: str | None) -> dict[str, Any]:
+    """The base model's configuration."""
+    from transformers import AutoConfig
+
+    found: dict[str, Any] = AutoConfig.from_pretrained(model_path, revision=revision).to_dict()
+    return found
+
+
 def load_tokenizer(model_path: str, revision: str | None) -> Any:
     """The base model's tokenizer, padding on the right as training wants it."""
     from transformers import AutoTokenizer

@@ -22,6 +22,7 @@ NF4_TABLES_BYTES = 4 * (16 + 256 + 1)
 MIN_8BIT, MIN_PAGED = 4096, 100_000
 # TRL's fused head: logits of so many tokens by so many words at a time, in bf16.
 TILE_TOKENS, TILE_WORDS = 4096, 32768
+FUSED_LOGITS = 1 << 25  # evalgate's own: so many logits at a time (`head_loss.AT_ONCE`)
 WORKSPACE_BYTES = 32 << 20  # cuBLAS' on Hopper, held by torch's allocator; less on older devices
 # Outside torch's allocator, and between its blocks: allowances for the question whether a card is large enough.
 CONTEXT_BYTES, FRAGMENTATION = 600 << 20, 0.05
@@ -30,7 +31,9 @@ CONTEXT_BYTES, FRAGMENTATION = 600 << 20, 0.05
 class Setup(Record, frozen=True, kw_only=True):
     """One micro-batch of a training: `n_rows` rows padded to `length`, of which `n_supervised` tokens carry loss.
 
-    `adapted` are the names of a layer's adapted matrices. `tiled_logits`: whether TRL never holds all logits.
+    `adapted` are the names of a layer's adapted matrices. `tiled_logits`: whether TRL never holds all logits. `fused`:
+    whether the kernels of evalgate compute it, in one sequence without padding (`n_rows` is 1). With checkpointing the
+    last `kept_layers` layers keep their activations all the same.
     """
 
     method: Method
@@ -43,6 +46,8 @@ class Setup(Record, frozen=True, kw_only=True):
     optimizer: str = "paged_adamw_8bit"
     padded: bool = True
     tiled_logits: bool = True
+    fused: bool = False
+    kept_layers: int = 0
     adapted: tuple[str, ...] = ()
 
     @property
@@ -81,7 +86,8 @@ def predict(shape: Shape, setup: Setup) -> Memory:
     n_trained = sum(trained)
     states, paged = optimizer_bytes(trained, setup.optimizer)
     # fp32 parameters have copies in bf16 that autocast makes; of checkpointed layers only one layer's at a time.
-    at_once = 1 / shape.layers if setup.checkpointing else 1.0
+    # The fused way casts all of them once.
+    at_once = 1.0 if setup.fused else max(1, kept_layers(shape, setup)) / shape.layers
     inputs = 4 * shape.head_dim * setup.n_tokens + 24 * setup.n_tokens  # cosines and sines; ids, labels, mask
     saved, stage = _peak_stage(shape, setup)
     terms = {
@@ -147,8 +153,15 @@ def optimizer_bytes(sizes: list[int], name: str) -> tuple[int, int]:
     return held, paged
 
 
+def kept_layers(shape: Shape, setup: Setup) -> int:
+    """The layers that keep their activations until their backward pass."""
+    return min(setup.kept_layers, shape.layers) if setup.checkpointing else shape.layers
+
+
 def layer_bytes(shape: Shape, setup: Setup) -> int:
     """What one layer keeps for its backward pass, in bytes for the whole micro-batch."""
+    if setup.fused:
+        return fused_layer_bytes(shape, setup)
     h, q, k = shape.hidden, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     full = setup.method == "full"
     # A norm squares an fp32 copy of its input; where its weight is trained, the product's other factor stays as well.
@@ -160,6 +173,19 @@ def layer_bytes(shape: Shape, setup: Setup) -> int:
     attention = 4 * q + 4 * keys + 4 * shape.heads + (2 * setup.length if setup.padded else 0)
     gates = 6 * shape.intermediate  # gate, its activation, and what that is multiplied with
     return setup.n_tokens * (norms + attention + gates + _inputs_bytes(shape, setup))
+
+
+def fused_layer_bytes(shape: Shape, setup: Setup) -> int:
+    """The same with fused kernels: each tensor once, in bf16, whatever dropout and base are.
+
+    Two norms' inputs and outputs, query, key, value and what attention gives, gate, up and their product; roots and
+    log-sums in fp32, the adapters' inner values, and fp32 copies where heads have norms of their own.
+    """
+    q, k = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    heads = 4 * (q + k) + 4 * (shape.heads + shape.kv_heads) if shape.normed_heads else 0
+    ranks = 2 * setup.rank * len(adapted_linears(shape, setup))
+    once = 8 * shape.hidden + 8 + 4 * q + 4 * k + 4 * shape.heads + 6 * shape.intermediate
+    return setup.n_tokens * (once + heads + ranks)
 
 
 def _inputs_bytes(shape: Shape, setup: Setup) -> int:
@@ -185,11 +211,14 @@ def _peak_stage(shape: Shape, setup: Setup) -> tuple[int, int]:
     """
     t, h = setup.n_tokens, shape.hidden
     wide = 4 if setup.method == "full" else 2
-    kept, one = shape.layers * wide * t * h, layer_bytes(shape, setup)
-    if not setup.checkpointing:
+    one, whole = layer_bytes(shape, setup), kept_layers(shape, setup)
+    kept = (shape.layers - whole) * wide * t * h + whole * one
+    if whole == shape.layers:
         # Nothing before the first norm is trained, so that it keeps no input.
-        kept, one = shape.layers * one - (0 if setup.method == "full" else 4 * t * h), 0
-    last = (4 + wide) * t * h  # the last norm's copy and its output
+        kept -= 0 if setup.method == "full" else (2 if setup.fused else 4) * t * h
+    if whole:
+        one = 0  # the layers that are computed again come last, when those that were kept are gone
+    last = 4 * t * h if setup.fused else (4 + wide) * t * h  # the last norm's copy and its output
     at_loss = last + loss_bytes(shape, setup)
     at_layer = one + layer_work(shape, setup)
     return kept + (one if at_layer > at_loss else last), max(at_layer - one, at_loss - last)
@@ -202,6 +231,10 @@ def layer_work(shape: Shape, setup: Setup) -> int:
     its product; full training makes a gradient of it first in bf16.
     """
     largest = max(linear.n_weights for linear in shape.linears)
+    if setup.fused:
+        # The gradients of the product and, with dropout, of the adapter's share of it; the residual's; the matrix.
+        inner = (4 if setup.dropout > 0 else 2) * shape.intermediate
+        return setup.n_tokens * (inner + 2 * shape.hidden) + (0 if setup.method == "lora" else 2 * largest)
     unpacked = 0 if setup.method == "lora" else 2 * largest
     gradients = (10 if setup.method == "lora" else 6) * shape.intermediate
     return setup.n_tokens * (gradients + 4 * shape.hidden) + unpacked
@@ -214,6 +247,8 @@ def loss_bytes(shape: Shape, setup: Setup) -> int:
     one's gradient.
     """
     n, t, h = setup.n_supervised, setup.n_tokens, shape.hidden
+    if setup.fused:
+        return 8 * min(n * shape.vocab, FUSED_LOGITS) + (2 + 2 + 2) * n * h + 2 * t * h
     if setup.tiled_logits:
         head = 4 * shape.vocab * h if setup.method == "full" else 0
         return 2 * min(n, TILE_TOKENS) * TILE_WORDS + (2 + 4 + 2) * n * h + 2 * t * h + head

@@ -19,8 +19,8 @@ CUDA_MICRO_BATCH = 4
 # A fraction below one is a share of all steps.
 SAVE_EVERY, LOG_EVERY = 0.2, 0.02
 LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
-# Names, places, and who watches.
-NOT_DONE = frozenset({"name", "description", "path", "of", "swept", "report_to"})
+# Names, places, who watches, and what memory there is: they change nothing of what a recipe does.
+NOT_DONE = frozenset({"name", "description", "path", "of", "swept", "report_to", "memory_gb"})
 # Overriding these would break identity, resuming or silence.
 RESERVED = {
     "learning_rate": "learning_rate",
@@ -40,7 +40,7 @@ RESERVED = {
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """The identity of what a recipe does: all but its name, its description and where it and its files lie.
+    """The identity of what a recipe does: all but its name, its description, its memory and where its files lie.
 
     Templates and replayed rows count by their content, so the same recipe is the same in every folder.
     """

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 from evalgate.core.data import Recipe
 from evalgate.core.record import Record
 from evalgate.training.data import Encoded, in_batches
+from evalgate.training.fast import budget_of, missing
 from evalgate.training.memory import Setup
+from evalgate.training.plan import Plan, against, plan, rows_of
 from evalgate.training.recipe import lora_arguments, sft_arguments
-from evalgate.training.shape import Shape
+from evalgate.training.shape import Shape, adapted_names
 
 
 class Work(Record, frozen=True, kw_only=True):
@@ -30,8 +31,30 @@ class Work(Record, frozen=True, kw_only=True):
     mean_length: float
 
 
-def planned(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) -> tuple[Setup, Work]:
-    """The largest micro-batch of a training and its work; without encoded rows each is taken as long as allowed.
+def planned(
+    recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int, config: Mapping[str, Any]
+) -> tuple[Setup, Work, Plan | None, str]:
+    """The largest micro-batch of a training, its work, its plan, or why it has none (`plan.against`).
+
+    Without encoded rows each is taken as long as allowed. Kernels are taken to be installed where the card is.
+    """
+    if why := against(recipe, config) or missing():
+        return *_by_trl(recipe, shape, encoded, n_rows), None, why
+    rows = rows_of(encoded, n_rows, recipe.max_length)
+    found = plan(recipe, shape, rows, budget_of(recipe))
+    n_tokens, n_supervised = sum(n for n, _ in rows), sum(n for _, n in rows)
+    work = Work(
+        n_steps=ceil(len(rows) / recipe.batch_size * recipe.epochs),
+        n_per_step=found.n_packs,
+        n_tokens=round(n_tokens * recipe.epochs),
+        n_supervised=round(n_supervised * recipe.epochs),
+        mean_length=n_tokens / max(1, len(rows)),
+    )
+    return found.setup, work, found, ""
+
+
+def _by_trl(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) -> tuple[Setup, Work]:
+    """The same for TRL's own way.
 
     Overrides of batch size, checkpointing, optimizer and packing count; other ones are taken to change nothing.
     """
@@ -55,7 +78,7 @@ def planned(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) 
         # Without padding attention needs no mask, and heads that share keys share them in memory, too.
         padded=not packed and (encoded is None or padded > encoded.n_tokens),
         tiled_logits=tiles_logits(),
-        adapted=_adapted(shape, lora["target_modules"]),
+        adapted=adapted_names(shape, lora["target_modules"]),
     )
     n = sum(batch[0] for batch in batches)
     return setup, Work(
@@ -94,13 +117,3 @@ def _micro_batches(
         chosen = rows.ids[i : i + micro]
         with_loss = sum(map(len, chosen)) - sum(rows.prompt_lengths[i : i + micro])
         yield len(chosen), max(map(len, chosen)), max(1, with_loss)
-
-
-def _adapted(shape: Shape, targets: Any) -> tuple[str, ...]:
-    """Names of the matrices of a layer that PEFT would adapt: all, or those whose full name the expression matches."""
-    if targets == "all-linear":
-        return ()
-    names = [linear.name for linear in shape.linears]
-    wanted = [str(targets)] if isinstance(targets, str) else list(targets)
-    found = [n for n in names if any(re.fullmatch(w, f"model.layers.0.{n}") or n.endswith(f".{w}") for w in wanted)]
-    return tuple(found)

@@ -10,6 +10,7 @@ from evalgate.core.protocols import Progress
 from evalgate.training.adapter import diverged
 from evalgate.training.data import IGNORED
 from evalgate.training.failures import risen
+from evalgate.training.kernels import packed_loss
 
 # Models that scale or cap their logits keep TRL's own loss, which knows how.
 LOGIT_SETTINGS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier")
@@ -83,6 +84,8 @@ def trainer_class() -> type[Any]:
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             base = self.accelerator.unwrap_model(model).get_base_model()
+            if "predicts" in inputs and not return_outputs:
+                return packed_loss(base, inputs, num_items_in_batch)
             # Several processes add their gradients up in the forward of a wrapper, which the short way would pass by.
             several = self.accelerator.num_processes > 1
             if return_outputs or several or _scales_logits(base) or inputs["input_ids"].device.type != "cpu":
@@ -94,6 +97,9 @@ def trainer_class() -> type[Any]:
             import torch
 
             base = self.accelerator.unwrap_model(model).get_base_model()
+            if "predicts" in inputs:
+                with torch.no_grad():
+                    return packed_loss(base, self._prepare_inputs(inputs), None), None, None
             if inputs["input_ids"].device.type != "cpu" or _scales_logits(base):
                 return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
             with torch.no_grad():

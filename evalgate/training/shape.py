@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,6 +114,16 @@ def _linears(text: Mapping[str, Any], family: str, hidden: int, inner: int, q: i
         Linear(name="mlp.up_proj", n_in=hidden, n_out=inner, reads="second norm", bias=mlp),
         Linear(name="mlp.down_proj", n_in=inner, n_out=hidden, reads="product", bias=mlp),
     )
+
+
+def adapted_names(shape: Shape, targets: Any) -> tuple[str, ...]:
+    """Names of the matrices of a layer that PEFT would adapt: all, or those whose full name the expression matches."""
+    if targets == "all-linear":
+        return ()
+    names = [linear.name for linear in shape.linears]
+    wanted = [str(targets)] if isinstance(targets, str) else list(targets)
+    found = [n for n in names if any(re.fullmatch(w, f"model.layers.0.{n}") or n.endswith(f".{w}") for w in wanted)]
+    return tuple(found)
 
 
 def _is_size(value: object) -> bool:

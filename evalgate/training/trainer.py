@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,8 +24,9 @@ from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
 from evalgate.training.failures import memory_errors
+from evalgate.training.fast import fast
 from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
-from evalgate.training.loading import load_base, load_tokenizer
+from evalgate.training.loading import base_config, load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
@@ -186,19 +187,18 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     if "activation_checkpointing" not in known:  # its name before transformers 5.20
         arguments["gradient_checkpointing"] = arguments.pop("activation_checkpointing")
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
-    config = SFTConfig(**arguments)
+    way = fast(recipe, base_config(job.model_path, job.revision), encoded, where)
+    config = SFTConfig(**arguments | (way.arguments() if way else {}))
     config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
     model, lora = load_base(job.model_path, job.revision, recipe, where), None
     if job.start:
         model = continued(model, Path(job.start), recipe)
     else:
         lora = LoraConfig(**lora_arguments(recipe))
-    chosen = in_batches(encoded, recipe.batch_size, recipe.seed)
     trainer = trainer_class()(
         model=model,
         args=config,
-        train_dataset=to_dataset(evenly(chosen, arguments, processes(recipe))),
-        eval_dataset=to_dataset(dev) if dev else None,
+        **(way.data(encoded, dev) if way else _padded(recipe, arguments, encoded, dev)),
         processing_class=tokenizer,
         peft_config=lora,
     )
@@ -206,7 +206,18 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     if job.start:
         restore(trainer.model, Path(job.start))
     steady(trainer.model)
+    if way:
+        way.prepare(trainer.model)
     return trainer
+
+
+def _padded(recipe: Recipe, arguments: Mapping[str, Any], encoded: Encoded, dev: Encoded | None) -> dict[str, Any]:
+    """The data of TRL's own way: rows of like length together."""
+    chosen = in_batches(encoded, recipe.batch_size, recipe.seed)
+    return {
+        "train_dataset": to_dataset(evenly(chosen, arguments, processes(recipe))),
+        "eval_dataset": to_dataset(dev) if dev else None,
+    }
 
 
 def _refuse_unknown(recipe: Recipe, known: set[str]) -> None:

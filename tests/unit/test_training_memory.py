@@ -188,8 +188,8 @@ def encoded(lengths: list[int]) -> Encoded:
 
 def test_the_largest_micro_batch_and_all_work_come_from_the_rows() -> None:
     recipe = Recipe(name="r", prompts={}, batch_size=8, epochs=2)
-    setup, work = planned(recipe, SEVEN, encoded([10] * 8 + [100] * 8), 16)
-    assert planned(recipe, SEVEN, encoded([10] * 8 + [100] * 7 + [90]), 16)[0].padded
+    setup, work = planned(recipe, SEVEN, encoded([10] * 8 + [100] * 8), 16, {})[:2]
+    assert planned(recipe, SEVEN, encoded([10] * 8 + [100] * 7 + [90]), 16, {})[0].padded
     assert (setup.n_rows, setup.length, setup.n_supervised, setup.method) == (4, 100, 200, "qlora")
     assert (setup.checkpointing, setup.optimizer, setup.padded) == (True, "paged_adamw_8bit", False)
     assert (work.n_steps, work.n_per_step, work.n_tokens, work.n_supervised) == (4, 2, 2 * 880, 880)
@@ -197,7 +197,7 @@ def test_the_largest_micro_batch_and_all_work_come_from_the_rows() -> None:
 
 
 def test_without_rows_each_is_as_long_as_allowed() -> None:
-    setup, work = planned(Recipe(name="r", prompts={}, batch_size=6, method="lora"), SEVEN, None, 13)
+    setup, work = planned(Recipe(name="r", prompts={}, batch_size=6, method="lora"), SEVEN, None, 13, {})[:2]
     assert (setup.n_rows, setup.length, setup.n_supervised) == (3, 512, 1536)
     assert (work.n_steps, work.n_tokens, work.n_supervised) == (3, 13 * 512, 13 * 512)
 
@@ -207,7 +207,7 @@ def test_overrides_that_change_memory_count() -> None:
         "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "activation_checkpointing": False,
         "optim": "adamw_torch", "packing": True, "target_modules": ".*q_proj",
     }  # fmt: skip
-    setup, work = planned(Recipe(name="r", prompts={}, overrides=overrides), SEVEN, encoded([256] * 10), 10)
+    setup, work = planned(Recipe(name="r", prompts={}, overrides=overrides), SEVEN, encoded([256] * 10), 10, {})[:2]
     assert (setup.n_rows, setup.length, setup.checkpointing, setup.optimizer) == (2, 512, False, "adamw_torch")
     assert setup.adapted == ("self_attn.q_proj",)
     assert not setup.padded
