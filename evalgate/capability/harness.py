@@ -11,7 +11,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from evalgate.cache.records import Cache
-from evalgate.capability.live import Live, responses
+from evalgate.capability.live import Live, Tokens, responses
 from evalgate.capability.loading import load_tasks
 from evalgate.core.data import CapabilitySpec, Example
 from evalgate.core.errors import UsageError
@@ -38,6 +38,7 @@ class Harness:
         self._spec = spec
         self._tasks: dict[str, Any] = load_tasks(spec, folder)
         self._metrics = {name: _metric(name, task) for name, task in self._tasks.items()}
+        self._tokens = Tokens()
         for task in self._tasks.values():
             task.set_fewshot_seed(FEWSHOT_SEED)
             if spec.num_fewshot and task.get_config("num_fewshot") != 0:  # as lm-eval: a task that says 0 keeps to it
@@ -81,7 +82,7 @@ class Harness:
             write_atomic(path, b"".join(to_json_line(s) for name in sorted(done) for s in kept[name]))
         n_done = sum(len(kept[name]) for name in done)
         if n_done < self.n_items:
-            live = Live(model, adapter, cache if seal is None else None)
+            live = Live(model, adapter, cache if seal is None else None, self._tokens)
             stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
             with stage as tick, Appender(path, seal) as file:
                 for name in [name for name in self._tasks if name not in done]:
@@ -100,6 +101,7 @@ class Harness:
         from lm_eval.evaluator import evaluate
 
         tasks = {"tasks": {name: task}, "groups": {}, "group_map": {}}
+        _same_requests(task)
         samples = evaluate(live, tasks, limit=self._spec.limit, bootstrap_iters=0)["samples"][name]
         first, values = samples[0]["filter"], _values(samples)
         found = []
@@ -134,6 +136,16 @@ class Harness:
                 text = str(task.doc_to_text(doc))
                 found.append(Example(id=f"{name}/{i}", inputs={"question": text}, tags=(name,)))
         return found
+
+
+def _same_requests(task: Any) -> None:
+    """Let a task that was asked before keep its requests: every system is shown the same texts, made once."""
+    made = getattr(task, "_instances", None)  # lm-eval sets it when requests are built
+    if not made:
+        return
+    for request in made:
+        request.resps, request.filtered_resps = [], {}
+    task.build_all_requests = lambda **_: None
 
 
 def _metric(name: str, task: Any) -> str:

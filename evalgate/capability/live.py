@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property, partial
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from evalgate.core.protocols import Completes, LocalModel
 from evalgate.core.record import Record, canonical_json, digest_bytes, digest_files
 
 ITEMS = "capability"
+Pair = tuple[list[int], list[int]]
 BATCH_SIZE = {"cpu": 64, "cuda": 128}
 
 
@@ -35,6 +37,28 @@ class ItemKey(Record, frozen=True, kw_only=True):
         return digest_bytes(canonical_json(self))
 
 
+class Tokens:
+    """The tokens of requests, made once: all systems share a tokenizer, and the options of a question its text.
+
+    Contexts are kept as arrays: lists of a whole benchmark's would take eight times as much.
+    """
+
+    def __init__(self) -> None:
+        self._contexts: dict[str, array[int]] = {}
+        self._pairs: dict[tuple[str, str], tuple[str, tuple[int, ...]]] = {}
+
+    def of_pair(self, encode: Callable[[str], list[int]], context: str, continuation: str) -> Pair:
+        """What `TemplateLM._encode_pair` gives: spaces between the two belong to the second, which is cut by length."""
+        if (context, continuation) not in self._pairs:
+            head = context.rstrip()
+            whole = encode(context + continuation)
+            if head not in self._contexts:
+                self._contexts[head] = array("i", encode(head))
+            self._pairs[context, continuation] = head, tuple(whole[len(self._contexts[head]) :])
+        head, answer = self._pairs[context, continuation]
+        return self._contexts[head].tolist(), list(answer)
+
+
 class Live:
     """What `lm_eval.evaluate` takes for a language model: one system of the backend's.
 
@@ -43,8 +67,11 @@ class Live:
 
     rank, world_size = 0, 1
 
-    def __init__(self, model: LocalModel, adapter: str | None, kept: Cache | None = None) -> None:
+    def __init__(
+        self, model: LocalModel, adapter: str | None, kept: Cache | None = None, tokens: Tokens | None = None
+    ) -> None:
         self._model, self._adapter = model, adapter
+        self._tokens = tokens or Tokens()
         self._kept = kept if isinstance(model, Keyed) else None
         self._answerer = model.answerer(adapter) if isinstance(model, Keyed) and kept else None
         self.known: set[tuple[str, int]] = set()
@@ -52,7 +79,7 @@ class Live:
     @cached_property
     def _lm(self) -> Any:
         with self._model.using(self._adapter) as module:
-            return language_model(self._model, module, self._adapter)
+            return language_model(self._model, module, self._adapter, self._tokens)
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[Any]:
         """(log-likelihood, whether greedy) of each continuation."""
@@ -140,7 +167,7 @@ def given(kind: str, record: Responses) -> list[Any]:
     return list(zip(record.logprobs, record.greedy, strict=True))
 
 
-def language_model(model: LocalModel, module: Any, adapter: str | None) -> Any:
+def language_model(model: LocalModel, module: Any, adapter: str | None, tokens: Tokens | None = None) -> Any:
     """lm-eval's own wrapper of the live module, with the backend's batches and decoding under it."""
     from lm_eval.models.huggingface import HFLM
 
@@ -148,6 +175,8 @@ def language_model(model: LocalModel, module: Any, adapter: str | None) -> Any:
     lm = HFLM(pretrained=module, tokenizer=model.tokenizer, batch_size=BATCH_SIZE[device], softmax_dtype="float32")
     for kind in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
         setattr(lm, kind, partial(getattr(lm, kind), disable_tqdm=True))  # one progress display is enough
+    if lm.backend == "causal":
+        lm._encode_pair = partial((tokens or Tokens()).of_pair, lm.tok_encode)
     lm._loglikelihood_tokens = partial(_scores, model, adapter, lm.max_length)
     if isinstance(model, Completes):
         lm.generate_until = partial(_texts, model, adapter, lm, lm.generate_until)
