@@ -110,12 +110,13 @@ class Recipe(Record, frozen=True, kw_only=True):
 
     `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
     sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
-    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one.
+    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. With `merge` the
+    adapter is merged into its base, and that model is the candidate.
     """
 
     name: str
     prompts: dict[str, PromptDraft]
-    method: Literal["qlora", "lora", "dora"] = "qlora"
+    method: Literal["qlora", "lora", "dora", "full"] = "qlora"
     description: str = ""
     learning_rate: float = 2e-4
     epochs: float = 1.0
@@ -136,6 +137,12 @@ class Recipe(Record, frozen=True, kw_only=True):
     start: str | UnsetType = UNSET
     parent: Recipe | UnsetType = UNSET
     dpo: Preferences | UnsetType = UNSET
+    merge: Literal["dequantized", "bf16"] | UnsetType = UNSET
+
+    @property
+    def whole(self) -> bool:
+        """Whether what ships is a whole model, not an adapter beside the shared base."""
+        return self.method == "full" or bool(self.merge)
 
     @property
     def lineage(self) -> tuple[Recipe, ...]:

@@ -48,6 +48,11 @@ def _scales_logits(base: Any) -> bool:
     return any(getattr(base.config, name, None) is not None for name in LOGIT_SETTINGS)
 
 
+def _base_of(model: Any) -> Any:
+    """The model without its adapter, or itself where there is none."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
 def own_files(trainer: type[Any]) -> type[Any]:
     """A TRL trainer that writes no model card and no copy of its reference, and resumes in fp32."""
 
@@ -58,8 +63,11 @@ def own_files(trainer: type[Any]) -> type[Any]:
             """Nothing: the adapter's card is card.json."""
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-            # "auto", the default of `save_embedding_layers`, asks the hub.
             folder = output_dir or self.args.output_dir
+            if not hasattr(self.model, "peft_config"):  # a whole model that is trained
+                super()._save(folder, state_dict)
+                return
+            # "auto", the default of `save_embedding_layers`, asks the hub.
             self.model.save_pretrained(
                 folder, safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"]
             )
@@ -81,7 +89,7 @@ def trainer_class() -> type[Any]:
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            base = self.accelerator.unwrap_model(model).get_base_model()
+            base = _base_of(self.accelerator.unwrap_model(model))
             if return_outputs or _scales_logits(base) or inputs["input_ids"].device.type != "cpu":
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return completion_loss(base, inputs, num_items_in_batch)
@@ -90,7 +98,7 @@ def trainer_class() -> type[Any]:
             """The dev loss, by the same short way on CPUs."""
             import torch
 
-            base = self.accelerator.unwrap_model(model).get_base_model()
+            base = _base_of(self.accelerator.unwrap_model(model))
             if inputs["input_ids"].device.type != "cpu" or _scales_logits(base):
                 return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
             with torch.no_grad():
