@@ -119,7 +119,12 @@ def _base(recipe: Recipe, card: AdapterCard, beside: str, where: Device) -> Any:
 
     method: Literal["qlora", "lora"] = "qlora" if beside == NF4 else "lora"
     model = load_base(card.base_model, card.base_revision, replace(recipe, method=method), where)
-    return model if beside == NF4 else model.to(getattr(torch, beside))
+    if beside != NF4:
+        return model.to(getattr(torch, beside))
+    for module in model.modules():  # training may multiply in bf16 on a CPU, where models are served in float32
+        if hasattr(module, "compute_dtype"):
+            module.compute_dtype = getattr(torch, hardware.weight_dtype(where))
+    return model
 
 
 def _beside(recipe: Recipe, card: AdapterCard, adapter: Path, beside: str, where: Device) -> Iterator[Any]:
