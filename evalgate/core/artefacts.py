@@ -16,7 +16,7 @@ ArtefactKind = Literal["adapter", "model"]
 # How an adapter ships: beside its base, in the base as training held it (4-bit weights unpacked), in the base in bf16.
 Merge = Literal["adapter", "dequantized", "bf16"]
 
-MODEL, CONFIG, WEIGHTS = "model", "config.json", "*.safetensors"
+MODEL, CONFIG, WEIGHTS, CARD = "model", "config.json", "*.safetensors", "card.json"
 # What a whole model's answers depend on.
 PATTERNS = (WEIGHTS, "*.json", "*.jinja", "*.model", "*.txt")
 CHUNK_BYTES = 1 << 24
@@ -82,7 +82,8 @@ def model_digest(folder: Path) -> str:
 
 def model_files(folder: Path) -> list[Path]:
     """The files of a whole model that its answers depend on, by name."""
-    return sorted({path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()})
+    found = {path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}
+    return sorted(path for path in found if path.name != CARD)
 
 
 def model_config(folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from evalgate.core.record import short
 from evalgate.core.results import Verdict
 from evalgate.report import charts, words
 from evalgate.report.agreement import agreement_view
+from evalgate.report.artefacts import artefacts_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.drift import drift_view
 from evalgate.report.effort import effort_view
@@ -48,6 +49,7 @@ def build_view(data: RunData) -> View:
         "changes": [task_changes(index, task, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
         "capability": capability_view(index),
         "drift": drift_view(data),
+        "artefacts": artefacts_view(data),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "serving": serving_view(data),
         "agreement": agreement_view(data),

@@ -62,7 +62,11 @@ def test_whole_models_are_gated_beside_adapters(done: tuple[RunOptions, Decision
     assert {v.candidate for v in decision.verdicts} == set(NAMES)
     assert not [finding for finding in decision.findings if finding.hard]
     assert not [check for check in decision.checks if check.outcome == "failed"]
-    for name, merge, dtype in (("full", "adapter", "float32"), ("deq", "dequantized", "float32"), ("half", "bf16", "bfloat16")):
+    for name, merge, dtype in (
+        ("full", "adapter", "float32"),
+        ("deq", "dequantized", "float32"),
+        ("half", "bf16", "bfloat16"),
+    ):
         card, system = data.cards[name], data.run.systems[name]
         assert (card.kind, card.merge, card.dtype) == ("model", merge, dtype)
         assert card.adapter_digest == system.adapter_digest == model_digest(folder / "adapters" / name / MODEL)
@@ -82,7 +86,9 @@ def test_checks_that_need_an_adapter_are_not_done_on_whole_models(
         assert (merged.outcome, merged.reason) == ("not_done", "not applicable: a whole model has no adapter")
         assert checks["adapter", name].outcome == "ok"
         assert checks["padding", name].outcome == "ok"
-        assert "sd of the logits in " + ("bfloat16" if name == "half" else "float32") in checks["padding", name].threshold
+        assert (
+            "sd of the logits in " + ("bfloat16" if name == "half" else "float32") in checks["padding", name].threshold
+        )
     assert checks["merged", "tiny"].outcome == "ok"
     assert ("padding", "tiny") not in checks
 
@@ -111,7 +117,9 @@ def test_merged_models_are_timed_against_their_adapters(done: tuple[RunOptions, 
     assert "full is not merged: there is nothing to time against its adapter" in notes
 
 
-def test_a_second_run_makes_and_asks_nothing(suite: Path, done: tuple[RunOptions, Decision, RunData, list[str]]) -> None:
+def test_a_second_run_makes_and_asks_nothing(
+    suite: Path, done: tuple[RunOptions, Decision, RunData, list[str]]
+) -> None:
     asked, decision, _, _ = done
     progress = Recorder()
     assert pipeline.run(asked, progress) == decision
