@@ -171,10 +171,9 @@ def _merged_anew(
     from evalgate.training.recipe import recipe_digest
     from evalgate.tuning import Tuning
 
-    written = next((name for name, systems in run.seeds.items() if candidate in systems), candidate).partition("@")[0]
-    plan = make_plan(
-        RunOptions(suite=run.suite_folder, limit=run.limit, seed=run.seed, candidates=(written,), use_cache=False)
-    )
+    written = tuple(dict.fromkeys(name.partition("@")[0] for name in run.candidates))
+    options = RunOptions(suite=run.suite_folder, limit=run.limit, seed=run.seed, candidates=written, use_cache=False)
+    plan = make_plan(replace(options, drop=bool(run.dropped)))
     recipe: Recipe = next(replace(r, merge=UNSET) for r in plan.recipes if r.name == candidate)
     card = read_record(paths.adapter(candidate) / CARD, AdapterCard, fix="run the suite again")
     same = (plan.run.data_digest, plan.files.digest, recipe_digest(recipe))

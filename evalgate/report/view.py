@@ -21,6 +21,7 @@ from evalgate.report.known import known_answers
 from evalgate.report.savings import part_asked, policy_words, savings
 from evalgate.report.serving import serving_view
 from evalgate.report.slices import slices_view
+from evalgate.report.unscored import unscored_view
 from evalgate.report.validity import validity_view
 from evalgate.store import CAPABILITY, RunData
 
@@ -270,22 +271,6 @@ def trust_view(index: Index) -> View:
         "contamination": contamination_view(index.data),
         "validity": validity_view(index.data),
     }
-
-
-def unscored_view(index: Index) -> list[View]:
-    """Unscored items by system, task and metric, with the reasons; nothing where all were scored."""
-    rows = []
-    for system in index.systems:
-        for task, scores in index.data.scores.get(system, {}).items():
-            missing = Counter(
-                (s.metric, s.failure.code if s.failure else "unknown") for s in scores if s.status == "unscored"
-            )
-            total = Counter(s.metric for s in scores)
-            rows += [
-                {"system": system, "task": task, "metric": metric, "code": code, "n": n, "of": total[metric]}
-                for (metric, code), n in sorted(missing.items())
-            ]
-    return rows
 
 
 def change_table(data: RunData) -> dict[tuple[str, str], View]:

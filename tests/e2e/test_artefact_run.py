@@ -22,6 +22,8 @@ pytestmark = pytest.mark.slow
 FULL = re.sub(r"rank: 4\nalpha: 8\n", "", RECIPE).replace("method: lora", "method: full")
 MERGED = RECIPE.replace("method: lora", "method: qlora") + "merge: dequantized\n"
 BF16 = RECIPE + "merge: bf16\n"
+Done = tuple[RunOptions, Decision, RunData, list[str]]
+WHOLE = (("full", "adapter", "float32"), ("deq", "dequantized", "float32"), ("half", "bf16", "bfloat16"))
 NAMES = ("tiny", "full", "deq", "half")
 
 
@@ -50,23 +52,19 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(suite: Path) -> tuple[RunOptions, Decision, RunData, list[str]]:
+def done(suite: Path) -> Done:
     asked, progress = options(suite, "all", *NAMES), Noting()
     decision = pipeline.run(asked, progress)
     return asked, decision, load_run(Path(str(asked.output))), progress.notes
 
 
-def test_whole_models_are_gated_beside_adapters(done: tuple[RunOptions, Decision, RunData, list[str]]) -> None:
+def test_whole_models_are_gated_beside_adapters(done: Done) -> None:
     asked, decision, data, notes = done
     folder = Path(str(asked.output))
     assert {v.candidate for v in decision.verdicts} == set(NAMES)
     assert not [finding for finding in decision.findings if finding.hard]
     assert not [check for check in decision.checks if check.outcome == "failed"]
-    for name, merge, dtype in (
-        ("full", "adapter", "float32"),
-        ("deq", "dequantized", "float32"),
-        ("half", "bf16", "bfloat16"),
-    ):
+    for name, merge, dtype in WHOLE:
         card, system = data.cards[name], data.run.systems[name]
         assert (card.kind, card.merge, card.dtype) == ("model", merge, dtype)
         assert card.adapter_digest == system.adapter_digest == model_digest(folder / "adapters" / name / MODEL)
@@ -78,25 +76,22 @@ def test_whole_models_are_gated_beside_adapters(done: tuple[RunOptions, Decision
 
 
 def test_checks_that_need_an_adapter_are_not_done_on_whole_models(
-    done: tuple[RunOptions, Decision, RunData, list[str]],
+    done: Done,
 ) -> None:
     checks = {(check.probe, check.system): check for check in done[1].checks}
-    for name in ("full", "deq", "half"):
+    for name, _, dtype in WHOLE:
         merged = checks["merged", name]
         assert (merged.outcome, merged.reason) == ("not_done", "not applicable: a whole model has no adapter")
         assert checks["adapter", name].outcome == "ok"
         assert checks["padding", name].outcome == "ok"
-        assert (
-            "sd of the logits in " + ("bfloat16" if name == "half" else "float32") in checks["padding", name].threshold
-        )
+        assert checks["padding", name].threshold.endswith(f"sd of the logits in {dtype}")
     assert checks["merged", "tiny"].outcome == "ok"
     assert ("padding", "tiny") not in checks
 
 
-def test_merged_models_are_held_to_their_adapters(done: tuple[RunOptions, Decision, RunData, list[str]]) -> None:
+def test_merged_models_are_held_to_their_adapters(done: Done) -> None:
     found = {artefact.candidate: artefact for artefact in done[1].artefacts}
     trained, served = found["deq"].parity
-    print(found["deq"].parity, found["half"].parity)
     assert [(p.beside, p.role) for p in (trained, served)] == [("nf4", "trained"), ("float32", "served")]
     assert trained.n_prompts == 16
     assert trained.kl.value < 1e-4
@@ -106,7 +101,7 @@ def test_merged_models_are_held_to_their_adapters(done: tuple[RunOptions, Decisi
     assert found["full"].parity == ()
 
 
-def test_merged_models_are_timed_against_their_adapters(done: tuple[RunOptions, Decision, RunData, list[str]]) -> None:
+def test_merged_models_are_timed_against_their_adapters(done: Done) -> None:
     _, decision, data, notes = done
     assert {name: len(rows) for name, rows in data.merged_latency.items()} == {"deq": 6, "half": 6}
     assert {row.baseline for row in data.merged_latency["deq"]} == {"deq~adapter"}
@@ -117,9 +112,7 @@ def test_merged_models_are_timed_against_their_adapters(done: tuple[RunOptions, 
     assert "full is not merged: there is nothing to time against its adapter" in notes
 
 
-def test_a_second_run_makes_and_asks_nothing(
-    suite: Path, done: tuple[RunOptions, Decision, RunData, list[str]]
-) -> None:
+def test_a_second_run_makes_and_asks_nothing(suite: Path, done: Done) -> None:
     asked, decision, _, _ = done
     progress = Recorder()
     assert pipeline.run(asked, progress) == decision

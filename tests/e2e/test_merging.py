@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from evalgate.core.artefacts import MODEL, model_digest
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard
 from evalgate.files import read_record
+from evalgate.training.data import TrainRow
 from evalgate.training.loading import load_base
 from evalgate.training.merging import Served, merged
 from evalgate.training.quiet import quiet
@@ -21,6 +23,7 @@ from evalgate.training.whole import save_model
 
 pytestmark = pytest.mark.slow
 __all__ = ["model_path"]
+SERVED = Served()
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +32,18 @@ def qlora(tmp_path_factory: pytest.TempPathFactory, model_path: str) -> tuple[Pa
     return folder, run(folder, model_path, replace(RECIPE, max_rows=40))[0]
 
 
-def merge(trained: tuple[Path, AdapterCard], out: Path, policy: Any, recipe: Any = RECIPE, **extra: Any) -> AdapterCard:
+def merge(
+    trained: tuple[Path, AdapterCard],
+    out: Path,
+    policy: Any,
+    recipe: Any = RECIPE,
+    *,
+    served: Served = SERVED,
+    dev: Sequence[TrainRow] = tuple(rows(24)),
+) -> AdapterCard:
     folder, card = trained
-    options = {"served": Served(), "rows": rows(24)} | extra
-    chosen = options.pop("rows")
     return merged(
-        recipe, card, chosen, policy=policy, adapter=folder, folder=out / MODEL, record=out / "merged.json", **options
+        recipe, card, dev, policy=policy, adapter=folder, folder=out / MODEL, record=out / "merged.json", served=served
     )
 
 
@@ -50,6 +59,8 @@ def test_merging_into_unpacked_weights_keeps_the_adapters_answers(qlora: Any, mo
     assert (trained.n_prompts, trained.n_same, trained.agreement.value) == (16, 16, 1.0)
     assert 0 <= trained.kl.value < 1e-8
     assert trained.kl.value < served.kl.value < 1.0
+    assert trained.kl.low is not None
+    assert trained.kl.high is not None
     assert trained.kl.low <= trained.kl.value <= trained.kl.high
     weights = load_file(tmp_path / MODEL / "model.safetensors")
     assert {str(value.dtype) for value in weights.values()} == {"torch.float32"}
@@ -102,7 +113,7 @@ def test_nothing_is_merged_into_4_bit_weights(model_path: str, tmp_path: Path) -
 
 def test_a_merge_without_dev_prompts_is_refused(qlora: Any, tmp_path: Path) -> None:
     with pytest.raises(EvalgateError) as caught:
-        merge(qlora, tmp_path, "bf16", replace(RECIPE, path="r.yaml"), rows=[])
+        merge(qlora, tmp_path, "bf16", replace(RECIPE, path="r.yaml"), dev=())
     assert str(caught.value) == (
         "error[merge-unmeasured]: 'tiny' cannot be merged: there is no dev prompt to compare the merged model with its "
         "adapter on\n  at: r.yaml\n\nhint: give a task a dev split, or take `merge` out of the recipe"
