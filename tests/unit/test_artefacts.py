@@ -151,8 +151,8 @@ def test_the_merged_model_is_exported_byte_for_byte_with_its_parity(tmp_path: Pa
         "  a whole model in float32, merged into the base as it was trained, 4-bit weights unpacked, digest "
         f"{found.digest[:12]}\n"
         "  these bytes were gated\n"
-        "  parity: beside the adapter on a base of nf4, as it was trained: 99.5% (98.0% to 100.0%) of 400 greedy tokens "
-        "agree, 15 of 16 answers are the same; KL 3e-06 (1e-06 to 5e-06) nats a token, at most 0.0002\n"
+        "  parity: beside the adapter on a base of nf4, as it was trained: 99.5% (98.0% to 100.0%) of 400 greedy "
+        "tokens agree, 15 of 16 answers are the same; KL 3e-06 (1e-06 to 5e-06) nats a token, at most 0.0002\n"
     )
     assert json.loads(exported_text(found, "json"))["gated"] is True
 
