@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,6 @@ from evalgate.validity import trained_systems
 
 if TYPE_CHECKING:
     from evalgate.capability.harness import Harness
-    from evalgate.execution.local import Contest
 
 
 class Asking:
@@ -223,36 +222,31 @@ class Asking:
 
     def time_candidates(self, candidates: Sequence[SystemSpec]) -> None:
         """Time candidates against the best baseline of each task, in interleaved rounds."""
-        from evalgate.execution.local import measure_latency
+        from evalgate.execution.local import contests_of, measure_latency
+        from evalgate.execution.merged import time_merged
 
         spec = self._plan.suite.spec.latency
         if spec is None or not candidates:
             return
         data = load_run(self._folder.folder, self._plan.seal)
         best = choose_best(data, score_table(data, metrics_of(data)))
-        measure_latency(
-            [contest for task, baseline in best.items() for contest in self._contests(task, baseline, candidates)],
-            n_pairs=spec.n_pairs,
-            n_warmup=spec.n_warmup,
-            n_repeats=spec.n_repeats,
-            seed=self._plan.seed,
-            backend=self._backend,
-            paths={system.name: self._folder.latency(system.name) for system in candidates},
-            progress=self._progress,
-            seal=self._plan.seal,
-        )
-
-    def _contests(self, task: str, baseline: str, candidates: Sequence[SystemSpec]) -> list[Contest]:
-        from evalgate.execution.local import Contest
-
-        asks = {system.name: self._asks(system, task) for system in candidates}
-        ours = self._asks(self._plan.run.systems[baseline], task)
-        return [
-            Contest(
-                task=task,
-                baseline=baseline,
-                baseline_ask=ask,
-                candidate_asks={name: theirs[i] for name, theirs in asks.items()},
+        asks = {system.name: {task: self._asks(system, task) for task in best} for system in candidates}
+        ours = {task: (name, self._asks(self._plan.run.systems[name], task)) for task, name in best.items()}
+        with getattr(self._backend, "together", nullcontext)([*asks]):
+            measure_latency(
+                contests_of(ours, asks),
+                n_pairs=spec.n_pairs,
+                n_warmup=spec.n_warmup,
+                n_repeats=spec.n_repeats,
+                seed=self._plan.seed,
+                backend=self._backend,
+                paths={system.name: self._folder.latency(system.name) for system in candidates},
+                progress=self._progress,
+                seal=self._plan.seal,
             )
-            for i, ask in enumerate(ours)
-        ]
+        if spec.merged:
+            merged = [recipe.name for recipe in self._plan.recipes if recipe.merge]
+            time_merged(
+                asks, merged, spec, folder=self._folder, backend=self._backend, seed=self._plan.seed,
+                progress=self._progress,
+            )  # fmt: skip

@@ -27,8 +27,13 @@ def bound(
     binding: Binding,
     adapter_digest: str | None = None,
     recorded: Mapping[str, dict[str, Recording]] | None = None,
+    *,
+    whole: bool = False,
 ) -> SystemSpec:
-    """A draft with this run's model, seed and retrievers, or with what it has recorded."""
+    """A draft with this run's model, seed and retrievers, or with what it has recorded.
+
+    A whole model of its own is never quantised.
+    """
     if draft.predictions:
         return SystemSpec(
             name=draft.name,
@@ -47,7 +52,7 @@ def bound(
         model_digest=named_digest(binding.files, draft.model) if draft.model else binding.files.digest,
         backend=backend_of(binding.model),
         revision=binding.files.revision,
-        quantization=binding.model.quantization,
+        quantization="none" if whole else binding.model.quantization,
         seed=binding.seed,
         retriever_digest=digest_of([binding.retriever_digests[name] for name in used]) if used else None,
         adapter_digest=adapter_digest,

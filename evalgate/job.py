@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 
 from evalgate.asking import Asking
+from evalgate.backends.beside import Beside
 from evalgate.backends.opening import open_model
+from evalgate.backends.room import room_beside, room_line
 from evalgate.binding import bound, candidate_draft
 from evalgate.checking import notes_of
 from evalgate.core.data import Recipe, SystemSpec
@@ -64,13 +66,14 @@ class Job:
     def start(self, *, resume: bool) -> None:
         """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""
         recorded = self._recorded() if resume else None
+        room = room_beside(self.plan.suite, self.plan.binding.model, Path(self.plan.files.path), self.plan.recipes)
         if not resume:
             self.folder.clear()
         if self._given is None:
             self._opened = open_model(self.plan.binding.model, self.plan.files)
         opened = self._given or self._opened
         assert opened is not None
-        self.backend: LocalBackend = opened
+        self.backend: LocalBackend = Beside(opened) if room else opened
         self.run = msgspec.structs.replace(self.plan.run, serving=self.backend.identity)
         if recorded is not None:
             self._refuse_other_serving(recorded)
@@ -78,7 +81,8 @@ class Job:
             self._warn_of_seal()
         write_record(self.folder.run_file, self.run)
         write_lines(self.folder.contamination, self.plan.overlaps)
-        for text in [*notes_of(self.plan.overlaps, self.plan.run.dropped), *self.plan.notes]:
+        told = [room_line(room)] if room else []
+        for text in [*told, *notes_of(self.plan.overlaps, self.plan.run.dropped), *self.plan.notes]:
             self.progress.note(text)
         for name in self.plan.suite.tasks:
             self.folder.write_examples(name, self.plan.heldout(name))
@@ -121,6 +125,9 @@ class Job:
         asking: Asking | None = getattr(self, "asking", None)  # a job may fail before it asks
         if asking is not None:
             asking.close()
+        backend = getattr(self, "backend", None)
+        if isinstance(backend, Beside):
+            backend.close_models()
         if self._given is None and self._opened is not None:
             self._opened.close()
 
@@ -196,14 +203,14 @@ class Job:
             )
 
     def train(self, recipe: Recipe) -> SystemSpec:
-        """Make a candidate's adapter unless it is there; returns the system that the adapter is part of."""
+        """Make a candidate's artefact unless it is there; returns the system that it is part of."""
         tuning = Tuning(self.plan, self.folder, self.progress)
         with getattr(self.backend, "resting", nullcontext)():  # an engine that fills the GPU makes room
             card = tuning.adapter(recipe)
         give_back_memory()
-        self.backend.add_adapter(recipe.name, str(self.folder.adapter(recipe.name)))
+        self.backend.add_adapter(recipe.name, str(self.folder.artefact(recipe.name, whole=recipe.whole)))
         self._remember(recipe, card.adapter_digest, tuning)
-        system = bound(candidate_draft(recipe), self.plan.binding, card.adapter_digest)
+        system = bound(candidate_draft(recipe), self.plan.binding, card.adapter_digest, whole=recipe.whole)
         self.systems[recipe.name] = system
         self._write_run()
         self.asking.forget_stale(system)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from evalgate import plugins
+from evalgate.artefacts import artefact_table
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
@@ -50,7 +51,7 @@ def judge_run(data: RunData) -> Decision:
     clean = tuple(clean_table(data, metrics))
     decision = msgspec.structs.replace(decision, findings=findings, bound=bound_in_words(run), clean_scores=clean)
     decision = msgspec.structs.replace(decision, serving=serving_table(data), break_even=break_even_table(data, best))
-    decision = msgspec.structs.replace(decision, slices=slice_table(data, metrics))
+    decision = msgspec.structs.replace(decision, slices=slice_table(data, metrics), artefacts=artefact_table(data))
     agreements = {(a.task, a.by, a.with_whom): a for a in data.agreements}  # a later one is of what was asked last
     decision = msgspec.structs.replace(decision, checks=checks, agreements=tuple(agreements.values()))
     if not doubted or decision.outcome == "ship":

@@ -16,6 +16,7 @@ from evalgate.backends.encoder import note_of, open_encoder
 from evalgate.backends.model_files import ModelFiles
 from evalgate.backends.opening import backend_of, find_model, keeper_of, refuse_unmeasurable
 from evalgate.backends.recorded import RecordedBackend, open_recorded
+from evalgate.backends.room import refuse_beside
 from evalgate.backends.vllm import refuse_vllm
 from evalgate.binding import Binding, bound, candidate_draft, drafts_of, seeds_of
 from evalgate.cache.places import place_of
@@ -118,6 +119,7 @@ def make_plan(options: RunOptions) -> Plan:
     refuse_vllm(model, capability=spec.capability is not None)
     refuse_missing(project.recipes)
     refuse_unlaunchable(project.recipes)
+    refuse_beside(model, project.recipes)
     project, overlaps, dropped = checked(project, seed, drop=options.drop)
     drafts = drafts_of(project)
     refuse_unkept(project, model)
@@ -206,7 +208,7 @@ def _run(
     judges: dict[str, ModelFiles],
 ) -> Run:
     suite, files, model, limit = binding.suite, binding.files, binding.model, options.limit
-    trained = [bound(candidate_draft(recipe), binding) for recipe in project.recipes]
+    trained = [bound(candidate_draft(recipe), binding, whole=recipe.whole) for recipe in project.recipes]
     seeds = seeds_of(project.recipes) | {system.name: (system.name,) for system in entrants}
     base = SystemSpec(
         name=BASE,

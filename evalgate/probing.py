@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from evalgate.core.artefacts import model_config
 from evalgate.core.content import text_of
 from evalgate.core.data import Example, SystemSpec
 from evalgate.core.probes import Measured, Probed
@@ -96,12 +97,15 @@ def _measure(
     from evalgate.probes.measure import Bench, Candidate, measure
 
     bench = Bench(backend, {k: answer_of(e) for k, (_, e) in items.items()}, plan.files.path, plan.files.digest)
+    whole = {recipe.name: model_config(folder.artefact(recipe.name, whole=True))["dtype"]
+             for recipe in plan.recipes if recipe.whole}  # fmt: skip
     given = [
         Candidate(
             name=system.name,
             requests=_requests(plan, system, items),
-            folder=str(folder.adapter(system.name)),
+            folder=str(folder.artefact(system.name, whole=system.name in whole)),
             base_digest=_card_base(folder.adapter(system.name)),
+            precision=whole.get(system.name, ""),
         )
         for system in candidates
     ]

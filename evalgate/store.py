@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from evalgate.core.artefacts import MODEL
 from evalgate.core.capability import Drift
 from evalgate.core.data import Example
 from evalgate.core.errors import EvalgateError
@@ -72,6 +73,23 @@ class RunFolder:
     def shown(self, system: str, task: str) -> Path:
         """Where it stands what a system's prompts for a task look like."""
         return self.folder / "shown" / system / f"{task}.json"
+
+    def artefact(self, candidate: str, *, whole: bool) -> Path:
+        """Where what a candidate ships as lies: its adapter, or a whole model below it."""
+        return self.adapter(candidate) / MODEL if whole else self.adapter(candidate)
+
+    def merged_card(self, candidate: str) -> Path:
+        """Where it stands what a merged candidate was made from, beside its adapter's own card."""
+        return self.adapter(candidate) / "merged.json"
+
+    def card(self, candidate: str) -> Path:
+        """The card of what a candidate ships as."""
+        merged = self.merged_card(candidate)
+        return merged if merged.exists() else self.adapter(candidate) / "card.json"
+
+    def merged_latency(self, candidate: str) -> Path:
+        """Where the times of a merged candidate beside those of its adapter lie."""
+        return self.folder / "latency_merged" / f"{candidate}.jsonl"
 
     def trained(self, candidate: str) -> Path:
         """Where it is written which rows a candidate's adapter was trained on."""
@@ -150,7 +168,7 @@ class RunFolder:
         path = self.predictions(system, task)
         if any(p.request_digest not in digests for p in read_keys(path, Prediction, self.seal)):
             scores = (self.scores(system, task), self.scores(system, CAPABILITY), self.judgements(system, task))
-            for stale in (*scores, self.latency(system), self.drift(system), path):
+            for stale in (*scores, self.latency(system), self.merged_latency(system), self.drift(system), path):
                 stale.unlink(missing_ok=True)
 
     def forget_unscored(self, system: str, task: str, metrics: set[str]) -> None:
@@ -208,6 +226,7 @@ class RunData(Record, frozen=True, kw_only=True):
     agreements: list[Agreement] = []
     drift: dict[str, list[Drift]] = {}
     shown: list[Shown] = []
+    merged_latency: dict[str, list[LatencyPair]] = {}
 
 
 def load_identity(folder: Path) -> Run:
@@ -226,7 +245,7 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
     paths, hint = RunFolder(folder, seal), "restore it, or run the suite again"
     tasks = [task.name for task in run.suite.tasks]
     names = [*tasks, CAPABILITY]
-    cards = {c: paths.adapter(c) / "card.json" for c in run.systems}
+    cards = {c: paths.card(c) for c in run.systems}
     probes = {c: paths.probe(c) for c in run.systems}
     shown = [path for s in run.systems for t in tasks if (path := paths.shown(s, t)).exists()]
     return RunData(
@@ -247,6 +266,9 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         shown=[read_record(path, Shown, fix=hint) for path in shown],
         probed=read_record(paths.probed, Probed, fix=hint) if paths.probed.exists() else None,
         agreements=read_lines(paths.agreement, Agreement),
+        merged_latency={
+            c: pairs for c in run.candidates if (pairs := read_lines(paths.merged_latency(c), LatencyPair, seal))
+        },
     )
 
 

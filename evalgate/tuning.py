@@ -35,18 +35,36 @@ class Tuning:
         self._rows: dict[tuple[str, Split], list[TrainRow]] = {}
 
     def adapter(self, recipe: Recipe) -> AdapterCard:
-        """The recipe's adapter, made unless it is there; its card says what is known of it.
+        """What the recipe ships as, made unless it is there: an adapter, or a whole model; its card says which.
 
-        Raises what training raises, and what `check_adapter` raises for one from elsewhere.
+        Raises what training and merging raise, and what `check_adapter` raises for an adapter from elsewhere.
         """
         if recipe.outside:
             self._check_outside(recipe)
+        if recipe.merge:
+            return self._merged(recipe)
         folder = self.folder.adapter(recipe.name)
         if recipe.adapter:
             return self._taken_over(recipe, folder)
         start = self.folder.adapter(recipe.parent.name) if recipe.parent else None
         card = self._trained(recipe, folder, Path(recipe.start) if recipe.start else start)
         return self._with_origin(recipe, folder, card)
+
+    def _merged(self, recipe: Recipe) -> AdapterCard:
+        """The model that the recipe's adapter becomes in its base; the adapter stays beside it."""
+        from evalgate.training.merging import Served, merged
+
+        assert recipe.merge
+        return merged(
+            recipe,
+            self.adapter(replace(recipe, merge=UNSET)),
+            self.rows(recipe, "dev"),
+            policy=recipe.merge,
+            adapter=self.folder.adapter(recipe.name),
+            folder=self.folder.artefact(recipe.name, whole=True),
+            record=self.folder.merged_card(recipe.name),
+            served=Served(dtype=self.plan.binding.model.dtype, quantization=self.plan.binding.model.quantization),
+        )
 
     def rows(self, recipe: Recipe, split: Split = "train") -> list[TrainRow]:
         """A split as the recipe's system would be asked it, with the answers to learn."""
@@ -111,6 +129,7 @@ class Tuning:
             progress=self.progress,
             start=start,
             tracking=(tracking := self._tracking(recipe)),
+            dtype=self.plan.binding.model.dtype,
         )
         if recipe.dpo:
             card = prefer(recipe, card, start=folder / SFT, folder=folder, progress=self.progress, tracking=tracking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,18 @@ def check_adapter(folder: Path, model_id: str, files: ModelFiles) -> dict[str, A
 def live_name(name: str) -> str:
     """An adapter's name within the model: torch takes no dots in it, and PEFT not its own `lora_`."""
     return "a:" + name.replace(".", "%").replace("lora_", "lora%_")
+
+
+def load_into(model: Any, name: str, folder: str, *, first: bool) -> Any:
+    """The live model with one more adapter: a PeftModel from the first one on."""
+    from peft import PeftModel
+
+    with warnings.catch_warnings():  # PEFT asks transformers 5 by an older name
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        if first:
+            return PeftModel.from_pretrained(model, folder, adapter_name=live_name(name))
+        model.load_adapter(folder, adapter_name=live_name(name))
+    return model
 
 
 def unfit(folder: str, error: Exception) -> EvalgateError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from evalgate.backends.adapter_files import check_adapter, live_name, unfit
+from evalgate.backends.adapter_files import check_adapter, live_name, load_into, unfit
 from evalgate.backends.answerer import answerer_of
 from evalgate.backends.batching import Batch, plan_batches
 from evalgate.backends.endings import Endings, Verbatim
@@ -119,7 +118,7 @@ class HFBackend:
             return
         check_adapter(Path(folder), self.spec.id, self.files)
         try:
-            self._load_adapter(name, folder)
+            self._model = load_into(self._model, name, folder, first=not self._adapters)
         except (RuntimeError, ValueError) as error:
             raise unfit(folder, error) from error
         self._model.eval()
@@ -127,16 +126,6 @@ class HFBackend:
         self._model.base_model.enable_adapter_layers()
         self._model.set_adapter(live_name(name))
         self._active = name
-
-    def _load_adapter(self, name: str, folder: str) -> None:
-        from peft import PeftModel
-
-        with warnings.catch_warnings():  # PEFT asks transformers 5 by an older name
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-            if self._adapters:
-                self._model.load_adapter(folder, adapter_name=live_name(name))
-            else:
-                self._model = PeftModel.from_pretrained(self._model, folder, adapter_name=live_name(name))
 
     @contextlib.contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalgate.config.schema import RecipeYaml
 
 # Keys of MethodsYaml that are no field of a recipe under the same name.
-KEYS = frozenset({"adapter", "continue_from", "dpo", "sweep", "num_gpus", "accelerate_config", "report_to"})
+KEYS = frozenset({"adapter", "continue_from", "dpo", "sweep", "merge", "num_gpus", "accelerate_config", "report_to"})
 
 
 def points(parsed: RecipeYaml, name: str) -> list[tuple[str, RecipeYaml]]:
@@ -37,7 +37,9 @@ def points(parsed: RecipeYaml, name: str) -> list[tuple[str, RecipeYaml]]:
 
 def extras(parsed: RecipeYaml, document: Document) -> dict[str, Any]:
     """The recipe's fields for its stages and its starting point; notes files and folders that are not there."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {**parsed.rate}
+    if parsed.merge != "adapter":
+        found["merge"] = parsed.merge
     if parsed.adapter:
         found["adapter"] = str(_adapter(_path(parsed.adapter, document), "adapter", document))
     if parsed.continue_from and _is_path(parsed.continue_from):
@@ -83,6 +85,9 @@ def with_parents(recipes: Sequence[Recipe], named: dict[str, tuple[str, Document
             if parent not in by_name:
                 hint = did_you_mean(parent, [name for name in by_name if name != recipe.name])
                 document.problem(("continue_from",), f"'{parent}' is no candidate to continue from{hint}")
+                return recipe
+            if by_name[parent].method == "full":
+                document.problem(("continue_from",), f"'{parent}' is a whole model: it has no adapter to continue from")
                 return recipe
             found = complete(by_name[parent], (*seen, recipe.name))
             done[recipe.name] = replace(recipe, parent=found)

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from evalgate.config.artefact_schema import ArtefactYaml
 from evalgate.config.document import Document, Place, did_you_mean
 from evalgate.config.judge_schema import JudgeYaml
 from evalgate.config.label_schema import LabelYaml
-from evalgate.config.method_schema import MethodsYaml
 from evalgate.config.prompt_schema import PromptYaml
 from evalgate.config.serving_schema import LatencyYaml, PricesYaml
 from evalgate.config.strict import Count, Strict
@@ -206,11 +206,10 @@ class ReplayYaml(Strict):
     share: Share
 
 
-class RecipeYaml(MethodsYaml):
+class RecipeYaml(ArtefactYaml):
     """A candidate's training recipe."""
 
     name: Name | None = None
-    method: Literal["qlora", "lora", "dora"] = "qlora"
     description: str = ""
     prompts: dict[str, PromptYaml] | None = None
     prompts_from: str | None = None

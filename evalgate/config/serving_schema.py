@@ -18,10 +18,11 @@ class LatencyYaml(Strict):
     n_pairs: int = Field(default=500, ge=1)
     n_warmup: int = Field(default=5, ge=0)
     repeats: int = Field(default=1, ge=1, le=100)
+    merged: bool = False
 
     def spec(self) -> LatencySpec:
-        """The record; a single call of each example is left out, so that locks of before repeats still hold."""
-        left_out = {"repeats"} if self.repeats == 1 else set()
+        """The record; what is not asked for is left out, so that locks of before it could be still hold."""
+        left_out = {name for name, usual in (("repeats", 1), ("merged", False)) if getattr(self, name) == usual}
         return LatencySpec(**self.model_dump(exclude=left_out))
 
 

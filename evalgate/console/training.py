@@ -47,7 +47,8 @@ def _candidate_lines(c: CandidatePlan) -> list[str]:
     from evalgate.console.progress import duration
 
     s, w, rows = c.setup, c.work, c.at_once
-    lines = [f"candidate {c.name}: {c.method}, rank {s.rank}, seed {c.seed}, {c.n_trained:,} trained parameters"]
+    rank = "" if c.method == "full" else f"rank {s.rank}, "
+    lines = [f"candidate {c.name}: {c.method}, {rank}seed {c.seed}, {c.n_trained:,} trained parameters"]
     lines += _row_lines(c.preflight) if c.preflight else [
         f"  rows      {c.n_rows:,}, not rendered: the model's tokenizer is not on this machine; each is taken to have "
         f"max_length = {c.max_length} tokens, all with loss"

@@ -110,14 +110,14 @@ class Recipe(Record, frozen=True, kw_only=True):
 
     `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
     sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
-    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. `report_to` names
-    trackers, which see a training and change nothing of it. `memory_gb` is what it may take of a GPU, in 10^9 bytes;
-    without it, what is free.
+    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. With `merge` the
+    adapter is merged into its base, and that model is the candidate. `report_to` names trackers, which see a training
+    and change nothing of it. `memory_gb` is what it may take of a GPU, in 10^9 bytes; without it, what is free.
     """
 
     name: str
     prompts: dict[str, PromptDraft]
-    method: Literal["qlora", "lora", "dora"] = "qlora"
+    method: Literal["qlora", "lora", "dora", "full"] = "qlora"
     description: str = ""
     learning_rate: float = 2e-4
     epochs: float = 1.0
@@ -142,6 +142,12 @@ class Recipe(Record, frozen=True, kw_only=True):
     num_gpus: int | UnsetType = UNSET
     accelerate_config: str | UnsetType = UNSET
     report_to: tuple[str, ...] | UnsetType = UNSET
+    merge: Literal["dequantized", "bf16"] | UnsetType = UNSET
+
+    @property
+    def whole(self) -> bool:
+        """Whether what ships is a whole model, not an adapter beside the shared base."""
+        return self.method == "full" or bool(self.merge)
 
     @property
     def lineage(self) -> tuple[Recipe, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from evalgate.core.record import Record
 
 ProbeName = Literal["batch", "padding", "bos", "adapter", "outputs", "tokenizer", "merged"]
@@ -13,7 +15,8 @@ CheckOutcome = Literal["ok", "failed", "not_done"]
 class Measured(Record, frozen=True, kw_only=True):
     """One probe's numbers on one system, the base where `system` is empty; or why there are none.
 
-    `differ` counts, for each system that was compared with, the answers that differ and the items.
+    `differ` counts, for each system that was compared with, the answers that differ and the items. A whole model has a
+    `precision` of its own.
     """
 
     probe: ProbeName
@@ -22,6 +25,7 @@ class Measured(Record, frozen=True, kw_only=True):
     values: dict[str, float] = {}
     differ: dict[str, tuple[int, int]] = {}
     skipped: str = ""
+    precision: str | UnsetType = UNSET
 
 
 class Probed(Record, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from evalgate.core.artefacts import Artefact, ArtefactKind, Merge, Parity
 from evalgate.core.capability import Responses
 from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.judges import Agreement
@@ -196,6 +197,7 @@ class Decision(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     checks: tuple[Check, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    artefacts: tuple[Artefact, ...] = ()
     report: str = ""
     bound: str = ""
 
@@ -222,10 +224,11 @@ class Tracked(Record, frozen=True, kw_only=True):
 
 
 class AdapterCard(Record, frozen=True, kw_only=True):
-    """Where an adapter comes from: written beside its weights.
+    """Where an adapter, or a whole model, comes from: written beside its weights. `adapter_digest` is of either.
 
     `started_from` is the adapter that training went on from. `elsewhere` is one from outside that this one is or goes
-    back to: what it was trained on is unknown. `n_pairs` were trained on in a second stage.
+    back to: what it was trained on is unknown. `n_pairs` were trained on in a second stage. A whole model is stored and
+    served in `dtype`; one made by a `merge` names the adapter `merged_from`, and its `parity` with it.
     """
 
     name: str
@@ -248,6 +251,11 @@ class AdapterCard(Record, frozen=True, kw_only=True):
     elsewhere: str = ""
     n_pairs: int = 0
     tracked: tuple[Tracked, ...] = ()
+    kind: ArtefactKind = "adapter"
+    dtype: str = ""
+    merge: Merge = "adapter"
+    merged_from: str = ""
+    parity: tuple[Parity, ...] = ()
 
 
 class TrainedRow(Record, frozen=True, kw_only=True):

@@ -15,12 +15,14 @@ TOKENS_PER_PRICE = 1_000_000
 class LatencySpec(Record, frozen=True, kw_only=True):
     """How response times are measured: interleaved pairs of single, uncached calls.
 
-    `repeats` is how often each drawn example is asked in a row; repeats of one example are resampled together.
+    `repeats` is how often each drawn example is asked in a row; repeats of one example are resampled together. With
+    `merged` merged candidates are also timed against their adapters, for information.
     """
 
     n_pairs: int = 500
     n_warmup: int = 5
     repeats: int | UnsetType = UNSET
+    merged: bool | UnsetType = UNSET
 
     @property
     def n_repeats(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.answers import extract
-from evalgate.core.protocols import Ask, Backend, Generates, Progress
+from evalgate.core.protocols import Ask, Generates, Progress
 from evalgate.core.record import Record
 from evalgate.core.results import Failure, Generation, Prediction
 from evalgate.core.seeds import clock, rng
@@ -108,13 +108,29 @@ class Contest(Record, frozen=True, kw_only=True):
     candidate_asks: dict[str, Ask]
 
 
+def contests_of(
+    ours: Mapping[str, tuple[str, Sequence[Ask]]], theirs: Mapping[str, Mapping[str, Sequence[Ask]]]
+) -> list[Contest]:
+    """Every example of every task as its best baseline (by name) and as each candidate is asked it."""
+    return [
+        Contest(
+            task=task,
+            baseline=baseline,
+            baseline_ask=ask,
+            candidate_asks={name: asks[task][i] for name, asks in theirs.items()},
+        )
+        for task, (baseline, rows) in ours.items()
+        for i, ask in enumerate(rows)
+    ]
+
+
 def measure_latency(
     contests: Sequence[Contest],
     *,
     n_pairs: int,
     n_warmup: int,
     seed: int,
-    backend: Backend,
+    backend: Generates,
     paths: dict[str, Path],
     progress: Progress,
     seal: Seal | None = None,
@@ -146,7 +162,7 @@ def measure_latency(
             tick()
 
 
-def _time_round(contest: Contest, turns: Sequence[str], backend: Backend, repeat: int = 0) -> list[LatencyPair]:
+def _time_round(contest: Contest, turns: Sequence[str], backend: Generates, repeat: int = 0) -> list[LatencyPair]:
     calls: dict[str, Call] = {}
     for name in turns:
         ask = contest.candidate_asks[name] if name else contest.baseline_ask

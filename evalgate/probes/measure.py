@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from evalgate.core.errors import EvalgateError
 from evalgate.core.probes import Measured, ProbeName
 from evalgate.core.protocols import LocalBackend, Request
@@ -17,6 +19,7 @@ from evalgate.core.rendering import render
 from evalgate.core.results import Generation
 from evalgate.probes import logits
 from evalgate.probes.answers import Answer, ask_alone, ask_together, count_differing, said, short
+from evalgate.probes.tokenizers import equal, tokenizer_in
 
 # Likelihoods that stand for logits where a backend has none.
 N_PAIRS = 4
@@ -24,17 +27,20 @@ N_PAIRS = 4
 # logit at the prompt's end: later positions differ more. Padding that moves logits by more than SANE sd is broken.
 NEAR, SANE = 4.0, 1.0
 NO_LOGITS = "this backend gives no logits"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "chat_template.jinja")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A trained system: its prompts by item, its adapter's folder, the base that its card names."""
+    """A trained system: its prompts by item, its adapter's folder, the base that its card names.
+
+    A whole model has a `precision` of its own and no adapter: what can only be asked of one is not done.
+    """
 
     name: str
     requests: Mapping[str, Request]
     folder: str
     base_digest: str | None
+    precision: str = ""
 
 
 class Bench:
@@ -50,7 +56,7 @@ class Bench:
     def __init__(self, backend: LocalBackend, items: Mapping[str, str], base_folder: str, base_digest: str) -> None:
         self.backend, self.items = backend, items
         self._base_folder, self._base_digest = base_folder, base_digest
-        self._noise = Measured(probe="padding", skipped="not measured")
+        self._noises = {"": Measured(probe="padding", skipped="not measured")}
         self._alone: dict[tuple[str | None, tuple[Request, ...]], list[Generation]] = {}
         self._together: dict[tuple[str | None, tuple[Request, ...]], list[Answer]] = {}
         self._logits: dict[tuple[str | None, tuple[tuple[int, ...], ...]], list[Any]] = {}
@@ -61,19 +67,26 @@ class Bench:
         if len(asked) < 2:
             names: tuple[ProbeName, ...] = ("batch", "padding", "bos")
             return [Measured(probe=probe, skipped=_too_few(asked)) for probe in names]
-        self._noise = self._padding(asked)
-        return [self._batch("", asked), self._noise, self._bos("", asked)]
+        self._noises[""] = self._padding("", asked)
+        return [self._batch("", asked), self._noises[""], self._bos("", asked)]
 
     def candidate(self, one: Candidate, baselines: Mapping[str, Mapping[str, Request]]) -> list[Measured]:
-        """What an adapter does to logits and answers, and whether its parts belong together."""
+        """What an adapter, or a whole model, does to logits and answers, and whether its parts belong together."""
+        found = self._candidate(one, baselines)
+        return [replace(each, precision=one.precision) for each in found] if one.precision else found
+
+    def _candidate(self, one: Candidate, baselines: Mapping[str, Mapping[str, Request]]) -> list[Measured]:
         asked = self._fitting(one.name, one.requests)
         if len(asked) < 2:
             names: tuple[ProbeName, ...] = ("batch", "bos", "adapter", "outputs", "merged")
             few = [Measured(probe=probe, system=one.name, skipped=_too_few(asked)) for probe in names]
             return [*few, self._tokenizers(one, asked)]
+        if one.precision:
+            self._noises[one.name] = self._padding(one.name, asked)
         moved = self._moves(one, asked)
         return [
             self._batch(one.name, asked),
+            *([self._noises[one.name]] if one.precision else []),
             self._bos(one.name, asked),
             moved,
             self._outputs(one, asked, baselines, moved),
@@ -105,7 +118,7 @@ class Bench:
         return {name: request for name, request in requests.items() if answers[name].failure is None}
 
     def _batch(self, system: str, asked: Mapping[str, Request]) -> Measured:
-        adapter, noise = system or None, self._noise
+        adapter, noise = system or None, self._noise_of(system)
         alone = self._said(adapter, asked)
         together = self._said_together(adapter, asked)
         other = [name for name in asked if alone[name] != together[name]]
@@ -174,21 +187,25 @@ class Bench:
             raise _NoLogits
         return [render(self.backend.tokenizer, request) for request in asked.values()]
 
-    def _padding(self, asked: Mapping[str, Request]) -> Measured:
+    def _noise_of(self, system: str) -> Measured:
+        """What padding does to a system: to a whole model itself, to adapters what it does to the base."""
+        return self._noises.get(system, self._noises[""])
+
+    def _padding(self, system: str, asked: Mapping[str, Request]) -> Measured:
         try:
-            alone = [rows[-1] for rows in self._ends(None, asked)]
+            alone = [rows[-1] for rows in self._ends(system or None, asked)]
         except _NoLogits:
-            return Measured(probe="padding", skipped=NO_LOGITS)
+            return Measured(probe="padding", system=system, skipped=NO_LOGITS)
         rows = self._rows(asked)
         if len({len(row) for row in rows}) < 2:
-            return Measured(probe="padding", skipped="all prompts have the same length: none is padded")
-        with self.backend.using(None) as module:
+            return Measured(probe="padding", system=system, skipped="all prompts have the same length: none is padded")
+        with self.backend.using(system or None) as module:
             padded = logits.last_padded(module, self.backend.tokenizer, rows)
         largest = [float((a - b).abs().max()) for a, b in zip(alone, padded, strict=True)]
         relative = [d / float(a.std()) for d, a in zip(largest, alone, strict=True)]
         flips = sum(int(a.argmax()) != int(b.argmax()) for a, b in zip(alone, padded, strict=True))
         values = {"largest": max(largest), "relative": max(relative), "flips": float(flips)}
-        return Measured(probe="padding", n=len(rows), values=values)
+        return Measured(probe="padding", system=system, n=len(rows), values=values)
 
     def _moves(self, one: Candidate, asked: Mapping[str, Request]) -> Measured:
         try:
@@ -196,7 +213,7 @@ class Bench:
         except _NoLogits:
             return self._moves_likelihoods(one, asked)
         moved = [float((a[-1] - b[-1]).abs().max()) for a, b in pairs]
-        floor = _noise(self._noise)
+        floor = _noise(self._noise_of(one.name))
         values = {"moved": float(sum(d > floor for d in moved)), "largest": max(moved), "noise": floor}
         return Measured(probe="adapter", system=one.name, n=len(moved), values=values)
 
@@ -214,6 +231,8 @@ class Bench:
         return Measured(probe="adapter", system=one.name, n=len(pairs), values=values)
 
     def _merged(self, one: Candidate, asked: Mapping[str, Request]) -> Measured:
+        if one.precision:
+            return Measured(probe="merged", system=one.name, skipped="not applicable: a whole model has no adapter")
         try:
             unmerged = self._ends(one.name, asked)
         except _NoLogits:
@@ -238,7 +257,7 @@ class Bench:
     @cached_property
     def _trained_with(self) -> Any:
         """The tokenizer in the base's folder, as training reads it; None where there is none."""
-        return _tokenizer_in(Path(self._base_folder))
+        return tokenizer_in(Path(self._base_folder))
 
     def _tokenizers(self, one: Candidate, asked: Mapping[str, Request]) -> Measured:
         """Token ids of the prompts by the backend's tokenizer, by that in the base's folder, and by the adapter's."""
@@ -247,11 +266,11 @@ class Bench:
             return Measured(probe="tokenizer", system=one.name, skipped="there is no tokenizer to compare")
         requests = [*(asked or one.requests).values()]
         rows = [render(live, request) for request in requests]
-        values = {"as_base": float(_equal(rows, self._trained_with, requests))}
-        own = _tokenizer_in(Path(one.folder))
+        values = {"as_base": float(equal(rows, self._trained_with, requests))}
+        own = tokenizer_in(Path(one.folder))
         if own is not None:
             same = (own.get_vocab(), own.chat_template) == (live.get_vocab(), live.chat_template)
-            values |= {"as_own": float(_equal(rows, own, requests)), "same_files": float(same)}
+            values |= {"as_own": float(equal(rows, own, requests)), "same_files": float(same)}
         if one.base_digest is not None:
             values["same_base"] = float(one.base_digest == self._base_digest)
         return Measured(probe="tokenizer", system=one.name, n=len(rows), values=values)
@@ -277,19 +296,3 @@ def _noise(padding: Measured) -> float:
 
 def _too_few(asked: Mapping[str, Request]) -> str:
     return f"only {len(asked)} of the dev items could be answered"
-
-
-def _equal(rows: Sequence[Sequence[int]], tokenizer: Any, requests: Sequence[Request]) -> int:
-    """How many prompts another tokenizer and its template give the same ids; 0 if it cannot render them."""
-    try:
-        return sum([*row] == render(tokenizer, request) for row, request in zip(rows, requests, strict=True))
-    except Exception:  # noqa: BLE001 (templates are programs of strangers)
-        return 0
-
-
-def _tokenizer_in(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        return None
-    return AutoTokenizer.from_pretrained(str(folder))

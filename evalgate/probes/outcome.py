@@ -60,7 +60,8 @@ def _check(measured: Measured, probed: Probed) -> Check:
     if measured.skipped:
         said = Said(compared, "not measured", "", unclear=measured.skipped)
     else:
-        said = RULES[measured.probe](measured, probed.precision if probed.precision in PADDING else COARSE)
+        precision = measured.precision or probed.precision
+        said = RULES[measured.probe](measured, precision if precision in PADDING else COARSE)
     outcome: CheckOutcome = "failed" if said.problem else "not_done" if said.unclear else "ok"
     return Check(
         probe=measured.probe,

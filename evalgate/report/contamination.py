@@ -45,7 +45,8 @@ def unknown_training(data: RunData) -> list[str]:
     """Candidates whose training data, or a part of them, nobody here could check."""
     return [
         f"Whether {name} was trained on held-out examples is unknown: it "
-        f"{'is' if card.elsewhere == card.adapter_digest else 'continues'} an adapter from elsewhere."
+        f"{'continues' if card.elsewhere != (card.merged_from or card.adapter_digest) else 'is'} an adapter from "
+        "elsewhere."
         for name, card in data.cards.items()
         if card.elsewhere
     ]

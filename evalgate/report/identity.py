@@ -29,15 +29,17 @@ def card_facts(card: AdapterCard) -> list[tuple[str, str]]:
     spent = f"{words.show(card.duration_s, 'seconds')}, peak {card.peak_memory_bytes / 1e9:.2f} GB"
     if card.n_pairs:
         trained = f"{card.n_rows:,} rows, then {card.n_pairs:,} preference pairs, {trained.partition(', ')[2]}"
-    if card.elsewhere == card.adapter_digest:
+    own = card.merged_from or card.adapter_digest
+    if card.elsewhere == own:
         trained = spent = "trained elsewhere: unknown"
     origin = [("Continues from adapter", card.started_from)] if card.started_from and not card.n_pairs else []
-    if card.elsewhere and card.elsewhere != card.adapter_digest:
+    if card.elsewhere and card.elsewhere != own:
         origin.append(("Goes back to an adapter from elsewhere", card.elsewhere))
     return [
         ("Base model", f"{card.base_model}{'@' + card.base_revision if card.base_revision else ''}"),
         ("Base digest", card.base_digest),
-        ("Adapter digest", card.adapter_digest),
+        ("Adapter digest" if card.kind == "adapter" else "Model digest", card.adapter_digest),
+        *([("Merged", f"{card.merge}, {card.dtype}, from adapter {card.merged_from}")] if card.merged_from else []),
         *origin,
         ("Training data digest", card.train_digest or "unknown"),
         ("Recipe digest", card.recipe_digest),

@@ -6,6 +6,7 @@ import re
 
 from evalgate.report import words
 from evalgate.report.agreement import agreement_view
+from evalgate.report.artefacts import artefacts_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.effort import effort_view
 from evalgate.report.index import Index
@@ -43,6 +44,9 @@ def render_markdown(data: RunData, index: Index | None = None) -> str:
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
         lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
+    for row in artefacts_view(data):
+        told = [f"{row['candidate']} is a whole model in {row['dtype']}, {row['way']}", *row["parity"], *row["timing"]]
+        lines += ["", f"- {text('; '.join(told))}"]
     lines += ["", *_scores(data), *_effort(data), *_judges(data), *_validity(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]

@@ -8,6 +8,7 @@ from typing import Any
 from evalgate.core.record import short
 from evalgate.report import charts, words
 from evalgate.report.agreement import agreement_view
+from evalgate.report.artefacts import artefacts_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.drift import drift_view
 from evalgate.report.effort import effort_view
@@ -22,6 +23,7 @@ from evalgate.report.savings import policy_words, savings
 from evalgate.report.scores import scores_view
 from evalgate.report.serving import serving_view
 from evalgate.report.slices import slices_view
+from evalgate.report.unscored import unscored_view
 from evalgate.report.validity import validity_view
 from evalgate.report.verdicts import gates_view
 from evalgate.stats.proportion import wilson
@@ -55,6 +57,7 @@ def build_view(data: RunData, index: Index | None = None) -> View:
         "safety": safety_view(index, problems),
         "capability": capability_view(index),
         "drift": drift_view(data),
+        "artefacts": artefacts_view(data),
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "serving": serving_view(data),
         "agreement": agreement_view(data),
@@ -183,22 +186,6 @@ def trust_view(index: Index) -> View:
         "contamination": contamination_view(index.data),
         "validity": validity_view(index.data),
     }
-
-
-def unscored_view(index: Index) -> list[View]:
-    """Unscored items by system, task and metric, with the reasons; nothing where all were scored."""
-    rows = []
-    for system in index.systems:
-        for task, scores in index.data.scores.get(system, {}).items():
-            missing = Counter(
-                (s.metric, s.failure.code if s.failure else "unknown") for s in scores if s.status == "unscored"
-            )
-            total = Counter(s.metric for s in scores)
-            rows += [
-                {"system": system, "task": task, "metric": metric, "code": code, "n": n, "of": total[metric]}
-                for (metric, code), n in sorted(missing.items())
-            ]
-    return rows
 
 
 def change_table(data: RunData, index: Index | None = None) -> dict[tuple[str, str], View]:

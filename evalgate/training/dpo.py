@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalgate.core.adapter_files import adapter_digest
+from evalgate.core.artefacts import MODEL
 from evalgate.core.data import Recipe
 from evalgate.core.memory import peak_bytes
 from evalgate.core.protocols import Progress
@@ -31,6 +31,7 @@ from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.trainer import CARD, CHECKPOINTS, curve, finished
+from evalgate.training.whole import check_model_moved, save_model, start_digest
 
 SFT = "sft"  # the first stage's folder within the candidate's
 
@@ -117,15 +118,19 @@ def _trainer(stage: Stage, pairs: Sequence[Pair], tokenizer: Any, where: Device)
     recipe, first, start = stage.recipe, stage.first, Path(stage.start)
     config = DPOConfig(**dpo_arguments(recipe, device=where, output_dir=str(stage.path / CHECKPOINTS)))
     config._n_gpu = min(config.n_gpu, 1)
-    base = load_base(first.base_model, first.base_revision, recipe, where)
+    if whole := recipe.method == "full":  # TRL reads the reference from the same folder
+        model = load_base(str(start / MODEL), None, recipe, where)
+    else:
+        model = continued(load_base(first.base_model, first.base_revision, recipe, where), start, recipe)
     trainer = preference_class()(
-        model=continued(base, start, recipe),
+        model=model,
         args=config,
         train_dataset=Dataset.from_list([_columns(pair) for pair in pairs]),
         processing_class=tokenizer,
     )
     trainer.remove_callback(PrinterCallback)
-    restore(trainer.model, start)
+    if not whole:
+        restore(trainer.model, start)
     steady(trainer.model)
     return trainer
 
@@ -146,10 +151,14 @@ def preference_class() -> type[Any]:
 def _save(stage: Stage, trainer: Any, n_pairs: int, n_tokens: int, duration_s: float) -> AdapterCard:
     """Write the adapter and describe both stages: steps, tokens and seconds are those of the two together."""
     check_alive(trainer.model, str(stage.path))
-    check_moved(trainer.model, Path(stage.start))
     first, state = stage.first, trainer.state
     recipe_id, train_id, _ = stage.digests
-    digest = save_adapter(trainer.model, stage.path, base=first.base_model, revision=first.base_revision)
+    if first.kind == "model":
+        digest = save_model(trainer.model, Path(first.base_model), stage.path / MODEL, first.dtype)
+        check_model_moved(trainer.model, Path(stage.start) / MODEL)
+    else:
+        check_moved(trainer.model, Path(stage.start))
+        digest = save_adapter(trainer.model, stage.path, base=first.base_model, revision=first.base_revision)
     return replace(
         first,
         name=stage.recipe.name,
@@ -163,7 +172,7 @@ def _save(stage: Stage, trainer: Any, n_pairs: int, n_tokens: int, duration_s: f
         peak_memory_bytes=max(first.peak_memory_bytes, peak_bytes()),
         curves=first.curves + tuple(_later(point, first.n_steps) for point in curve(state.log_history)),
         versions=hardware.versions(),
-        started_from=adapter_digest(Path(stage.start)),
+        started_from=start_digest(Path(stage.start)),
         n_pairs=n_pairs,
     )
 

@@ -24,7 +24,8 @@ def load_base(model_path: str, revision: str | None, recipe: Recipe, where: Devi
     model = AutoModelForCausalLM.from_pretrained(
         model_path,
         revision=revision,
-        dtype=hardware.weight_dtype(where),
+        # Small updates of a whole model would be rounded away in 16 bits.
+        dtype="float32" if recipe.method == "full" else hardware.weight_dtype(where),
         use_safetensors=True,
         attn_implementation="sdpa",
         **extra,

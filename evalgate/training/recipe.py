@@ -68,7 +68,7 @@ def _rows(path: str) -> str:
 
 
 def quantization_arguments(recipe: Recipe, dtype: Dtype) -> dict[str, Any] | None:
-    """Arguments of BitsAndBytesConfig (its own defaults are fp4 and fp32); None for LoRA and DoRA."""
+    """Arguments of BitsAndBytesConfig (its own defaults are fp4 and fp32); None for all methods but QLoRA."""
     if recipe.method != "qlora":
         return None
     return {
@@ -118,6 +118,7 @@ def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: b
         "completion_only_loss": True,
         "train_sampling_strategy": "sequential",
         **_device_arguments(device),
+        **({"optim": "adamw_torch_fused"} if recipe.method == "full" and device == "cuda" else {}),
         "eval_packing": False,
         "eval_strategy": "steps" if has_dev else "no",
         "eval_steps": SAVE_EVERY,

@@ -67,7 +67,7 @@ def _by_trl(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) 
     padded = sum(batch[0] * batch[1] for batch in batches)
     lora = lora_arguments(recipe)
     setup = Setup(
-        method="qlora" if recipe.method == "qlora" else "lora",
+        method="lora" if recipe.method == "dora" else recipe.method,
         n_rows=rows,
         length=length,
         n_supervised=supervised,

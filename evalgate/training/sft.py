@@ -49,6 +49,11 @@ def _scales_logits(base: Any) -> bool:
     return any(getattr(base.config, name, None) is not None for name in LOGIT_SETTINGS)
 
 
+def _base_of(model: Any) -> Any:
+    """The model without its adapter, or itself where there is none."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
 def own_files(trainer: type[Any]) -> type[Any]:
     """A TRL trainer that writes no model card and no copy of its reference, and resumes in fp32."""
 
@@ -59,8 +64,11 @@ def own_files(trainer: type[Any]) -> type[Any]:
             """Nothing: the adapter's card is card.json."""
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-            # "auto", the default of `save_embedding_layers`, asks the hub.
             folder = output_dir or self.args.output_dir
+            if not hasattr(self.model, "peft_config"):  # a whole model that is trained
+                super()._save(folder, state_dict)
+                return
+            # "auto", the default of `save_embedding_layers`, asks the hub.
             whole = {} if state_dict is None else {"state_dict": state_dict}  # sharded weights, gathered
             self.model.save_pretrained(
                 folder, safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"], **whole
@@ -83,7 +91,7 @@ def trainer_class() -> type[Any]:
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            base = self.accelerator.unwrap_model(model).get_base_model()
+            base = _base_of(self.accelerator.unwrap_model(model))
             if "predicts" in inputs and not return_outputs:
                 return packed_loss(base, inputs, num_items_in_batch)
             # Several processes add their gradients up in the forward of a wrapper, which the short way would pass by.
@@ -96,7 +104,7 @@ def trainer_class() -> type[Any]:
             """The dev loss, by the same short way on CPUs."""
             import torch
 
-            base = self.accelerator.unwrap_model(model).get_base_model()
+            base = _base_of(self.accelerator.unwrap_model(model))
             if "predicts" in inputs:
                 with torch.no_grad():
                     return packed_loss(base, self._prepare_inputs(inputs), None), None, None

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
-from evalgate.core.adapter_files import adapter_digest
+from evalgate.core.artefacts import MODEL
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.memory import peak_bytes, reset_peak
@@ -33,6 +33,7 @@ from evalgate.training.replay import with_replay
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
+from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
@@ -50,6 +51,7 @@ class Job(Record, frozen=True, kw_only=True):
     folder: str
     start: str = ""
     tracking: Tracking | None = None
+    dtype: str = "auto"
 
     @property
     def path(self) -> Path:
@@ -73,6 +75,7 @@ def train(
     folder: Path,
     progress: Progress,
     start: Path | None = None,
+    dtype: str = "auto",
     callbacks: Sequence[Any] = (),
     tracking: Tracking | None = None,
 ) -> AdapterCard:
@@ -88,6 +91,7 @@ def train(
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
         start: The folder of an adapter to go on from.
+        dtype: The precision that the suite serves models in; a whole model is stored in it.
         callbacks: More `TrainerCallback`s, for a training in this process.
         tracking: The trackers that are told of it.
 
@@ -103,6 +107,7 @@ def train(
         folder=str(folder),
         start=str(start) if start else "",
         tracking=tracking,
+        dtype=dtype,
     )
     if (card := finished(job)) is not None:
         return card
@@ -141,7 +146,7 @@ def finished(job: Work) -> AdapterCard | None:
     except EvalgateError:
         card = None  # written by another version: train anew
     if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
-        same_start = card.started_from == (adapter_digest(Path(job.start)) if job.start else "")
+        same_start = card.started_from == (start_digest(Path(job.start)) if job.start else "")
         if same_start:
             return card
     path.unlink()
@@ -193,7 +198,7 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     model, lora = load_base(job.model_path, job.revision, recipe, where), None
     if job.start:
         model = continued(model, Path(job.start), recipe)
-    else:
+    elif recipe.method != "full":
         lora = LoraConfig(**lora_arguments(recipe))
     trainer = trainer_class()(
         model=model,
@@ -221,11 +226,13 @@ def _padded(recipe: Recipe, arguments: Mapping[str, Any], encoded: Encoded, dev:
 
 
 def _refuse_unknown(recipe: Recipe, known: set[str]) -> None:
+    lora = frozenset[str]() if recipe.method == "full" else LORA_KEYS
+    takers = "SFTConfig does not take" if recipe.method == "full" else "neither SFTConfig nor LoraConfig takes"
     for key in recipe.overrides:
-        if key not in known | LORA_KEYS:
-            near = get_close_matches(key, [*known, *LORA_KEYS], n=1)
+        if key not in known | lora:
+            near = get_close_matches(key, [*known, *lora], n=1)
             raise UsageError(
-                f"recipe '{recipe.name}' overrides `{key}`, which neither SFTConfig nor LoraConfig takes",
+                f"recipe '{recipe.name}' overrides `{key}`, which {takers}",
                 code="unknown-override",
                 fix=f"did you mean `{near[0]}`?"
                 if near
@@ -242,7 +249,12 @@ def _save(job: Job, trainer: Any, model: Any, encoded: Encoded, duration_s: floa
     if job.start:
         check_moved(model, Path(job.start))
     recipe_id, train_id, base_id = job.digests
-    digest = save_adapter(model, job.path, base=job.model_path, revision=job.revision)
+    whole, dtype = job.recipe.method == "full", served_dtype(hardware.device(), job.dtype)
+    if whole:
+        digest = save_model(model, Path(job.model_path), job.path / MODEL, dtype)
+        check_model_moved(model, Path(job.model_path))
+    else:
+        digest = save_adapter(model, job.path, base=job.model_path, revision=job.revision)
     return AdapterCard(
         name=job.recipe.name,
         base_model=job.model_path,
@@ -261,11 +273,13 @@ def _save(job: Job, trainer: Any, model: Any, encoded: Encoded, duration_s: floa
         parameters=n_parameters,
         versions=hardware.versions(),
         started_from="".join(_started_from(job)),
+        kind="model" if whole else "adapter",
+        dtype=dtype if whole else "",
     )
 
 
 def _started_from(job: Job) -> list[str]:
-    return [adapter_digest(Path(job.start))] if job.start else []
+    return [start_digest(Path(job.start))] if job.start else []
 
 
 def curve(history: Sequence[dict[str, Any]]) -> tuple[CurvePoint, ...]:

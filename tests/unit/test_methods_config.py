@@ -102,7 +102,7 @@ def test_a_sweep_may_be_chosen_whole_or_by_its_points(suite: Path) -> None:
         ("continue_from: r\n", "continue_from: 'r' would continue from itself"),
         ("dpo: gone.jsonl\n", "dpo.data: there is no file '{here}/suites/desk/candidates/gone.jsonl'"),
         ("dpo: {data: pairs.jsonl, beta: 0}\n", "dpo.beta: input should be greater than 0"),
-        ("method: full\n", "method: 'full' is not allowed"),
+        ("method: ppo\n", "method: 'ppo' is not allowed"),
     ],
 )
 def test_what_a_recipe_cannot_mean_is_told_at_its_line(suite: Path, text: str, what: str) -> None:

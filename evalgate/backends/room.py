@@ -1,0 +1,117 @@
+"""Whether whole models find room beside the shared base: known before anything is loaded, from the files' headers."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+
+from evalgate.backends.vllm import NAME as VLLM
+from evalgate.core.artefacts import WEIGHTS
+from evalgate.core.data import ModelSpec, Recipe, Suite
+from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.record import Record
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+# Of the free memory: keys, values and logits need the rest.
+SHARE = 0.9
+# Bytes of a 4-bit weight with its scales, for the matrices of layers; embeddings and head stay as they are.
+NF4_BYTES = 0.52
+MEMORY = Path("/proc/meminfo")
+
+
+class Room(Record, frozen=True, kw_only=True):
+    """Bytes of the base's weights, of all whole models that are open beside it at once, and what is free for both."""
+
+    base_bytes: int
+    whole_bytes: int
+    n_whole: int
+    free_bytes: int
+
+
+def whole_names(recipes: tuple[Recipe, ...]) -> list[str]:
+    """Of the candidates that are whole models those that are timed: of several seeds the first."""
+    return [*dict.fromkeys(recipe.written for recipe in recipes if recipe.whole)]
+
+
+def refuse_beside(model: ModelSpec, recipes: tuple[Recipe, ...]) -> None:
+    """Raise `cannot-measure` for a whole model beside a vLLM engine, which fills the device with one."""
+    whole = next((recipe.name for recipe in recipes if recipe.whole), "")
+    if whole and model.backend == VLLM:
+        raise UsageError(
+            f"'{whole}' is a whole model, and a vLLM engine fills the device with its own one",
+            code="cannot-measure",
+            fix="use `backend: hf`, or take `method: full` or `merge` out of the recipe",
+            where="suite.yaml: model.backend",
+        )
+
+
+def room_beside(suite: Suite, model: ModelSpec, folder: Path, recipes: tuple[Recipe, ...]) -> Room | None:
+    """What a run's models take at once; None where all candidates are adapters. Raises `no-room-beside`.
+
+    One whole model is open beside the base at a time, but while calls are timed in turn all of them are.
+    """
+    names = whole_names(recipes)
+    if not names:
+        return None
+    device, free = free_bytes()
+    auto = "bfloat16" if device == "cuda" else "float32"
+    dtype = auto if model.dtype == "auto" else model.dtype
+    matrices, other = _counts(folder)
+    n = len(names) if suite.spec.latency is not None else 1
+    sizes = [BYTES["bfloat16" if r.merge == "bf16" else dtype] for r in recipes if r.whole and r.written in names]
+    each = max(sizes) * (matrices + other)
+    base = int(matrices * (NF4_BYTES if model.quantization == "nf4" else BYTES[dtype])) + other * BYTES[dtype]
+    room = Room(base_bytes=base, whole_bytes=n * each, n_whole=n, free_bytes=free)
+    if room.base_bytes + room.whole_bytes > SHARE * free:
+        place = "the device" if device == "cuda" else "memory"
+        timed = ", or take `latency:` out of suite.yaml, for which all are open at once" if n > 1 else ""
+        raise EvalgateError(
+            f"{_models(n)} and the base have {(base + n * each) / 1e9:.1f} GB of weights together, and of {place} "
+            f"{free / 1e9:.1f} GB are free, a tenth of it for all else",
+            code="no-room-beside",
+            fix=f"gate fewer whole models in one run (`--candidates`){timed}; adapters share the base's weights",
+            where=str(folder),
+        )
+    return room
+
+
+def room_line(room: Room) -> str:
+    """What is held at once, for people."""
+    return (
+        f"{_models(room.n_whole)} beside the base at once: {room.whole_bytes / 1e9:.2f} GB of weights beside "
+        f"{room.base_bytes / 1e9:.2f} GB; {room.free_bytes / 1e9:.1f} GB are free"
+    )
+
+
+def _models(n: int) -> str:
+    return "one whole model" if n == 1 else f"{n} whole models"
+
+
+def _counts(folder: Path) -> tuple[int, int]:
+    """Weights in the layers' matrices, and all others, by the headers of the safetensors files."""
+    matrices = other = 0
+    for path in folder.glob(WEIGHTS):
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                n = prod(tensor["shape"])
+                inner = len(tensor["shape"]) == 2 and "embed" not in name and "lm_head" not in name
+                matrices, other = matrices + n * inner, other + n * (not inner)
+    return matrices, other
+
+
+def free_bytes() -> tuple[str, int]:
+    """The device that models are opened on and its free bytes."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda", int(torch.cuda.mem_get_info()[0])
+    with suppress(OSError):
+        for line in MEMORY.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return "cpu", int(line.split()[1]) * 1024
+    return "cpu", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2  # systems without /proc
