@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,7 @@ MAX_POINTS = 16
 # What an adapter that is continued or taken over has brought along.
 OF_THE_ADAPTER = ("rank", "alpha", "dropout")
 OF_THE_TRAINING = ("method", "learning_rate", "epochs", "batch_size", "max_rows", "seed", "seeds", "overrides")
+OF_THE_TRAINING += ("checkpoints",)
 
 
 class DpoYaml(Strict):
@@ -61,6 +62,16 @@ class SweepYaml(Strict):
         return self
 
 
+class CheckpointsYaml(Strict):
+    """How often a training is looked at, and which of its checkpoints is kept."""
+
+    evaluations: Count = 4
+    dev_items: int = Field(default=32, ge=0)
+    max_drift: float = Field(default=0.1, gt=0)
+    patience: Count = 2
+    keep: Literal["best", "last"] = "best"
+
+
 class MethodsYaml(Strict):
     """What may stand in a recipe beside its knobs."""
 
@@ -68,6 +79,7 @@ class MethodsYaml(Strict):
     continue_from: str | None = None
     dpo: DpoYaml | None = None
     sweep: SweepYaml | None = None
+    checkpoints: CheckpointsYaml | None = None
 
     @field_validator("adapter", "continue_from")
     @classmethod

@@ -16,7 +16,7 @@ from evalgate.report.view import build_view
 from evalgate.report.words import clean
 from evalgate.store import RunData
 
-TEMPLATES = ("report.html.j2", "macros.html.j2", "evidence.html.j2", "sealed.html.j2")
+TEMPLATES = ("report.html.j2", "curves.html.j2", "macros.html.j2", "evidence.html.j2", "sealed.html.j2")
 
 
 # A page of up to `payload.USUAL_ANSWERS` answers stays below this, in bytes; larger runs grow in proportion.
@@ -29,7 +29,7 @@ def render_html(data: RunData) -> str:
     """One self-contained page; valid UTF-8 whatever the outputs hold."""
     view = build_view(data)
     index = view.pop("index")
-    style, script = _source("style.css"), _source("compare.js") + _source("app.js")
+    style, script = _source("style.css") + _source("curves.css"), _source("compare.js") + _source("app.js")
     page = (
         _environment()
         .get_template("report.html.j2")

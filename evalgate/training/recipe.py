@@ -17,7 +17,7 @@ Dtype = Literal["float32", "bfloat16"]
 
 CUDA_MICRO_BATCH = 4
 # A fraction below one is a share of all steps.
-SAVE_EVERY, LOG_EVERY = 0.2, 0.02
+LOG_EVERY = 0.02
 LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
 # Overriding these would break identity, resuming or silence.
 RESERVED = {
@@ -32,7 +32,10 @@ RESERVED = {
     "output_dir": "",
     "report_to": "",
     "completion_only_loss": "",
+    "eval_strategy": "",
+    "eval_steps": "checkpoints.evaluations",
     "save_strategy": "",
+    "save_steps": "checkpoints.evaluations",
     "use_cpu": "",
 }
 
@@ -115,10 +118,11 @@ def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: b
         "train_sampling_strategy": "sequential",
         **_device_arguments(device),
         "eval_packing": False,
+        # `selection` says at which steps: the Trainer would leave the last one out where shares do not come out even.
         "eval_strategy": "steps" if has_dev else "no",
-        "eval_steps": SAVE_EVERY,
+        "eval_steps": 1.0 / recipe.checkpoints.evaluations,
         "save_strategy": "steps",
-        "save_steps": SAVE_EVERY,
+        "save_steps": 1.0 / recipe.checkpoints.evaluations,
         "save_total_limit": 2,
         "logging_steps": LOG_EVERY,
         "logging_first_step": True,

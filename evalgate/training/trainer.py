@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError, UsageError
@@ -28,11 +30,13 @@ from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
+from evalgate.training.selection import Examiner, Selection
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
-N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
+N_DEV = 64  # enough to see overfitting; choosing is done on generated answers, not on this loss
+SAME_NAMES = ("learning_rate", "dev_score", "drift")  # in the Trainer's log and in a curve's point
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -69,6 +73,7 @@ def train(
     folder: Path,
     progress: Progress,
     start: Path | None = None,
+    examiner: Examiner | None = None,
     callbacks: Sequence[Any] = (),
 ) -> AdapterCard:
     """Train one adapter and write it, with `card.json` last; a folder that has the right card is returned as it is.
@@ -83,6 +88,7 @@ def train(
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
         start: The folder of an adapter to go on from.
+        examiner: Scores dev answers and drift at the recipe's checkpoints, one of which is kept; without it the last.
         callbacks: More `TrainerCallback`s.
 
     Raises: the codes of `encode`, `check_alive` and `sft_arguments`; `unknown-override`.
@@ -97,10 +103,11 @@ def train(
         folder=str(folder),
         start=str(start) if start else "",
     )
-    if (card := finished(job)) is not None:
+    selection = Selection(recipe, job.path / CHECKPOINTS, examiner)
+    if (card := finished(job, selection)) is not None:
         return card
     with quiet(), ExitStack() as stack:
-        return _train(job, progress, stack, callbacks)
+        return _train(job, selection, progress, stack, callbacks)
 
 
 class Work(Protocol):
@@ -119,7 +126,7 @@ class Work(Protocol):
         """The adapter that training goes on from; empty if there is none."""
 
 
-def finished(job: Work) -> AdapterCard | None:
+def finished(job: Work, selection: Selection) -> AdapterCard | None:
     """The card of this very training if it was completed before; a card of another one is removed."""
     path = job.path / CARD
     if not path.exists():
@@ -130,13 +137,15 @@ def finished(job: Work) -> AdapterCard | None:
         card = None  # written by another version: train anew
     if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
         same_start = card.started_from == (adapter_digest(Path(job.start)) if job.start else "")
-        if same_start:
+        if same_start and selection.is_of(card):
             return card
     path.unlink()
     return None
 
 
-def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
+def _train(
+    job: Job, selection: Selection, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]
+) -> AdapterCard:
     started, where = clock(), hardware.device()
     reset_peak()
     tokenizer = load_tokenizer(job.model_path, job.revision)
@@ -145,12 +154,15 @@ def _train(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[A
         progress.note(f"{encoded.n_dropped} of {len(job.rows)} rows are too long for max_length and were left out")
     with memory_errors(job.recipe, job.path, max(encoded.lengths)):
         trainer = _trainer(job, encoded, tokenizer, where)
-        for callback in [watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
+        watching = watcher(progress, f"training {job.recipe.name}", stack, job.path)
+        for callback in [watching, selection.callback(trainer), *callbacks]:
             trainer.add_callback(callback)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
-        checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of(identity))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    card = _save(job, trainer, encoded, clock() - started)
+        checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of([*identity, *selection.identity]))
+        if not selection.ended(trainer, checkpoint):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    choice = selection.settle(trainer, curve(trainer.state.log_history), progress)
+    card = replace(_save(job, trainer, encoded, clock() - started), choices=(choice,))
     shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
     write_record(job.path / CARD, card)
     return card
@@ -243,6 +255,6 @@ def curve(history: Sequence[dict[str, Any]]) -> tuple[CurvePoint, ...]:
     points: dict[int, dict[str, Any]] = {}
     for entry in history:
         point = points.setdefault(int(entry["step"]), {})
-        names = {"loss": "loss", "eval_loss": "dev_loss", "learning_rate": "learning_rate"}
+        names = {"loss": "loss", "eval_loss": "dev_loss"} | {k: k for k in SAME_NAMES}
         point |= {mine: float(entry[theirs]) for theirs, mine in names.items() if theirs in entry}
     return tuple(CurvePoint(step=step, **point) for step, point in sorted(points.items()) if point)
