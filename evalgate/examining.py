@@ -150,8 +150,7 @@ def shares(scores: Sequence[Score], metric: Metric) -> tuple[float, ...]:
     better; an item without a score counts as the worst, 0.
     """
     there = [score.parts for score in scores if score.status == "scored"]
-    parts = np.asarray(there, dtype=np.float64).reshape(len(there), -1)
-    n = len(parts)
+    n, parts = len(there), np.asarray(there, dtype=np.float64)
     if metric.is_mean or n < 2:
         values = [float(metric.combine(parts[i : i + 1])) for i in range(n)]
     else:

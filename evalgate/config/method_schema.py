@@ -12,8 +12,8 @@ from evalgate.config.strict import Count, Strict
 MAX_POINTS = 16
 # What an adapter that is continued or taken over has brought along.
 OF_THE_ADAPTER = ("rank", "alpha", "dropout")
+OF_THE_LOOKS = ("checkpoints",)
 OF_THE_TRAINING = ("method", "learning_rate", "epochs", "batch_size", "max_rows", "seed", "seeds", "overrides")
-OF_THE_TRAINING += ("checkpoints",)
 
 
 class DpoYaml(Strict):
@@ -92,7 +92,7 @@ class MethodsYaml(Strict):
     def _fit_together(self) -> MethodsYaml:
         written = self.model_fields_set
         if self.adapter is not None:
-            training = ("continue_from", "dpo", "sweep", "replay", *OF_THE_ADAPTER, *OF_THE_TRAINING)
+            training = ("continue_from", "dpo", "sweep", "replay", *OF_THE_ADAPTER, *OF_THE_TRAINING, *OF_THE_LOOKS)
             if found := [key for key in training if key in written]:
                 raise ValueError(f"nothing is trained for an `adapter`, so `{found[0]}` says nothing: delete it")
         if self.continue_from is not None:

@@ -138,4 +138,4 @@ def _number(value: float | None, *, signed: bool = False) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"

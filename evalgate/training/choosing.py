@@ -59,7 +59,7 @@ def compared(evaluations: Sequence[Evaluation], settings: Checkpoints) -> tuple[
 
 
 def exhausted(evaluations: Sequence[Evaluation], settings: Checkpoints) -> bool:
-    """Whether training has nothing more to give: `patience` evaluations in a row without a better one within the limit."""
+    """Whether there is nothing more to gain: `patience` evaluations in a row without a better one within the limit."""
     if settings.keep == "last" or not evaluations or all(e.score is None for e in evaluations):
         return False
     best = best_of(evaluations)
@@ -95,7 +95,7 @@ def overfitting(points: Sequence[CurvePoint], evaluations: Sequence[Evaluation])
     """From where on dev became worse although the training loss went on falling; None if it did not.
 
     Worse is a last dev score more than one standard error below the best one's, whatever its drift, or a last dev loss
-    2 % above the least one. Both losses and scores are those of one stage.
+    2% above the least one. Both losses and scores are those of one stage.
     """
     found: list[tuple[int, str]] = []
     scored = [e for e in evaluations if e.score is not None]
@@ -127,7 +127,7 @@ def _within(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return f"{100 * (share or 0.0):.1f} %"
+    return f"{100 * (share or 0.0):.1f}%"
 
 
 def _points(share: float) -> str:

@@ -32,6 +32,7 @@ RESERVED = {
     "output_dir": "",
     "report_to": "",
     "completion_only_loss": "",
+    "load_best_model_at_end": "checkpoints.keep",
     "eval_strategy": "",
     "eval_steps": "checkpoints.evaluations",
     "save_strategy": "",
@@ -48,6 +49,8 @@ def recipe_digest(recipe: Recipe) -> str:
     fields = {k: v for k, v in plain(recipe).items() if k not in {"name", "description", "path", "of", "swept"}}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
+    if recipe.adapter:
+        del fields["checkpoints"]  # nothing is trained
     if recipe.replay is not None:
         without = {"left_out": recipe.replay.left_out} if recipe.replay.left_out else {}
         fields["replay"] = {"share": recipe.replay.share, "rows": _rows(recipe.replay.path), **without}
