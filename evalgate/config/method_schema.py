@@ -67,7 +67,7 @@ class CheckpointsYaml(Strict):
 
     evaluations: Count = 4
     dev_items: int = Field(default=32, ge=0)
-    max_drift: float = Field(default=0.1, gt=0)
+    max_drift: float = Field(default=0.5, gt=0)
     patience: Count = 2
     keep: Literal["best", "last"] = "best"
 

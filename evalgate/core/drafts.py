@@ -115,7 +115,7 @@ class Checkpoints(Record, frozen=True, kw_only=True):
 
     evaluations: int = 4
     dev_items: int = 32
-    max_drift: float = 0.1
+    max_drift: float = 0.5
     patience: int = 2
     keep: Literal["best", "last"] = "best"
 

@@ -20,6 +20,7 @@ class Examined(Record, frozen=True, kw_only=True):
 class Evaluation(Record, frozen=True, kw_only=True):
     """A checkpoint with what it showed. `behind` is by how much its score is below the best one's, `se` that figure's
     standard error (both paired by dev item); `loss` and `dev_loss` are in nats a token, `seconds` what looking took.
+    One whose adapter has not `moved` is still what training started from.
     """
 
     step: int
@@ -29,6 +30,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     behind: float = 0.0
     se: float = 0.0
     within: bool = True
+    moved: bool = True
     seconds: float = 0.0
 
     @property
@@ -36,6 +38,11 @@ class Evaluation(Record, frozen=True, kw_only=True):
         """The mean over tasks of the mean over their items; None without items."""
         means = [sum(values) / len(values) for values in self.seen.scores.values() if values]
         return sum(means) / len(means) if means else None
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it may be kept."""
+        return self.within and self.moved
 
 
 class Overfitting(Record, frozen=True, kw_only=True):

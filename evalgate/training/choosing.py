@@ -40,9 +40,9 @@ def difference(a: Evaluation, b: Evaluation) -> tuple[float, float]:
 
 
 def best_of(evaluations: Sequence[Evaluation]) -> Evaluation | None:
-    """The best score within the drift limit, the earliest of equals; None if nothing is within it or has a score."""
-    within = [e for e in evaluations if e.within and e.score is not None]
-    return max(within, key=lambda e: (e.score or 0.0, -e.step), default=None)
+    """The best score that may be kept, the earliest of equals; None if nothing may or has a score."""
+    eligible = [e for e in evaluations if e.eligible and e.score is not None]
+    return max(eligible, key=lambda e: (e.score or 0.0, -e.step), default=None)
 
 
 def compared(evaluations: Sequence[Evaluation], settings: Checkpoints) -> tuple[Evaluation, ...]:
@@ -77,17 +77,18 @@ def chosen(evaluations: Sequence[Evaluation], settings: Checkpoints) -> tuple[Ev
     if settings.keep == "last":
         return last, "`keep: last` asks for it"
     if best is not None:
-        first = next(e for e in evaluations if e.within and e.score is not None and e.behind <= e.se)
+        first = next(e for e in evaluations if e.eligible and e.score is not None and e.behind <= e.se)
         if first is best:
             return best, f"its dev score is the best{_within(evaluations)}: {_percent(best.score)}"
         return first, (
             f"its dev score, {_percent(first.score)}, is not more than one standard error ({_points(first.se)}) below "
             f"the best{_within(evaluations)}, {_percent(best.score)} at step {best.step}"
         )
-    within = [e for e in evaluations if e.within]
+    moved = [e for e in evaluations if e.moved] or [last]  # where none has moved, that is an error of its own
+    within = [e for e in moved if e.within]
     if within:
         return within[-1], "no dev item was scored, so the last one within the drift limit is kept"
-    least = min(evaluations, key=lambda e: e.seen.drift if e.seen.drift is not None else inf)
+    least = min(moved, key=lambda e: e.seen.drift if e.seen.drift is not None else inf)
     return least, f"none keeps the drift within {settings.max_drift:g} nats a token, and this one drifted least"
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from evalgate.core.data import Recipe
 from evalgate.core.protocols import Progress
-from evalgate.core.record import plain
+from evalgate.core.record import digest_bytes, plain
 from evalgate.core.seeds import clock
 from evalgate.core.training import AdapterCard, Choice, CurvePoint, Evaluation, Examined
 from evalgate.training.checkpoints import STATE
@@ -46,6 +46,7 @@ class Selection:
 
     def __init__(self, recipe: Recipe, folder: Path, examiner: Examiner | None) -> None:
         self._recipe, self._settings, self._folder, self._examiner = recipe, recipe.checkpoints, folder, examiner
+        self._begun = ""
 
     @property
     def identity(self) -> list[str]:
@@ -61,7 +62,7 @@ class Selection:
         """A `TrainerCallback` that evaluates and saves at this stage's own steps, and ends it early."""
         from transformers import TrainerCallback
 
-        selection = self
+        selection, self._begun = self, _fingerprint(trainer.model)
 
         class Looking(TrainerCallback):  # type: ignore[misc]
             """See the function."""
@@ -117,7 +118,9 @@ class Selection:
     def _look(self, model: Any, state: Any) -> None:
         started = clock()
         seen = self._examiner(model) if self._examiner else Examined()
-        evaluation = Evaluation(step=state.global_step, seen=seen, seconds=round(clock() - started, 2))
+        moved = not self._begun or _fingerprint(model) != self._begun
+        seconds = round(clock() - started, 2)
+        evaluation = Evaluation(step=state.global_step, seen=seen, moved=moved, seconds=seconds)
         entry = {"step": state.global_step, "epoch": state.epoch, ENTRY: plain(evaluation)}
         if evaluation.score is not None:
             entry["dev_score"] = evaluation.score
@@ -138,6 +141,12 @@ class Selection:
     def _seen(self, state: Any) -> tuple[Evaluation, ...]:
         found = [msgspec.convert(entry[ENTRY], Evaluation) for entry in state.log_history if ENTRY in entry]
         return compared(found, self._settings)
+
+
+def _fingerprint(model: Any) -> str:
+    """A digest of the trained B matrices, which begin as zeros or as a file has them; empty if there are none."""
+    found = [p for name, p in model.named_parameters() if p.requires_grad and "lora_B" in name]
+    return digest_bytes(*(p.detach().float().cpu().numpy().tobytes() for p in found)) if found else ""
 
 
 def _with_losses(evaluations: Sequence[Evaluation], points: Sequence[CurvePoint]) -> list[Evaluation]:

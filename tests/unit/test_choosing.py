@@ -107,6 +107,13 @@ def test_where_none_is_within_the_limit_the_one_that_drifted_least_is_kept() -> 
     assert (kept.step, why) == (20, "none keeps the drift within 0.1 nats a token, and this one drifted least")
 
 
+def test_what_has_not_moved_is_kept_only_where_nothing_has() -> None:
+    still, moved = at(10, 1.0, moved=False), at(20, 0.5)
+    assert chosen(compared([still, moved], SETTINGS), SETTINGS)[0].step == 20
+    assert chosen(compared([still, at(20, 1.0, drift=0.2)], SETTINGS), SETTINGS)[0].step == 20
+    assert chosen(compared([still, at(20, 1.0, moved=False)], SETTINGS), SETTINGS)[0].step == 20
+
+
 def test_without_dev_items_or_by_request_the_last_is_kept() -> None:
     nothing = [Evaluation(step=s, seen=Examined(drift=s / 250)) for s in (10, 20, 30)]
     kept, why = chosen(compared(nothing, SETTINGS), SETTINGS)
