@@ -134,17 +134,14 @@ def overtrained(data: RunData) -> Iterator[Finding]:
     for name, card in data.cards.items():
         for choice in card.choices:
             if choice.overfitting:
-                kept = (
-                    "an earlier checkpoint is kept"
-                    if choice.step <= choice.overfitting.since
-                    else "a later one is kept"
-                )
+                late = choice.step > choice.overfitting.since
                 yield Finding(
                     code="overfitting",
                     system=name,
                     hard=False,
                     what=f"{name} overfits from step {choice.overfitting.since} of {choice.planned} on: "
-                    f"{choice.overfitting.what}, while the training loss went on falling; {kept}",
+                    f"{choice.overfitting.what}, while the training loss went on falling; "
+                    f"{'a later' if late else 'that or an earlier'} checkpoint is kept",
                     where=str(PLACES.adapter(name) / "card.json"),
                     fix="train for fewer `epochs`, on more rows, or at a lower `learning_rate`",
                 )

@@ -89,10 +89,8 @@ def test_a_table_says_the_same_in_numbers(page: str) -> None:
 
 
 def test_overfitting_is_called_by_its_name_with_its_step(page: str) -> None:
-    text = (
-        "Overfitting from step 20 on: the dev score fell from 55.0% to 35.0%, while the training loss went on falling."
-    )
-    assert text in page
+    what = "the dev score fell from 55.0% to 35.0%, while the training loss went on falling."
+    assert f"Overfitting from step 20 on: {what}" in page
     assert (
         "Step 20 of 40 is kept: its dev score is the best within the drift limit: 55.0%. "
         "Training was stopped early after step 30."
@@ -138,8 +136,8 @@ def test_the_decision_names_overfitting_and_drift_and_blocks_nobody_for_it(tmp_p
     assert [(f["code"], f["what"]) for f in written["findings"] if f["system"] == "qlora"] == [
         (
             "overfitting",
-            "qlora overfits from step 20 of 40 on: the dev score fell from 55.0% to 35.0%, while the training loss went "
-            "on falling; a later one is kept",
+            "qlora overfits from step 20 of 40 on: the dev score fell from 55.0% to 35.0%, while the training loss "
+            "went on falling; a later checkpoint is kept",
         ),
         (
             "drift-over-limit",
