@@ -100,7 +100,7 @@ class Tuning:
         from evalgate.training.dpo import SFT, prefer
         from evalgate.training.trainer import train
 
-        files, examiner = self.plan.files, self._examiner(recipe)
+        files, examiner = self.plan.files, self.examiner(recipe)
         card = train(
             replace(recipe, dpo=UNSET),
             self.rows(recipe),
@@ -117,7 +117,7 @@ class Tuning:
             card = prefer(recipe, card, start=folder / SFT, folder=folder, progress=self.progress, examiner=examiner)
         return card
 
-    def _examiner(self, recipe: Recipe) -> Examiner:
+    def examiner(self, recipe: Recipe) -> Examiner:
         """What looks at the recipe's model while it is trained: dev examples and general text, nothing held out."""
         plan, spec = self.plan, self.plan.suite.spec
         text = Path(plan.suite.folder) / spec.capability.drift if spec.capability and spec.capability.drift else None
