@@ -283,7 +283,7 @@ def test_the_second_stage_chooses_among_its_own_checkpoints(model_path: str, tmp
     data = pairs(tmp_path / "pairs.jsonl", 16)
     recipe = replace(QUICK, dpo=Preferences(data=data, learning_rate=5e-3, epochs=2))  # 8 steps, too
     first = run(tmp_path / SFT, model_path, QUICK, examiner=Scripted([0.0, 0.0, 1.0, 0.0]))
-    start, drifts = tmp_path / SFT, [0.0, 0.2, 0.2, 0.2]
+    start, drifts = tmp_path / SFT, [0.0, 0.7, 0.7, 0.7]
     examiner = Scripted([0.5, 0.5, 1.0, 1.0], drifts)
     card = prefer(recipe, first, start=start, folder=tmp_path / "dpo", progress=Recorder(), examiner=examiner)
     assert [(c.step, c.planned) for c in card.choices] == [(6, 8), (10, 16)]
