@@ -10,14 +10,17 @@ from msgspec.structs import replace
 
 from evalgate.backends.adapter_files import check_adapter
 from evalgate.binding import bound, candidate_draft
+from evalgate.capability.drift import general_text
 from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, Split, SystemSpec
 from evalgate.core.protocols import Progress
 from evalgate.core.results import AdapterCard, TrainedRow
+from evalgate.examining import Examiner
 from evalgate.files import write_record
 from evalgate.looks import training_rows
 from evalgate.planning import Plan
+from evalgate.searching import dev_only
 from evalgate.store import RunFolder
 from evalgate.training.data import TrainRow
 from evalgate.training.pairs import TASK as PAIRS
@@ -115,9 +118,10 @@ class Tuning:
     def _trained(self, recipe: Recipe, folder: Path, start: Path | None) -> AdapterCard:
         """One stage, or SFT in a folder of its own and then DPO: a change of the second one keeps the first."""
         from evalgate.training.dpo import SFT, prefer
+        from evalgate.training.selection import chooses
         from evalgate.training.trainer import train
 
-        files = self.plan.files
+        files, examiner = self.plan.files, self.examiner(recipe) if chooses(recipe) else None
         card = train(
             replace(recipe, dpo=UNSET),
             self.rows(recipe),
@@ -130,9 +134,18 @@ class Tuning:
             start=start,
             tracking=(tracking := self._tracking(recipe)),
             dtype=self.plan.binding.model.dtype,
+            examiner=examiner,
         )
         if recipe.dpo:
-            card = prefer(recipe, card, start=folder / SFT, folder=folder, progress=self.progress, tracking=tracking)
+            card = prefer(
+                recipe,
+                card,
+                start=folder / SFT,
+                folder=folder,
+                progress=self.progress,
+                tracking=tracking,
+                examiner=examiner,
+            )
         return self._tracked(card, tracking, folder)
 
     def _tracking(self, recipe: Recipe) -> Tracking | None:
@@ -146,6 +159,22 @@ class Tuning:
             card = told
             write_record(folder / CARD, card)
         return card
+
+    def examiner(self, recipe: Recipe) -> Examiner:
+        """What looks at the recipe's model while it is trained: dev examples and general text, nothing held out."""
+        plan, spec = self.plan, self.plan.suite.spec
+        text = Path(plan.suite.folder) / spec.capability.drift if spec.capability and spec.capability.drift else None
+        return Examiner(
+            self._system(recipe),
+            dev_only(plan.suite.tasks),
+            spec.gates,
+            recipe.checkpoints,
+            plan.retrievers,
+            seed=plan.seed,
+            spec=plan.binding.model,
+            files=plan.files,
+            text=text or general_text(),
+        )
 
     def _with_origin(self, recipe: Recipe, folder: Path, card: AdapterCard) -> AdapterCard:
         """The card with the digest of the adapter from outside that it goes back to."""

@@ -24,7 +24,7 @@ MIN_EQUAL, MIN_EITHER = 100, 10
 
 def examine(data: RunData, in_part: Collection[str] = ()) -> tuple[Finding, ...]:
     """Every finding, hard ones first. Of candidates stopped early, `in_part`, nobody expects all answers."""
-    checks = (untrained, inactive, double_bos, leaked, unscored, twins, uneven, unheld, cached)
+    checks = (untrained, inactive, double_bos, leaked, unscored, twins, uneven, unheld, cached, overtrained)
     found = [*unanswered(data, in_part), *(finding for check in checks for finding in check(data))]
     return tuple(sorted(found, key=lambda finding: not finding.hard))
 
@@ -127,6 +127,35 @@ def _equal_items(data: RunData, candidate: str) -> tuple[bool, str]:
     counts = Counter(mine.values())
     mixed = len(counts) > 1 and min(counts.values()) >= MIN_EITHER
     return mine == base and mixed and len(mine) >= MIN_EQUAL, f"all {len(mine)} capability items are as the base's"
+
+
+def overtrained(data: RunData) -> Iterator[Finding]:
+    """Trainings that went on while dev became worse, and kept adapters that drifted too far. Gates judge both."""
+    for name, card in data.cards.items():
+        for choice in card.choices:
+            if choice.overfitting:
+                late = choice.step > choice.overfitting.since
+                yield Finding(
+                    code="overfitting",
+                    system=name,
+                    hard=False,
+                    what=f"{name} overfits from step {choice.overfitting.since} of {choice.planned} on: "
+                    f"{choice.overfitting.what}, while the training loss went on falling; "
+                    f"{'a later' if late else 'that or an earlier'} checkpoint is kept",
+                    where=str(PLACES.adapter(name) / "card.json"),
+                    fix="train for fewer `epochs`, on more rows, or at a lower `learning_rate`",
+                )
+            for e in choice.evaluations:
+                if e.step == choice.step and not e.within:
+                    yield Finding(
+                        code="drift-over-limit",
+                        system=name,
+                        hard=False,
+                        what=f"{name} has lost {e.seen.drift or 0.0:.3f} nats a token on general text, more than its "
+                        f"recipe's `max_drift` of {choice.max_drift:g}",
+                        where=str(PLACES.adapter(name) / "card.json"),
+                        fix="lower `learning_rate`, `replay` general rows, or raise `checkpoints: {max_drift: ...}`",
+                    )
 
 
 def double_bos(data: RunData) -> Iterator[Finding]:

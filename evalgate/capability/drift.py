@@ -23,6 +23,11 @@ WINDOW, MAX_LOGITS = 512, 1 << 26
 SLICE = 64
 
 
+def general_text() -> Path:
+    """A small text of the package's own, for suites that name none."""
+    return Path(__file__).with_name("general.txt")
+
+
 def read_documents(path: Path) -> list[str]:
     """The documents of a drift text: rows with `text` in a .jsonl file, else what stands between empty lines.
 
@@ -66,13 +71,13 @@ def measure_drift(
     found = []
     with progress.stage(f"{system} · drift", len(documents)) as tick:
         for name, document in zip(names, documents, strict=True):
-            found.append(_drift(model, adapter, name, document))
+            found.append(document_drift(model, adapter, name, document))
             tick(1)
     write_lines(path, found)
     return found
 
 
-def _drift(model: LocalModel, adapter: str, name: str, document: str) -> Drift:
+def document_drift(model: LocalModel, adapter: str, name: str, document: str) -> Drift:
     """One document, in windows whose first token is the one before: every token is scored once."""
     tokenizer, config = model.tokenizer, model.module.config
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from evalgate.config.strict import Count, Strict
 MAX_POINTS = 16
 # What an adapter that is continued or taken over has brought along.
 OF_THE_ADAPTER = ("rank", "alpha", "dropout")
+OF_THE_LOOKS = ("checkpoints",)
 OF_THE_TRAINING = ("method", "learning_rate", "epochs", "batch_size", "max_rows", "seed", "seeds", "overrides",
                    "num_gpus", "accelerate_config", "report_to")  # fmt: skip
 
@@ -63,6 +64,16 @@ class SweepYaml(Strict):
         return self
 
 
+class CheckpointsYaml(Strict):
+    """How often a training is looked at, and which of its checkpoints is kept."""
+
+    evaluations: Count = 4
+    dev_items: int = Field(default=32, ge=0)
+    max_drift: float = Field(default=0.5, gt=0)
+    patience: Count = 2
+    keep: Literal["best", "last"] = "best"
+
+
 class MethodsYaml(LaunchYaml):
     """What may stand in a recipe beside its knobs."""
 
@@ -70,6 +81,7 @@ class MethodsYaml(LaunchYaml):
     continue_from: str | None = None
     dpo: DpoYaml | None = None
     sweep: SweepYaml | None = None
+    checkpoints: CheckpointsYaml | None = None
 
     @field_validator("adapter", "continue_from")
     @classmethod
@@ -82,7 +94,7 @@ class MethodsYaml(LaunchYaml):
     def _fit_together(self) -> MethodsYaml:
         written = self.model_fields_set
         if self.adapter is not None:
-            training = ("continue_from", "dpo", "sweep", "replay", *OF_THE_ADAPTER, *OF_THE_TRAINING)
+            training = ("continue_from", "dpo", "sweep", "replay", *OF_THE_ADAPTER, *OF_THE_TRAINING, *OF_THE_LOOKS)
             if found := [key for key in training if key in written]:
                 raise ValueError(f"nothing is trained for an `adapter`, so `{found[0]}` says nothing: delete it")
         if self.continue_from is not None:

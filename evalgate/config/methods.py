@@ -13,13 +13,15 @@ from msgspec.structs import replace
 from evalgate.config.document import Document, did_you_mean
 from evalgate.core.adapter_files import CONFIG, WEIGHTS
 from evalgate.core.data import Recipe
-from evalgate.core.drafts import Preferences
+from evalgate.core.drafts import Checkpoints, Preferences
 
 if TYPE_CHECKING:
     from evalgate.config.schema import RecipeYaml
 
 # Keys of MethodsYaml that are no field of a recipe under the same name.
-KEYS = frozenset({"adapter", "continue_from", "dpo", "sweep", "merge", "num_gpus", "accelerate_config", "report_to"})
+KEYS = frozenset(
+    {"adapter", "checkpoints", "continue_from", "dpo", "sweep", "merge", "num_gpus", "accelerate_config", "report_to"}
+)
 
 
 def points(parsed: RecipeYaml, name: str) -> list[tuple[str, RecipeYaml]]:
@@ -49,6 +51,8 @@ def extras(parsed: RecipeYaml, document: Document) -> dict[str, Any]:
         if not rows.is_file():
             document.problem(("dpo", "data"), f"there is no file '{rows}'")
         found["dpo"] = Preferences(**{**parsed.dpo.model_dump(), "data": str(rows)})
+    if parsed.checkpoints:
+        found["checkpoints"] = Checkpoints(**parsed.checkpoints.model_dump())
     return found | _launch(parsed, document)
 
 

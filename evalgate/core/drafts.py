@@ -105,6 +105,21 @@ class Preferences(Record, frozen=True, kw_only=True, omit_defaults=True):
     left_out: tuple[int, ...] = ()
 
 
+class Checkpoints(Record, frozen=True, kw_only=True):
+    """How often a training is looked at, and which of its checkpoints is kept: the `best` on dev, or the `last`.
+
+    At each of `evaluations` checkpoints the model answers up to `dev_items` dev examples of each task. `max_drift` is
+    how many nats a token general text may have lost at the one that is kept. Training ends early after `patience`
+    evaluations without a better one.
+    """
+
+    evaluations: int = 4
+    dev_items: int = 32
+    max_drift: float = 0.5
+    patience: int = 2
+    keep: Literal["best", "last"] = "best"
+
+
 class Recipe(Record, frozen=True, kw_only=True):
     """How one candidate is trained, and the prompts it is trained and asked with.
 
@@ -130,6 +145,7 @@ class Recipe(Record, frozen=True, kw_only=True):
     seed: int = 0
     replay: Replay | None = None
     overrides: dict[str, str | int | float | bool | None] = {}
+    checkpoints: Checkpoints = Checkpoints()
     path: str = ""
     of: str = ""
     # Unset, they leave the digest of a recipe without them as it was.

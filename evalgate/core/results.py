@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from evalgate.core.artefacts import Artefact, ArtefactKind, Merge, Parity
+from evalgate.core.artefacts import Artefact
 from evalgate.core.capability import Responses
 from evalgate.core.data import EarlyStop, GateSpec, SliceBy, SuiteSpec, SystemSpec
 from evalgate.core.judges import Agreement
@@ -14,6 +14,11 @@ from evalgate.core.overlaps import Overlap as Overlap  # noqa: PLC0414 (a run re
 from evalgate.core.probes import Check
 from evalgate.core.record import Record
 from evalgate.core.serving import BreakEven, ServingNumber
+from evalgate.core.training import AdapterCard as AdapterCard  # noqa: PLC0414 (a run records these, too)
+from evalgate.core.training import AdapterProbe as AdapterProbe  # noqa: PLC0414
+from evalgate.core.training import CurvePoint as CurvePoint  # noqa: PLC0414
+from evalgate.core.training import Tracked as Tracked  # noqa: PLC0414
+from evalgate.core.training import TrainedRow as TrainedRow  # noqa: PLC0414
 
 # `not_run`: a required gate had failed, so this one was not measured to its end. It has no estimate.
 # `not_pass` is all that a sealed run tells of what has not passed.
@@ -200,78 +205,6 @@ class Decision(Record, frozen=True, kw_only=True):
     artefacts: tuple[Artefact, ...] = ()
     report: str = ""
     bound: str = ""
-
-
-class CurvePoint(Record, frozen=True, kw_only=True):
-    """One logged step of a training; losses in nats a token."""
-
-    step: int
-    loss: float | None = None
-    dev_loss: float | None = None
-    learning_rate: float | None = None
-
-
-class Tracked(Record, frozen=True, kw_only=True):
-    """A training's run in a tracker: its id there, and where; empty where that is the run's own folder.
-
-    `trouble` says why it knows nothing, or not all, of the training.
-    """
-
-    tracker: str
-    run_id: str
-    where: str = ""
-    trouble: str = ""
-
-
-class AdapterCard(Record, frozen=True, kw_only=True):
-    """Where an adapter, or a whole model, comes from: written beside its weights. `adapter_digest` is of either.
-
-    `started_from` is the adapter that training went on from. `elsewhere` is one from outside that this one is or goes
-    back to: what it was trained on is unknown. `n_pairs` were trained on in a second stage. A whole model is stored and
-    served in `dtype`; one made by a `merge` names the adapter `merged_from`, and its `parity` with it.
-    """
-
-    name: str
-    base_model: str
-    base_revision: str | None
-    base_digest: str
-    adapter_digest: str
-    train_digest: str
-    recipe_digest: str
-    seed: int
-    n_rows: int
-    trained_tokens: int
-    n_steps: int
-    duration_s: float
-    peak_memory_bytes: int
-    curves: tuple[CurvePoint, ...] = ()
-    parameters: int = 0
-    versions: dict[str, str] = {}
-    started_from: str = ""
-    elsewhere: str = ""
-    n_pairs: int = 0
-    tracked: tuple[Tracked, ...] = ()
-    kind: ArtefactKind = "adapter"
-    dtype: str = ""
-    merge: Merge = "adapter"
-    merged_from: str = ""
-    parity: tuple[Parity, ...] = ()
-
-
-class TrainedRow(Record, frozen=True, kw_only=True):
-    """One row that an adapter was trained on; `content_digest` is of what it asks, whatever its id."""
-
-    id: str
-    task: str
-    content_digest: str
-
-
-class AdapterProbe(Record, frozen=True, kw_only=True):
-    """Log-likelihoods of the same answers without and with an adapter: one that is not active changes none."""
-
-    adapter_digest: str
-    base: tuple[float, ...]
-    tuned: tuple[float, ...]
 
 
 class Look(Record, frozen=True, kw_only=True):

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from evalgate.core.results import AdapterCard, CurvePoint
 from evalgate.core.serving import LatencyPair
 from evalgate.report.words import Scale, show, tick
 
 View = dict[str, Any]
 MAX_DOTS = 160
-MAX_POINTS = 200
 QUANTILES = (0.5, 0.95)
 
 
@@ -92,32 +90,3 @@ def _side(name: str, times: list[float], tokens: int, axis: Axis) -> View:
         "marks": [{"name": label, "x": axis.at(t), "text": show(t, "seconds")} for label, t in marks],
         "speed": show(tokens / total, "tokens_per_second") if tokens and total > 0 else "",
     }
-
-
-def curves(card: AdapterCard) -> View | None:
-    """A training's losses over its steps as polylines on a 100 x 100 field."""
-    series = [(name, _points(card.curves, name)) for name in ("loss", "dev_loss")]
-    drawn = [(name, points) for name, points in series if points]
-    if not drawn:
-        return None
-    x = Axis([float(step) for _, points in drawn for step, _ in points], air=0.0)
-    y = Axis([loss for _, points in drawn for _, loss in points])
-    return {
-        "lines": [
-            {
-                "name": {"loss": "training loss", "dev_loss": "dev loss"}[name],
-                "id": name,
-                "points": " ".join(f"{x.at(s)},{100 - y.at(v):.2f}" for s, v in points),
-                "last": f"{points[-1][1]:.3f}",
-            }
-            for name, points in drawn
-        ],
-        "x_ticks": x.ticks("plain"),
-        "y_ticks": [{**mark, "y": round(100 - mark["x"], 2)} for mark in y.ticks("plain")],
-    }
-
-
-def _points(rows: Sequence[CurvePoint], name: str) -> list[tuple[int, float]]:
-    found = [(row.step, value) for row in rows if (value := getattr(row, name)) is not None and math.isfinite(value)]
-    kept = np.linspace(0, len(found) - 1, min(len(found), MAX_POINTS)).astype(int)
-    return [found[i] for i in kept]

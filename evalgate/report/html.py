@@ -20,6 +20,7 @@ from evalgate.store import RunData
 TEMPLATES = (
     "report.html.j2",
     "macros.html.j2",
+    "curves.html.j2",
     "evidence.html.j2",
     "labels.html.j2",
     "pareto.html.j2",
@@ -38,7 +39,7 @@ def render_html(data: RunData, index: Index | None = None) -> str:
     """One self-contained page; valid UTF-8 whatever the outputs hold."""
     view = build_view(data, index)
     index, problems = view.pop("index"), view.pop("problems")
-    style, script = _source("style.css"), "".join(map(_source, SCRIPTS))
+    style, script = _source("style.css") + _source("curves.css"), "".join(map(_source, SCRIPTS))
     page = (
         _environment()
         .get_template("report.html.j2")

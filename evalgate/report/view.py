@@ -10,6 +10,7 @@ from evalgate.report import charts, words
 from evalgate.report.agreement import agreement_view
 from evalgate.report.artefacts import artefacts_view
 from evalgate.report.contamination import contamination_view
+from evalgate.report.curves import curves_view
 from evalgate.report.drift import drift_view
 from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
@@ -61,7 +62,7 @@ def build_view(data: RunData, index: Index | None = None) -> View:
         "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
         "serving": serving_view(data),
         "agreement": agreement_view(data),
-        "curves": [{"name": c, **v} for c, card in data.cards.items() if (v := charts.curves(card))],
+        "curves": curves_view(data),
         "trust": trust_view(index),
         "effort": effort_view(data),
         "index": index,

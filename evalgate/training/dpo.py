@@ -23,14 +23,16 @@ from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import conversation, encode
 from evalgate.training.failures import memory_errors
+from evalgate.training.history import curve
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.pairs import Pair, pairs_of
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import Device, dpo_arguments, recipe_digest
+from evalgate.training.selection import Examiner, Selection, later
 from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
-from evalgate.training.trainer import CARD, CHECKPOINTS, curve, finished
+from evalgate.training.trainer import CARD, CHECKPOINTS, finished
 from evalgate.training.whole import check_model_moved, save_model, start_digest
 
 SFT = "sft"  # the first stage's folder within the candidate's
@@ -63,25 +65,29 @@ def prefer(
     start: Path,
     folder: Path,
     progress: Progress,
+    examiner: Examiner | None = None,
     callbacks: Sequence[Any] = (),
     tracking: Tracking | None = None,
 ) -> AdapterCard:
     """Train on the recipe's pairs from the adapter in `start`, whose card is `first`; a finished one is returned.
 
-    The policy and its frozen reference both start from that adapter. Curves go on where the first stage ended.
-    Raises `bad-pairs`, and what `train` raises.
+    The policy and its frozen reference both start from that adapter. Curves go on where the first stage ended; which of
+    this stage's checkpoints is kept is chosen as in the first. Raises `bad-pairs`, and what `train` raises.
     """
     assert recipe.dpo
     pairs = pairs_of(recipe.dpo, recipe.seed)
     stage = Stage(recipe=recipe, pairs=pairs, first=first, start=str(start), folder=str(folder))
-    if (card := finished(stage)) is not None:
+    selection = Selection(recipe, stage.path / CHECKPOINTS, examiner)
+    if (card := finished(stage, selection)) is not None:
         return card
     with quiet(), ExitStack() as stack:
         told = [callback(tracking, first.n_steps)] if tracking else []
-        return _prefer(stage, progress, stack, [*told, *callbacks])
+        return _prefer(stage, selection, progress, stack, [*told, *callbacks])
 
 
-def _prefer(stage: Stage, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]) -> AdapterCard:
+def _prefer(
+    stage: Stage, selection: Selection, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]
+) -> AdapterCard:
     started, where, recipe = clock(), hardware.device(), stage.recipe
     tokenizer = load_tokenizer(stage.first.base_model, stage.first.base_revision)
     kept, n_tokens, longest = _fitting(stage, tokenizer)
@@ -89,13 +95,18 @@ def _prefer(stage: Stage, progress: Progress, stack: ExitStack, callbacks: Seque
         progress.note(f"{n_dropped} of {len(stage.pairs)} pairs are too long for max_length and were left out")
     with memory_errors(recipe, stage.path, longest):
         trainer = _trainer(stage, kept, tokenizer, where)
-        for each in [watcher(progress, f"preferences {recipe.name}", stack, stage.path), *callbacks]:
+        watching = watcher(progress, f"preferences {recipe.name}", stack, stage.path)
+        for each in [watching, selection.callback(trainer), *callbacks]:
             trainer.add_callback(each)
         # The Trainer of the first stage's checkpoints is another one.
-        identity = [*stage.digests, stage.first.adapter_digest, where, hardware.compute_dtype(where)]
-        checkpoint = open_checkpoints(stage.path / CHECKPOINTS, digest_of([*identity, hardware.versions()]))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        identity: list[Any] = [*stage.digests, stage.first.adapter_digest, where, hardware.compute_dtype(where)]
+        identity += [hardware.versions(), *selection.identity]
+        checkpoint = open_checkpoints(stage.path / CHECKPOINTS, digest_of(identity))
+        if not selection.ended(trainer, checkpoint):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    choice = later(selection.settle(trainer, curve(trainer.state.log_history), progress), stage.first.n_steps)
     card = _save(stage, trainer, len(kept), n_tokens, clock() - started)
+    card = replace(card, choices=(*stage.first.choices, choice))
     shutil.rmtree(stage.path / CHECKPOINTS, ignore_errors=True)
     write_record(stage.path / CARD, card)
     return card

@@ -17,7 +17,7 @@ Dtype = Literal["float32", "bfloat16"]
 
 CUDA_MICRO_BATCH = 4
 # A fraction below one is a share of all steps.
-SAVE_EVERY, LOG_EVERY = 0.2, 0.02
+LOG_EVERY = 0.02
 LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
 # Names, places, who watches, and what memory there is: they change nothing of what a recipe does.
 NOT_DONE = frozenset({"name", "description", "path", "of", "swept", "report_to", "memory_gb"})
@@ -34,7 +34,11 @@ RESERVED = {
     "output_dir": "",
     "report_to": "report_to",
     "completion_only_loss": "",
+    "load_best_model_at_end": "checkpoints.keep",
+    "eval_strategy": "",
+    "eval_steps": "checkpoints.evaluations",
     "save_strategy": "",
+    "save_steps": "checkpoints.evaluations",
     "use_cpu": "",
 }
 
@@ -47,6 +51,8 @@ def recipe_digest(recipe: Recipe) -> str:
     fields = {k: v for k, v in plain(recipe).items() if k not in NOT_DONE}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
+    if recipe.adapter:
+        del fields["checkpoints"]  # nothing is trained
     if recipe.replay is not None:
         without = {"left_out": recipe.replay.left_out} if recipe.replay.left_out else {}
         fields["replay"] = {"share": recipe.replay.share, "rows": _rows(recipe.replay.path), **without}
@@ -120,10 +126,11 @@ def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: b
         **_device_arguments(device),
         **({"optim": "adamw_torch_fused"} if recipe.method == "full" and device == "cuda" else {}),
         "eval_packing": False,
+        # `selection` says at which steps: the Trainer would leave the last one out where shares do not come out even.
         "eval_strategy": "steps" if has_dev else "no",
-        "eval_steps": SAVE_EVERY,
+        "eval_steps": 1.0 / recipe.checkpoints.evaluations,
         "save_strategy": "steps",
-        "save_steps": SAVE_EVERY,
+        "save_steps": 1.0 / recipe.checkpoints.evaluations,
         "save_total_limit": 2,
         "logging_steps": LOG_EVERY,
         "logging_first_step": True,

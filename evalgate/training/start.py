@@ -75,5 +75,7 @@ def check_moved(model: Any, folder: Path) -> None:
 
 
 def _saved_name(name: str, adapter: str) -> str:
-    """A live parameter's name as PEFT writes it to a file: without the adapter's own name."""
+    """A live parameter's name as PEFT writes it: without the adapter's own name, DoRA's magnitudes without `weight`."""
+    if name.endswith(f"lora_magnitude_vector.{adapter}.weight"):
+        return name.removesuffix(f".{adapter}.weight")
     return name.replace(f".{adapter}", "", 1) if name.endswith(f".{adapter}") else name.replace(f".{adapter}.", ".", 1)

@@ -10,13 +10,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from evalgate.core.artefacts import MODEL
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.memory import peak_bytes, reset_peak
 from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
-from evalgate.core.results import AdapterCard, CurvePoint
+from evalgate.core.results import AdapterCard
 from evalgate.core.seeds import clock
 from evalgate.files import read_record, write_record
 from evalgate.training import hardware
@@ -25,18 +27,20 @@ from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
 from evalgate.training.failures import memory_errors
 from evalgate.training.fast import fast
+from evalgate.training.history import curve
 from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
 from evalgate.training.loading import base_config, load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
+from evalgate.training.selection import Examiner, Selection
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
-N_DEV = 64  # enough to see overfitting; choosing among candidates is done on generated answers, not on this loss
+N_DEV = 64  # enough to see overfitting; choosing is done on generated answers, not on this loss
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -76,6 +80,7 @@ def train(
     progress: Progress,
     start: Path | None = None,
     dtype: str = "auto",
+    examiner: Examiner | None = None,
     callbacks: Sequence[Any] = (),
     tracking: Tracking | None = None,
 ) -> AdapterCard:
@@ -92,6 +97,7 @@ def train(
         progress: Shows the steps.
         start: The folder of an adapter to go on from.
         dtype: The precision that the suite serves models in; a whole model is stored in it.
+        examiner: Scores dev answers and drift at the recipe's checkpoints, one of which is kept; without it the last.
         callbacks: More `TrainerCallback`s, for a training in this process.
         tracking: The trackers that are told of it.
 
@@ -109,13 +115,14 @@ def train(
         tracking=tracking,
         dtype=dtype,
     )
-    if (card := finished(job)) is not None:
+    selection = Selection(recipe, job.path / CHECKPOINTS, examiner)
+    if (card := finished(job, selection)) is not None:
         return card
     if processes(recipe) > 1:
         launched(job, recipe, job.path, progress)
         return read_record(job.path / CARD, AdapterCard, fix=f"delete {job.path} and train again")
     with quiet(), ExitStack() as stack:
-        card = fit(job, progress, stack, callbacks)
+        card = fit(job, selection, progress, stack, callbacks)
         assert card is not None
         return card
 
@@ -136,7 +143,7 @@ class Work(Protocol):
         """The adapter that training goes on from; empty if there is none."""
 
 
-def finished(job: Work) -> AdapterCard | None:
+def finished(job: Work, selection: Selection) -> AdapterCard | None:
     """The card of this very training if it was completed before; a card of another one is removed."""
     path = job.path / CARD
     if not path.exists():
@@ -147,13 +154,15 @@ def finished(job: Work) -> AdapterCard | None:
         card = None  # written by another version: train anew
     if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
         same_start = card.started_from == (start_digest(Path(job.start)) if job.start else "")
-        if same_start:
+        if same_start and selection.is_of(card):
             return card
     path.unlink()
     return None
 
 
-def fit(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any] = ()) -> AdapterCard | None:
+def fit(
+    job: Job, selection: Selection, progress: Progress, stack: ExitStack, callbacks: Sequence[Any] = ()
+) -> AdapterCard | None:
     """Train in this process, which may be one of several; the first one writes adapter and card and returns it."""
     started, where = clock(), hardware.device()
     reset_peak()
@@ -164,16 +173,19 @@ def fit(job: Job, progress: Progress, stack: ExitStack, callbacks: Sequence[Any]
     with memory_errors(job.recipe, job.path, max(encoded.lengths)):
         trainer = _trainer(job, encoded, tokenizer, where)
         told = [callback(job.tracking)] if job.tracking else []
-        for each in [*told, watcher(progress, f"training {job.recipe.name}", stack, job.path), *callbacks]:
+        watching = watcher(progress, f"training {job.recipe.name}", stack, job.path)
+        for each in [*told, watching, selection.callback(trainer), *callbacks]:
             trainer.add_callback(each)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
         with trainer.accelerator.main_process_first():
-            checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of(identity))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            checkpoint = open_checkpoints(job.path / CHECKPOINTS, digest_of([*identity, *selection.identity]))
+        if not selection.ended(trainer, checkpoint):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    choice = selection.settle(trainer, curve(trainer.state.log_history), progress)
     model = gathered(trainer)
     if not trainer.is_world_process_zero():
         return None
-    card = _save(job, trainer, model, encoded, clock() - started)
+    card = replace(_save(job, trainer, model, encoded, clock() - started), choices=(choice,))
     shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
     write_record(job.path / CARD, card)
     return card
@@ -280,13 +292,3 @@ def _save(job: Job, trainer: Any, model: Any, encoded: Encoded, duration_s: floa
 
 def _started_from(job: Job) -> list[str]:
     return [start_digest(Path(job.start))] if job.start else []
-
-
-def curve(history: Sequence[dict[str, Any]]) -> tuple[CurvePoint, ...]:
-    """The Trainer's log as one point a step, training and dev losses together."""
-    points: dict[int, dict[str, Any]] = {}
-    for entry in history:
-        point = points.setdefault(int(entry["step"]), {})
-        names = {"loss": "loss", "eval_loss": "dev_loss", "learning_rate": "learning_rate"}
-        point |= {mine: float(entry[theirs]) for theirs, mine in names.items() if theirs in entry}
-    return tuple(CurvePoint(step=step, **point) for step, point in sorted(points.items()) if point)

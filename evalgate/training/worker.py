@@ -33,11 +33,13 @@ def main(spec: Path) -> None:
 def work(spec: Path, rank: int) -> None:
     """Train; the first process tells its progress and writes everything."""
     from evalgate.training.quiet import quiet
-    from evalgate.training.trainer import Job, fit
+    from evalgate.training.selection import Selection
+    from evalgate.training.trainer import CHECKPOINTS, Job, fit
 
     job = from_json(spec.read_bytes(), Job)
+    selection = Selection(job.recipe, job.path / CHECKPOINTS, None)
     with quiet(), ExitStack() as stack:
-        fit(job, Telling(spec.parent / EVENTS if rank == 0 else None), stack)
+        fit(job, selection, Telling(spec.parent / EVENTS if rank == 0 else None), stack)
         import torch
 
         if torch.distributed.is_initialized():

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import msgspec
+from finished import choice_of
 
 from evalgate.backends.fake import FakeBackend
 from evalgate.config import load_suite_spec
@@ -111,7 +112,7 @@ def pretend_trained(options: RunOptions) -> None:
             name=recipe.name, base_model="tiny", base_revision=None, base_digest=plan.files.digest,
             adapter_digest=digest_of(recipe.name), train_digest=rows_digest(ordered(tuple(rows), recipe.seed)),
             recipe_digest=recipe_digest(recipe), seed=0, n_rows=len(rows), trained_tokens=1, n_steps=1,
-            duration_s=1.0, peak_memory_bytes=1,
+            duration_s=1.0, peak_memory_bytes=1, choices=(choice_of(plan, recipe),),
         )  # fmt: skip
         write_record(RunFolder(Path(plan.folder)).adapter(recipe.name) / "card.json", card)
 

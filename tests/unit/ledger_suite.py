@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from finished import choice_of
 from recorder import Recorder
 from small_suite import ANSWERS, RECIPE, rows_of, write_rows, write_suite
 
@@ -102,5 +103,6 @@ def put_adapters(chosen: RunOptions) -> None:
             n_steps=1,
             duration_s=1.0,
             peak_memory_bytes=1,
+            choices=(choice_of(plan, recipe),),
         )
         write_record(RunFolder(plan.folder).adapter(recipe.name) / "card.json", card)

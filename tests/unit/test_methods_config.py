@@ -96,6 +96,9 @@ def test_a_sweep_may_be_chosen_whole_or_by_its_points(suite: Path) -> None:
         ("sweep: {rank: [8, 16]}\nrank: 4\n", "give `rank` or a sweep of it, not both"),
         ("sweep: {rnk: [8, 16]}\n", "sweep.rnk: unknown key; did you mean 'rank'?"),
         ("adapter: there\n", "adapter: '{here}/suites/desk/candidates/there' is no adapter that can be loaded: "),
+        ("adapter: there\ncheckpoints: {keep: last}\n", "nothing is trained for an `adapter`, so `checkpoints` says"),
+        ("checkpoints: {keep: lst}\n", "checkpoints.keep: 'lst' is not allowed; did you mean 'last'?"),
+        ("checkpoints: {patience: 0}\n", "checkpoints.patience: "),
         ("adapter: there\nrank: 4\n", "nothing is trained for an `adapter`, so `rank` says nothing: delete it"),
         ("continue_from: ./there\nrank: 4\n", "`rank` is that of the adapter to continue from: delete it"),
         ("continue_from: thre\n", "continue_from: 'thre' is no candidate to continue from"),
@@ -185,9 +188,9 @@ def test_the_second_stages_arguments() -> None:
         "gradient_checkpointing": None,
         "dataloader_pin_memory": False,
         "eval_strategy": "no",
-        "eval_steps": 0.2,
+        "eval_steps": 0.25,
         "save_strategy": "steps",
-        "save_steps": 0.2,
+        "save_steps": 0.25,
         "save_total_limit": 2,
         "logging_steps": 0.02,
         "logging_first_step": True,
@@ -203,11 +206,11 @@ def test_the_second_stages_arguments() -> None:
     }
 
 
-def test_a_recipe_without_the_new_keys_keeps_its_digest(suite: Path) -> None:
-    """Adapters that were trained before there were stages are found again."""
+def test_a_recipe_without_the_later_keys_keeps_its_digest(suite: Path) -> None:
+    """Adapters are found again until a default means another adapter, as `checkpoints` did last."""
     (suite / "candidates" / "q.yaml").write_text(RECIPE)
     recipe = load_recipes(suite / "candidates", load_suite_spec(suite))[0]
     assert recipe_digest(Recipe(name="q", prompts={})) == (
-        "82bc077b6adc289371df3a5c55ca989850a4d95872c8e5ae7472cfea5fdfaf53"
+        "54ccab1a24e911f44ac6c549ee74c1b7a1bce2c68d0cc2d8102aec0a84476492"
     )
     assert not any((recipe.adapter, recipe.start, recipe.parent, recipe.dpo, recipe.swept))

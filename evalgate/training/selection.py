@@ -1,0 +1,197 @@
+"""Looks at a model while it is trained, keeps its adapter at every look, and settles which one is the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from evalgate.core.data import Recipe
+from evalgate.core.protocols import Progress
+from evalgate.core.record import digest_bytes, plain
+from evalgate.core.seeds import clock
+from evalgate.core.training import AdapterCard, Choice, CurvePoint, Evaluation, Examined
+from evalgate.training.checkpoints import STATE
+from evalgate.training.choosing import chosen, compared, evaluation_steps, exhausted, overfitting
+from evalgate.training.start import restore
+
+# The entry of an evaluation in the Trainer's log, which a checkpoint carries and a resumed training reads.
+ENTRY = "evaluation"
+
+
+NO_CHOICE = "the last one: checkpoints of whole models, and of trainings on several GPUs, are not compared"
+
+
+def chooses(recipe: Recipe) -> bool:
+    """Whether a recipe's checkpoints are looked at: adapters' in one process, which are small and can be switched."""
+    return recipe.method != "full" and (recipe.num_gpus or 1) == 1
+
+
+class Examiner(Protocol):
+    """Looks at a model in training; what it looks at is chosen outside, so that training never sees a held-out row."""
+
+    @property
+    def identity(self) -> str:
+        """A digest of all that decides what it says."""
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """By task the metric that dev answers are scored by."""
+
+    @property
+    def n_items(self) -> dict[str, int]:
+        """By task how many dev items are asked."""
+
+    def __call__(self, module: Any) -> Examined:
+        """The live module's scores on dev and its drift; the module is left as it was."""
+
+
+class Selection:
+    """The evaluations of one stage of training, and the adapters as they were then."""
+
+    def __init__(self, recipe: Recipe, folder: Path, examiner: Examiner | None) -> None:
+        self._recipe, self._settings, self._folder, self._examiner = recipe, recipe.checkpoints, folder, examiner
+        self._chooses, self._begun = chooses(recipe), ""
+        if not self._chooses:
+            self._settings, self._examiner = replace(recipe.checkpoints, keep="last"), None
+
+    @property
+    def identity(self) -> list[str]:
+        """What a resumed training must share beside its recipe and rows."""
+        return [self._examiner.identity] if self._examiner else []
+
+    def is_of(self, card: AdapterCard) -> bool:
+        """Whether the last stage of a finished training was chosen by the same looks."""
+        was = card.choices[-1].examiner if card.choices else ""
+        return was == "".join(self.identity)
+
+    def callback(self, trainer: Any) -> Any:
+        """A `TrainerCallback` that evaluates and saves at this stage's own steps, and ends it early."""
+        from transformers import TrainerCallback
+
+        selection, self._begun = self, _fingerprint(trainer.model)
+
+        class Looking(TrainerCallback):  # type: ignore[misc]
+            """See the function."""
+
+            def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+                at = state.global_step
+                due = at in evaluation_steps(state.max_steps, selection._settings.evaluations)
+                control.should_evaluate, control.should_save = due and trainer.eval_dataset is not None, due
+                if due:
+                    selection._look(model, state)
+                    control.should_training_stop |= exhausted(selection._seen(state), selection._settings)
+
+        return Looking()
+
+    def ended(self, trainer: Any, checkpoint: Path | None) -> bool:
+        """Whether a checkpoint is of a stage that had come to its end, early or not, when it was interrupted.
+
+        Then the trainer gets its state. Resumed, the Trainer would take another step after an early stop.
+        """
+        from transformers import TrainerState
+
+        if checkpoint is None:
+            return False
+        state = TrainerState.load_from_json(str(checkpoint / STATE))
+        if state.global_step < state.max_steps and not exhausted(self._seen(state), self._settings):
+            return False
+        trainer.state = state
+        return True
+
+    def settle(self, trainer: Any, points: Sequence[CurvePoint], progress: Progress) -> Choice:
+        """Choose, give the live model the chosen checkpoint's weights, and say what was done."""
+        state, settings = trainer.state, self._settings
+        seen = compared(_with_losses(self._seen(state), points), settings)
+        kept, reason = chosen(seen, settings)
+        if self._chooses:
+            restore(trainer.model, self._snapshot(kept.step))
+        found = Choice(
+            step=kept.step,
+            planned=state.max_steps,
+            reason=reason if self._chooses else NO_CHOICE,
+            evaluations=seen,
+            max_drift=settings.max_drift,
+            examiner="".join(self.identity),
+            metrics=self._examiner.metrics if self._examiner else {},
+            n_items=self._examiner.n_items if self._examiner else {},
+            stopped=state.global_step if state.global_step < state.max_steps else 0,
+            overfitting=overfitting(points, seen),
+        )
+        if self._examiner:
+            for text in told(self._recipe.name, found):
+                progress.note(text)
+        return found
+
+    def _look(self, model: Any, state: Any) -> None:
+        started = clock()
+        seen = self._examiner(model) if self._examiner else Examined()
+        moved = not self._begun or _fingerprint(model) != self._begun
+        seconds = round(clock() - started, 2)
+        evaluation = Evaluation(step=state.global_step, seen=seen, moved=moved, seconds=seconds)
+        entry = {"step": state.global_step, "epoch": state.epoch, ENTRY: plain(evaluation)}
+        if evaluation.score is not None:
+            entry["dev_score"] = evaluation.score
+        if seen.drift is not None:
+            entry["drift"] = seen.drift
+        state.log_history.append(entry)
+        if self._chooses and state.is_world_process_zero:
+            model.save_pretrained(
+                str(self._snapshot(state.global_step)),
+                safe_serialization=True,
+                save_embedding_layers=False,
+                selected_adapters=["default"],
+            )
+
+    def _snapshot(self, step: int) -> Path:
+        return self._folder / f"adapter-{step}"
+
+    def _seen(self, state: Any) -> tuple[Evaluation, ...]:
+        found = [msgspec.convert(entry[ENTRY], Evaluation) for entry in state.log_history if ENTRY in entry]
+        return compared(found, self._settings)
+
+
+def _fingerprint(model: Any) -> str:
+    """A digest of the trained B matrices, which begin as zeros or as a file has them; empty if there are none."""
+    found = [p for name, p in model.named_parameters() if p.requires_grad and "lora_B" in name]
+    return digest_bytes(*(p.detach().float().cpu().numpy().tobytes() for p in found)) if found else ""
+
+
+def _with_losses(evaluations: Sequence[Evaluation], points: Sequence[CurvePoint]) -> list[Evaluation]:
+    """Each with its dev loss and the mean of the training losses that were logged since the one before."""
+    found, before = [], 0
+    for e in evaluations:
+        losses = [p.loss for p in points if before < p.step <= e.step and p.loss is not None]
+        dev = [p.dev_loss for p in points if p.step == e.step and p.dev_loss is not None]
+        loss = sum(losses) / len(losses) if losses else None
+        found.append(replace(e, loss=loss, dev_loss=dev[-1] if dev else None))
+        before = e.step
+    return found
+
+
+def told(name: str, choice: Choice) -> list[str]:
+    """What the terminal says of a choice."""
+    kept = next(e for e in choice.evaluations if e.step == choice.step)
+    early = f", stopped early after {choice.stopped}" if choice.stopped else ""
+    drift = "" if kept.seen.drift is None else f"; drift {kept.seen.drift:+.3f} nats a token"
+    lines = [f"{name}: the checkpoint of step {choice.step} of {choice.planned} is kept{early}: {choice.reason}{drift}"]
+    if choice.overfitting:
+        lines.append(f"{name} overfits from step {choice.overfitting.since} on: {choice.overfitting.what}, while the "
+                     "training loss went on falling")  # fmt: skip
+    return lines
+
+
+def later(choice: Choice, n_steps: int) -> Choice:
+    """The choice of a second stage, its steps counted from the beginning of the first."""
+    over = choice.overfitting
+    return replace(
+        choice,
+        step=choice.step + n_steps,
+        planned=choice.planned + n_steps,
+        stopped=choice.stopped + n_steps if choice.stopped else 0,
+        evaluations=tuple(replace(e, step=e.step + n_steps) for e in choice.evaluations),
+        overfitting=replace(over, since=over.since + n_steps) if over else None,
+    )
