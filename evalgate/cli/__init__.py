@@ -11,6 +11,7 @@ import click
 from evalgate import __version__
 from evalgate.cli.cache import cache_command
 from evalgate.cli.capability import capability_command
+from evalgate.cli.compare import compare_command
 from evalgate.cli.init import init_command
 from evalgate.cli.options import dashes, debug_option
 from evalgate.cli.power import power_command
@@ -33,6 +34,7 @@ Examples:
   evalgate run suites/support                    baselines, training, gates, decision
   evalgate run suites/support -L 20              a quick look at 20 examples a task
   evalgate gate reports/support/RUN              judge a recording again, in seconds
+  evalgate compare old.csv new.csv               two recordings of any tool
   evalgate freeze suites/support --bump          release a changed suite
 
 \b
@@ -68,7 +70,7 @@ def cli() -> None:
 COMMANDS = (
     debug_option(init_command), validate_command, power_command, freeze_command, run_command, gate_command,
     report_command, doctor_command, search_command, ledger_command, retrieval_command, keygen_command, ls_command,
-    cache_command, capability_command, train_command,
+    cache_command, capability_command, train_command, compare_command,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)
