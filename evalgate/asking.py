@@ -264,7 +264,7 @@ class Asking:
         from evalgate.execution.local import measure_latency
 
         spec = self._plan.suite.spec.latency
-        if spec is None or not candidates:
+        if spec is None or not candidates or not self._plan.baselines:
             return
         data = load_run(self._folder.folder, self._plan.seal)
         best = choose_best(data, score_table(data, metrics_of(data)))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from evalgate import __version__
+from evalgate.cli.baselines import baseline_command
 from evalgate.cli.cache import cache_command
 from evalgate.cli.capability import capability_command
 from evalgate.cli.compare import compare_command
@@ -71,6 +72,7 @@ COMMANDS = (
     debug_option(init_command), validate_command, power_command, freeze_command, run_command, gate_command,
     report_command, doctor_command, search_command, ledger_command, retrieval_command, keygen_command, ls_command,
     cache_command, capability_command, train_command, compare_command,
+    baseline_command,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -31,6 +31,12 @@ format_option = click.option(
     help="How the answer is printed to stdout.",
 )
 
+against_option = click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="A folder of accepted baselines (`evalgate baseline accept`) that stand for the run's own.",
+)
+
 
 def suite_folder(_context: click.Context | None, _parameter: click.Parameter | None, path: Path) -> Path:
     """A suite's folder, also from the path of its suite.yaml."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalgate.cli.options import debug_option, format_option, run_argument, suite_argument
+from evalgate.cli.options import against_option, debug_option, format_option, run_argument, suite_argument
 from evalgate.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
 @click.option("--candidates", help="Only these candidates: a,b.")
+@against_option
 @format_option
 @debug_option
 def run_command(
@@ -57,6 +58,7 @@ def run_command(
     output: Path | None,
     model: str | None,
     candidates: str | None,
+    against: Path | None,
     kind: str,
 ) -> int:
     """Score the baselines, train and score the candidates of SUITE, judge them, and decide."""
@@ -77,6 +79,7 @@ def run_command(
         drop=drop,
         use_cache=not no_cache,
         cache=str(cache) if cache else None,
+        against=str(against) if against else None,
     )
     return tell(pipeline.run(options, RichProgress()), kind)
 
@@ -87,13 +90,14 @@ def run_command(
     epilog="Example: evalgate gate reports/support/RUN --format md",
 )
 @run_argument
+@against_option
 @format_option
 @debug_option
-def gate_command(run: Path, kind: str) -> int:
+def gate_command(run: Path, against: Path | None, kind: str) -> int:
     """Judge the recorded RUN again and decide; seconds, without torch."""
     from evalgate import pipeline
 
-    return tell(pipeline.gate(run), kind)
+    return tell(pipeline.gate(run, against) if against else pipeline.gate(run), kind)
 
 
 @click.command("report", short_help="Write a run's HTML report again.")

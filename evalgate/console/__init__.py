@@ -50,7 +50,7 @@ def decision_text(decision: Decision, kind: str) -> str:
     report = f"bound: {decision.bound}\n" if decision.bound else ""
     report += f"report: {decision.report}\n" if decision.report else ""
     if kind == "md":
-        return _markdown(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
+        return markdown_table(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
     return aligned(rows) + f"decision: {headline(decision)}\n{report}"
 
 
@@ -212,7 +212,8 @@ def aligned(rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n\n" if lines else ""
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown_table(rows: list[list[str]]) -> str:
+    """Rows as a table of Markdown, with an empty line behind it; empty where there are none."""
     if not rows:
         return ""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]

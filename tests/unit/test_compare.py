@@ -196,7 +196,8 @@ def test_scores_that_are_counted_otherwise_are_not_compared() -> None:
         choose_metric(a, replace(a, signatures={"accuracy": "accuracy|v2"}), Asked(a=a.path, b=a.path))
     assert str(caught.value) == (
         "error[metric-differs]: 'accuracy' is counted otherwise in B: 'accuracy|v1' in A, 'accuracy|v2' in B\n"
-        "  at: a\n\nhint: score both with one version: `evalgate run` again with the folder of the older one scores it anew"
+        "  at: a\n\n"
+        "hint: score both with one version: `evalgate run` again with the folder of the older one scores it anew"
     )
     assert choose_metric(a, replace(a, signatures={}), Asked(a=a.path, b=a.path)) == "accuracy"
 
