@@ -24,6 +24,7 @@ from evalgate.cli.runs import (
     run_command,
     search_command,
 )
+from evalgate.cli.schema import schema_command
 from evalgate.cli.suites import freeze_command, keygen_command, ledger_command, retrieval_command, validate_command
 from evalgate.cli.train import train_command
 from evalgate.core.errors import EvalgateError, ExitCode
@@ -72,7 +73,7 @@ COMMANDS = (
     debug_option(init_command), validate_command, power_command, freeze_command, run_command, gate_command,
     report_command, doctor_command, search_command, ledger_command, retrieval_command, keygen_command, ls_command,
     cache_command, capability_command, train_command, compare_command,
-    baseline_command,
+    baseline_command, schema_command,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

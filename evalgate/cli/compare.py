@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,11 @@ def compare_command(outputs: tuple[Path, ...], rule: str, kind: str, **settings:
     from evalgate.cli.runs import tell
     from evalgate.comparing.judging import compare_recordings
     from evalgate.comparing.sides import Asked
-    from evalgate.comparing.writing import refuse_other_files, write_report
+    from evalgate.comparing.writing import markdown, refuse_other_files, write_report
 
     refuse_other_files(outputs)
     data = compare_recordings(Asked(rule="better" if rule == "better" else "not_worse", **settings))
     for path in outputs:
         write_report(data, path)
     assert data.decision is not None
-    return tell(data.decision, kind)
+    return tell(data.decision, kind, markdown(data) if os.environ.get("GITHUB_STEP_SUMMARY") else "")

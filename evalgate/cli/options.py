@@ -30,6 +30,22 @@ format_option = click.option(
     show_default=True,
     help="How the answer is printed to stdout.",
 )
+json_option = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the answer is printed to stdout.",
+)
+
+
+def json_text(told: object) -> str:
+    """What a command tells as indented JSON, newline included."""
+    import json
+
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
 
 against_option = click.option(
     "--against",

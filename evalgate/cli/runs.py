@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalgate.cli.options import against_option, debug_option, format_option, run_argument, suite_argument
+from evalgate.cli.options import (
+    against_option,
+    debug_option,
+    format_option,
+    json_option,
+    json_text,
+    run_argument,
+    suite_argument,
+)
 from evalgate.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -104,14 +112,16 @@ def gate_command(run: Path, against: Path | None, kind: str) -> int:
 @run_argument
 @click.option("--unseal", is_flag=True, help="Write the whole report of a sealed run; needs its owner's key.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where --unseal writes.")
+@json_option
 @debug_option
-def report_command(run: Path, unseal: bool, output: Path | None) -> int:
+def report_command(run: Path, unseal: bool, output: Path | None, kind: str) -> int:
     """Write the HTML report of RUN again and print where it lies."""
     from evalgate import pipeline
 
     if unseal != (output is not None):
         raise click.UsageError("--unseal and -o FILE go together")
-    click.echo(pipeline.unseal(run, output) if output else pipeline.report(run))
+    path = pipeline.unseal(run, output) if output else pipeline.report(run)
+    click.echo(json_text({"report": str(path)}).rstrip() if kind == "json" else path)
     return 0
 
 
@@ -140,7 +150,7 @@ def doctor_command(run: Path, inject: bool, kind: str) -> int:
 
 @click.command("search", short_help="Show which prompts a run tried on dev.")
 @run_argument
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def search_command(run: Path, kind: str) -> int:
     """List the prompts that the recorded RUN tried on dev, how each did there, and which was chosen (*)."""
@@ -156,26 +166,36 @@ def search_command(run: Path, kind: str) -> int:
 
 @click.command("ls", short_help="List recorded runs.")
 @click.argument("reports", type=click.Path(path_type=Path), default=Path("reports"))
+@json_option
 @debug_option
-def ls_command(reports: Path) -> int:
+def ls_command(reports: Path, kind: str) -> int:
     """List the runs below REPORTS, oldest first."""
-    from evalgate.console import run_lines
+    from evalgate.console import run_lines, run_rows
 
+    if kind == "json":
+        click.echo(json_text(run_rows(reports)), nl=False)
+        return 0
     for line in run_lines(reports):
         click.echo(line)
     return 0
 
 
-def tell(decision: Decision, kind: str) -> int:
-    """Print a decision, add it to GitHub's summary where there is one, and give its exit code."""
+def tell(decision: Decision, kind: str, report: str = "") -> int:
+    """Print a decision, add its report.md to GitHub's summary where there is one, and give its exit code.
+
+    `report` is the Markdown of what has no folder; without either the summary is the table of verdicts.
+    """
     from evalgate.console import decision_text, show_decision
 
     show_decision(decision, kind)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
+        beside = Path(decision.report).with_name("report.md") if decision.report else None
         try:
+            if not report and beside is not None and beside.exists():
+                report = beside.read_text("utf-8")
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(decision_text(decision, "md"))
+                file.write(report or decision_text(decision, "md"))
         except OSError as error:
             click.echo(f"warning: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}", err=True)
     codes = {"ship": ExitCode.SHIP, "keep_baseline": ExitCode.BLOCKED, "inconclusive": ExitCode.INCONCLUSIVE}

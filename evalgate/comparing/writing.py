@@ -24,15 +24,22 @@ def refuse_other_files(paths: tuple[Path, ...]) -> None:
             )
 
 
+def markdown(data: RunData) -> str:
+    """The report for a pull request."""
+    from evalgate.report import render_markdown
+
+    return render_markdown(data)
+
+
 def write_report(data: RunData, path: Path) -> None:
     """Write the report that the file's ending asks for: HTML, Markdown, JUnit XML, or the decision as JSON."""
-    from evalgate.report import render_html, render_junit, render_markdown
+    from evalgate.report import render_html, render_junit
 
     match path.suffix.lower():
         case ".html":
             text = render_html(data)
         case ".md":
-            text = render_markdown(data)
+            text = markdown(data)
         case ".xml":
             text = render_junit(data)
         case _:

@@ -170,8 +170,8 @@ def test_what_cannot_be_accepted_is_refused(made: Path) -> None:
     suite = msgspec.structs.replace(run_record.suite, disclosure="verdict")
     write_record(file, msgspec.structs.replace(run_record, suite=suite))
     assert fault(lambda: accept(folder)) == (
-        f"error[sealed-baseline]: this run is sealed, and accepted scores lie open beside the prompts\n  at: {folder}\n\n"
-        "hint: let every run of a sealed suite measure its baselines"
+        f"error[sealed-baseline]: this run is sealed, and accepted scores lie open beside the prompts\n"
+        f"  at: {folder}\n\nhint: let every run of a sealed suite measure its baselines"
     )
     kept_baselines = read_accepted(made / "baselines" / "desk")
     assert fault(lambda: refuse_other_suite(kept_baselines, read_record(file, Run, fix=""))).startswith(
