@@ -107,9 +107,8 @@ class Plan:
 
 def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
-    project = chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
-    if options.against:  # accepted scores stand for the baselines
-        project = msgspec.structs.replace(project, systems=())
+    own = not options.against  # else accepted scores stand for the baselines
+    project = chosen(load_project(Path(options.suite), plugins.metric_names(), baselines=own), options.candidates)
     spec = project.suite.spec
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
