@@ -18,6 +18,7 @@ from evalgate.comparing.values import column, content_of, letter, numbers
 
 # promptfoo's `failureReason` for what failed otherwise than by an assertion.
 ERROR = 2
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, zlib.error)
 
 
 def inspect_zip(path: Path, data: bytes) -> Iterator[tuple[str, Any]]:
@@ -26,8 +27,23 @@ def inspect_zip(path: Path, data: bytes) -> Iterator[tuple[str, Any]]:
         with zipfile.ZipFile(io.BytesIO(data)) as log:
             for name in sorted(n for n in log.namelist() if n.startswith("samples/") and n.endswith(".json")):
                 yield name, json.loads(zip_member(log, name, data, path))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, zlib.error) as error:
+    except UNREADABLE as error:
         fault(f"the log cannot be read: {error}"[:300], str(path), "write the log again, or give it as JSON")
+
+
+def inspect_model(path: Path, data: bytes) -> str:
+    """The model that a `.eval` log names; empty where it has no header, as one that was cut short."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as log:
+            return model_in(json.loads(zip_member(log, "header.json", data, path)))
+    except (KeyError, *UNREADABLE):
+        return ""
+
+
+def model_in(header: Any) -> str:
+    """The model that a log's header names, else empty."""
+    found = header.get("eval") if isinstance(header, dict) else None
+    return str(found.get("model") or "") if isinstance(found, dict) else ""
 
 
 def read_inspect(path: Path, samples: Iterable[tuple[str, Any]], asked: Asked) -> list[Item]:

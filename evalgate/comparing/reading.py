@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalgate.backends.file_rows import csv_rows, fault, json_lines, parquet_rows
-from evalgate.comparing.logs import inspect_zip, read_inspect, read_promptfoo
+from evalgate.comparing.logs import inspect_model, inspect_zip, model_in, read_inspect, read_promptfoo
 from evalgate.comparing.runs import read_run
 from evalgate.comparing.sides import Asked, Item, Side
 from evalgate.comparing.tables import own_scores, read_lm_eval, read_table
@@ -48,7 +48,7 @@ def _items(path: Path, data: bytes, asked: Asked, wanted: str | None, side: str)
     """The name of what answered, where the file tells it, and its items."""
     kind = path.suffix.lower()
     if kind == ".eval":
-        return "", read_inspect(path, inspect_zip(path, data), asked)
+        return inspect_model(path, data), read_inspect(path, inspect_zip(path, data), asked)
     if kind == ".json":
         return _json(path, data, asked, wanted, side)
     if kind not in TABLES:
@@ -59,7 +59,8 @@ def _items(path: Path, data: bytes, asked: Asked, wanted: str | None, side: str)
         return "", []
     every = chain([first], rows)
     if kind == ".jsonl" and "doc_id" in first[1] and {"filtered_resps", "resps"} & first[1].keys():
-        return "", read_lm_eval(path, every, asked)
+        # lm-eval names the folder after the model, the file after task and time.
+        return path.resolve().parent.name, read_lm_eval(path, every, asked)
     if {"example_id", "metric", "parts"} <= first[1].keys():
         return "", read_table(path, own_scores(every), asked)
     return "", read_table(path, every, asked)
@@ -75,7 +76,8 @@ def _json(path: Path, data: bytes, asked: Asked, wanted: str | None, side: str) 
     if isinstance(results, list):
         return read_promptfoo(path, results, asked, wanted, side)
     if isinstance(value, dict) and isinstance(value.get("samples"), list) and "eval" in value:
-        return "", read_inspect(path, ((f"samples[{i}]", s) for i, s in enumerate(value["samples"])), asked)
+        samples = ((f"samples[{i}]", s) for i, s in enumerate(value["samples"]))
+        return model_in(value), read_inspect(path, samples, asked)
     if isinstance(value, list) and all(isinstance(row, dict) for row in value):
         return "", read_table(path, enumerate(value, 1), asked)
     raise _no_recording(path, "is JSON of no known kind")

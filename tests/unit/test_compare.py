@@ -57,6 +57,7 @@ def as_lm_eval(path: Path, scores: Scores) -> None:
 
 def as_inspect(path: Path, scores: Scores) -> None:
     with zipfile.ZipFile(path, "w") as log:
+        log.writestr("header.json", json.dumps({"version": 2, "eval": {"model": f"{path.stem}/model"}}))
         for i, value in scores.items():
             sample: dict[str, Any] = {"id": i, "epoch": 1, "input": f"question {i}", "target": "x"}
             sample["output"] = {"choices": [{"message": {"role": "assistant", "content": "said"}}]}
@@ -309,6 +310,10 @@ def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     asked = Asked(a=tmp_path / "x" / "s.csv", b=tmp_path / "y" / "s.csv")
     assert compare_recordings(asked).run.candidates == ("y/s",)
     assert compare_recordings(replace(asked, b=asked.a)).run.candidates == ("s (B)",)
+    pair = write_pair(tmp_path / "x", ".eval", as_inspect)
+    assert compare_recordings(pair).run.candidates == ("new/model",)
+    pair = replace(write_pair(tmp_path / "y", ".jsonl", as_lm_eval), filter="strict")
+    assert compare_recordings(pair).run.candidates == ("y (B)",)
 
 
 def test_what_cannot_be_compared_is_refused_with_its_fix(tmp_path: Path) -> None:
