@@ -4,14 +4,16 @@
 set -euo pipefail
 
 LIMIT=60000 # GitHub takes 65,536 characters
-marker=$(head -n 1 "$EVALGATE_REPORT")
+read -r marker <"$EVALGATE_REPORT"
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
-head -c "$LIMIT" "$EVALGATE_REPORT" | iconv -f utf-8 -t utf-8 -c >"$body" || true
+# A character that the cut has halved is left out.
+head -c "$LIMIT" "$EVALGATE_REPORT" | iconv -f utf-8 -t utf-8 -c >"$body" 2>/dev/null || true
 
 # Only a bot's comment is its own: people may quote the marker.
 ours=".[] | select(.user.type == \"Bot\" and (.body | startswith(\"$marker\"))) | .id"
-id=$(gh api --paginate "repos/$GITHUB_REPOSITORY/issues/$PULL_REQUEST/comments" --jq "$ours" | head -n 1)
+found=$(gh api --paginate "repos/$GITHUB_REPOSITORY/issues/$PULL_REQUEST/comments" --jq "$ours")
+id=${found%%$'\n'*}
 if [ -n "$id" ]; then
   gh api --silent --method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$id" -F "body=@$body"
 else
