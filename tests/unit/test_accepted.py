@@ -20,6 +20,7 @@ from evalgate.core.record import digest_bytes
 from evalgate.core.results import Run
 from evalgate.files import read_record, write_record
 from evalgate.store import load_run
+from evalgate.suite.ledger import read_ledger
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +209,25 @@ def test_the_command_says_what_it_kept(made: Path, capsys: pytest.CaptureFixture
     told = json.loads(capsys.readouterr().out)
     assert [one["system"] for one in told] == ["zero_shot", "rag"]
     assert run_cli(["gate", str(made / "run"), "--against", str(target)]) == 0
+
+
+@pytest.mark.slow
+def test_a_candidate_gated_against_accepted_baselines_takes_a_look(tmp_path: Path) -> None:
+    folder = write_ledger_suite(tmp_path)
+    backend = FakeBackend(base, adapters=dict.fromkeys(("good", "other"), right))
+    run(folder, backend=backend)
+    accept(tmp_path / "run")
+    decision = run(folder, "fresh", ("other",), against=str(tmp_path / "baselines" / "desk"), backend=backend)
+    assert decision.bound.startswith("Look 2 of 2, alpha 0.025 per look")
+    ledger = read_ledger(folder)
+    assert ledger is not None
+    assert (ledger.used, ledger.left) == (2, 0)
+    # Judged again, it is the same look.
+    again = pipeline.gate(tmp_path / "fresh", tmp_path / "baselines" / "desk")
+    assert again.bound == decision.bound
+    # Without the accepted ones nothing can be said of a gain, and the error names the way.
+    assert fault(lambda: pipeline.gate(tmp_path / "fresh")) == (
+        "error[not-measured]: gate 'routing' compares route.accuracy with a baseline, but no baseline was measured on "
+        "it\n\nhint: give the suite a baseline for task 'route', judge with `--against FOLDER` of accepted ones, or use "
+        "the rule `at_least`"
+    )

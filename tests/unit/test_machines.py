@@ -118,3 +118,18 @@ def test_commands_on_suites_speak_json(
     told = json.loads(capsys.readouterr().out)
     assert (told["suite"], told["written"]) == ("suites/mini", False)
     assert told["told"][-1] == "nothing was written (--dry-run)"
+
+
+@pytest.mark.slow
+def test_what_is_looked_up_and_keys_are_told_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = write_suite(tmp_path, 20)
+    assert run_cli(["retrieval", str(suite), "--format", "json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["system"], row["task"], row["k"], row["n_answers"], row["n_in_context"]) == (
+        "rag", "policy_qa", 3, 20, 20,
+    )  # fmt: skip
+    pytest.importorskip("pyrage", reason="the extra `seal` is not installed")
+    assert run_cli(["keygen", str(tmp_path / "key"), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["public_key"].startswith("age1")
+    assert told["public_key"] in (tmp_path / "key").read_text()
