@@ -228,6 +228,6 @@ def test_a_candidate_gated_against_accepted_baselines_takes_a_look(tmp_path: Pat
     # Without the accepted ones nothing can be said of a gain, and the error names the way.
     assert fault(lambda: pipeline.gate(tmp_path / "fresh")) == (
         "error[not-measured]: gate 'routing' compares route.accuracy with a baseline, but no baseline was measured on "
-        "it\n\nhint: give the suite a baseline for task 'route', judge with `--against FOLDER` of accepted ones, or use "
-        "the rule `at_least`"
+        "it\n\nhint: give the suite a baseline for task 'route', judge with `--against FOLDER` of accepted ones, or "
+        "use the rule `at_least`"
     )
