@@ -226,7 +226,7 @@ class Asking:
         from evalgate.execution.merged import time_merged
 
         spec = self._plan.suite.spec.latency
-        if spec is None or not candidates:
+        if spec is None or not candidates or not self._plan.baselines:
             return
         data = load_run(self._folder.folder, self._plan.seal)
         best = choose_best(data, score_table(data, metrics_of(data)))

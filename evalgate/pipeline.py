@@ -7,12 +7,15 @@ train split ──▶ training ──▶ adapter + AdapterCard ──▶ a tuned
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
+from evalgate.accepting.against import against as beside
+from evalgate.accepting.against import refuse_other_suite, refuse_unmeasured, told
+from evalgate.accepting.records import Kept, read_accepted
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
@@ -35,6 +38,10 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     """Do the whole job, or what is left of it; raises `EvalgateError` for all that a user can mend."""
     settle_environment()
     plan = make_plan(options)
+    kept = read_accepted(Path(options.against)) if options.against else None
+    if kept is not None:
+        refuse_unmeasured(plan.run)
+        refuse_other_suite(kept, plan.run)
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
         job.preflight(resume=options.resume)
@@ -51,7 +58,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.asking.measure(checked)
             job.note_decoding()
             job.end_scoring()
-            return finish(job.folder.folder, plan.seal, progress.note)
+            return finish(job.folder.folder, plan.seal, kept, progress.note)
 
 
 def train(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> dict[str, Path]:
@@ -68,9 +75,12 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
         return {job.train(recipe).name: job.folder.adapter(recipe.name) for recipe in plan.recipes}
 
 
-def gate(folder: Path) -> Decision:
-    """Judge a recorded run again and rewrite its decision and reports; needs no model and no torch."""
-    return finish(folder)
+def gate(folder: Path, against: Path | None = None) -> Decision:
+    """Judge a recorded run again and rewrite its decision and reports; needs no model and no torch.
+
+    With `against`, the accepted baselines that lie there stand for the run's own.
+    """
+    return finish(folder, kept=read_accepted(against) if against else None)
 
 
 def report(folder: Path) -> Path:
@@ -125,18 +135,23 @@ def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def finish(folder: Path, seal: Seal | None = None, note: Callable[[str], None] = _say) -> Decision:
+def finish(
+    folder: Path, seal: Seal | None = None, kept: Sequence[Kept] | None = None, note: Callable[[str], None] = _say
+) -> Decision:
     """Judge what a folder holds, note it in the ledger, record the decision, write the reports, tell trackers."""
     with no_collections():
         data = load_run(folder, seal)
+    if kept is not None:
+        data = beside(data, kept)
     with standing_heap():
-        decision = _finish(folder, data, seal)
+        decision = _finish(folder, data, seal, told(kept) if kept else "")
     tell(folder, data.cards, decision, note)
     return decision
 
 
-def _finish(folder: Path, data: RunData, seal: Seal | None) -> Decision:
+def _finish(folder: Path, data: RunData, seal: Seal | None, note: str = "") -> Decision:
     decision = judge_look(data)
+    decision = msgspec.structs.replace(decision, bound=" ".join(filter(None, [decision.bound, note])))
     if (seal := seal or seal_of(data.run.suite)) is not None:
         write_atomic(RunFolder(folder).sealed_decision_file, seal.box(msgspec.json.encode(decision), DECISION_BYTES))
         write_record(folder / "decision.json", decision := disclosed(data.run, decision))

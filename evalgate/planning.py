@@ -110,7 +110,8 @@ class Plan:
 
 def make_plan(options: RunOptions) -> Plan:
     """Read, verify and bind everything; raises before anything is written or loaded if the run cannot work."""
-    project = chosen(load_project(Path(options.suite), plugins.metric_names()), options.candidates)
+    own = not options.against  # else accepted scores stand for the baselines
+    project = chosen(load_project(Path(options.suite), plugins.metric_names(), baselines=own), options.candidates)
     spec = project.suite.spec
     seal = seal_of(spec)
     refuse_hopeless(project, sizes=options.limit is None)
@@ -250,7 +251,7 @@ def _run(
         versions=dict(versions()),
         hardware=f"{platform.machine()}, {platform.system()}",
         command=" ".join(["evalgate", *sys.argv[1:]]),
-        early_stop=suite.spec.early_stop if options.early_stop else None,
+        early_stop=suite.spec.early_stop if options.early_stop and not options.against else None,
         dropped=dropped,
         signatures=plugins.signatures(suite.spec),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import struct
@@ -10,16 +9,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from evalgate.backends.file_rows import FIX, at, csv_rows, fault, json_lines, parquet_rows, zip_member
 from evalgate.backends.http_replies import whole_characters
 from evalgate.core.data import RecordedFile
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, digest_bytes
 
 IDS, OUTPUTS = ("id", "example_id"), ("output",)
-ZSTD = 93
-FIX = "mend the file, or name its columns: `{file: FILE, id: COLUMN, output: COLUMN}`"
 
 
 class RecordedRow(Record, frozen=True, kw_only=True):
@@ -40,7 +38,7 @@ def read_recorded(file: RecordedFile, known: set[str], task: str) -> tuple[dict[
     try:
         data = path.read_bytes()
     except OSError as error:
-        _fault(f"the recorded answers cannot be read: {error.strerror}", str(path), "correct `predictions`")
+        fault(f"the recorded answers cannot be read: {error.strerror}", str(path), "correct `predictions`")
     found: dict[str, RecordedRow] = {}
     for row in _rows(path, data, file):
         if row.id in found:
@@ -59,7 +57,7 @@ def read_recorded(file: RecordedFile, known: set[str], task: str) -> tuple[dict[
             )
         found[row.id] = row
     if not found:
-        _fault("the file has no answers", str(path), FIX)
+        fault("the file has no answers", str(path), FIX)
     return found, digest_bytes(data)
 
 
@@ -68,9 +66,9 @@ def _rows(path: Path, data: bytes, file: RecordedFile) -> Iterator[RecordedRow]:
     if kind == ".eval":
         yield from _inspect(path, data)
         return
-    readers = {".jsonl": _json_lines, ".csv": _csv, ".parquet": _parquet}
+    readers = {".jsonl": json_lines, ".csv": csv_rows, ".parquet": parquet_rows}
     if kind not in readers:
-        _fault(f"'{path.name}' is of no known kind", str(path), f"give a file of: {', '.join([*readers, '.eval'])}")
+        fault(f"'{path.name}' is of no known kind", str(path), f"give a file of: {', '.join([*readers, '.eval'])}")
     rows = readers[kind](path, data)
     first = next(rows, None)
     if first is None:
@@ -82,7 +80,7 @@ def _rows(path: Path, data: bytes, file: RecordedFile) -> Iterator[RecordedRow]:
     output_key = file.output or OUTPUTS[0]
     for line, row in _chain(first, rows):
         where = f"{path}:{line}"
-        yield _row(_at(row, id_key, where), _at(row, output_key, where), where)
+        yield _row(at(row, id_key, where), at(row, output_key, where), where)
 
 
 def _chain(first: tuple[int, dict[str, Any]], rest: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Any]:
@@ -92,65 +90,11 @@ def _chain(first: tuple[int, dict[str, Any]], rest: Iterator[tuple[int, dict[str
 
 def _row(identity: object, output: object, where: str, *, truncated: bool = False) -> RecordedRow:
     if isinstance(identity, bool) or not isinstance(identity, (str, int)):
-        _fault(f"the id must be a text or a whole number, not {identity!r}"[:200], where, FIX)
+        fault(f"the id must be a text or a whole number, not {identity!r}"[:200], where, FIX)
     if output is not None and not isinstance(output, str):
         output = json.dumps(output, ensure_ascii=False, default=str)  # an extraction may be recorded as its object
     text = None if output is None else whole_characters(output)
     return RecordedRow(id=whole_characters(str(identity)), output=text, where=where, truncated=truncated)
-
-
-def _at(row: dict[str, Any], key: str, where: str) -> Any:
-    """A column, or a field inside one: `doc.id`."""
-    value: Any = row
-    for step in [key] if key in row else key.split("."):
-        if not isinstance(value, dict) or step not in value:
-            _fault(f"there is no '{key}'; the row has: {', '.join(sorted(map(str, row)))}"[:300], where, FIX)
-        value = value[step]
-    return value
-
-
-def _json_lines(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not raw.strip():
-            continue
-        try:
-            row = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            _fault(f"line {line} is not JSON: {error}", f"{path}:{line}", "correct it: each line is one JSON object")
-        if not isinstance(row, dict):
-            _fault(f"line {line} is JSON, but not an object", f"{path}:{line}", "give each line as one JSON object")
-        yield line, row
-
-
-def _csv(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    """A header and rows; an empty cell is an empty answer, for CSV knows no other nothing."""
-    csv.field_size_limit(1 << 30)
-    line = 1
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        for row in reader:
-            line = reader.line_num
-            if None in row or None in row.values():
-                _fault(f"line {line} has more or fewer cells than the header", f"{path}:{line}", "correct the line")
-            yield line, row
-    except UnicodeDecodeError as error:
-        _fault(f"the file is not UTF-8 text (byte {error.start})", str(path), "save it as UTF-8")
-    except csv.Error as error:
-        _fault(f"this is not CSV: {error}", f"{path}:{line + 1}", "quote cells that hold commas, quotes or line ends")
-
-
-def _parquet(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Row numbers count from 1."""
-    pyarrow = _pyarrow("Parquet", path)
-    try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
-    except (pyarrow.ArrowException, OSError) as error:
-        _fault(f"this is not Parquet: {error}"[:300], str(path), "write the file again")
-    line = 0
-    for batch in table.to_batches(max_chunksize=1024):
-        for row in batch.to_pylist():
-            line += 1
-            yield line, row
 
 
 def _lm_eval(path: Path, rows: Iterator[tuple[int, dict[str, Any]]], file: RecordedFile) -> Iterator[RecordedRow]:
@@ -163,21 +107,21 @@ def _lm_eval(path: Path, rows: Iterator[tuple[int, dict[str, Any]]], file: Recor
             continue
         if file.filter is None and len(filters) > 1:
             fix = f"choose one: `{{file: FILE, filter: {min(filters)}}}`"
-            _fault(f"the file holds the answers of several filters: {', '.join(sorted(filters))}", where, fix)
+            fault(f"the file holds the answers of several filters: {', '.join(sorted(filters))}", where, fix)
         doc = row.get("doc")
         own = doc.get("id") if isinstance(doc, dict) else None
-        identity = _at(row, file.id, where) if file.id else row["doc_id"] if own is None else own
-        answer = _at(row, file.output, where) if file.output else row.get("filtered_resps", row.get("resps"))
+        identity = at(row, file.id, where) if file.id else row["doc_id"] if own is None else own
+        answer = at(row, file.output, where) if file.output else row.get("filtered_resps", row.get("resps"))
         while isinstance(answer, list) and len(answer) == 1:
             answer = answer[0]
         if answer is not None and not isinstance(answer, str):
-            _fault(
+            fault(
                 "the answer is no text: lm-eval recorded likelihoods, or several answers", where,
                 "record a task of `output_type: generate_until` with one answer an example",
             )  # fmt: skip
         yield _row(identity, answer, where)
     if file.filter is not None and file.filter not in filters:
-        _fault(f"no line has the filter '{file.filter}'; there are: {', '.join(sorted(filters))}", str(path), FIX)
+        fault(f"no line has the filter '{file.filter}'; there are: {', '.join(sorted(filters))}", str(path), FIX)
 
 
 def _inspect(path: Path, data: bytes) -> Iterator[RecordedRow]:
@@ -186,44 +130,17 @@ def _inspect(path: Path, data: bytes) -> Iterator[RecordedRow]:
         with zipfile.ZipFile(io.BytesIO(data)) as log:
             names = sorted(n for n in log.namelist() if n.startswith("samples/") and n.endswith(".json"))
             for name in names:
-                yield _inspect_sample(json.loads(_member(log, name, data, path)), f"{path}:{name}")
+                yield _inspect_sample(json.loads(zip_member(log, name, data, path)), f"{path}:{name}")
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, zlib.error) as error:
         fix = "write the log again; JSONL of id and output is read, too"
-        _fault(f"the log cannot be read: {error}"[:300], str(path), fix)
-
-
-def _member(log: zipfile.ZipFile, name: str, data: bytes, path: Path) -> bytes:
-    """One file of a zip; Inspect compresses with Zstandard, which `zipfile` knows only from Python 3.14 on."""
-    entry = log.getinfo(name)
-    if entry.compress_type != ZSTD:
-        return log.read(name)
-    pyarrow = _pyarrow("a log compressed with Zstandard", path)
-    n_name, n_extra = struct.unpack_from("<HH", data, entry.header_offset + 26)  # the local header: 30 bytes and these
-    start = entry.header_offset + 30 + n_name + n_extra
-    packed = pyarrow.BufferReader(data[start : start + entry.compress_size])
-    try:
-        text: bytes = pyarrow.CompressedInputStream(packed, "zstd").read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise zipfile.BadZipFile(str(error)) from None
-    if zlib.crc32(text) != entry.CRC:
-        raise zipfile.BadZipFile(f"bad CRC-32 of {name}")
-    return text
-
-
-def _pyarrow(what: str, path: Path) -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        _fault(f"{what} needs pyarrow, which is not installed", str(path), "`pip install pyarrow`, or give JSONL")
-    return pyarrow
+        fault(f"the log cannot be read: {error}"[:300], str(path), fix)
 
 
 def _inspect_sample(sample: Any, where: str) -> RecordedRow:
     if not isinstance(sample, dict) or "id" not in sample:
-        _fault("a sample without id", where, "write the log again")
+        fault("a sample without id", where, "write the log again")
     if sample.get("epoch", 1) != 1:
-        _fault("the log has more than one epoch", where, "record with `--epochs 1`: one answer for each example")
+        fault("the log has more than one epoch", where, "record with `--epochs 1`: one answer for each example")
     choices = (sample.get("output") or {}).get("choices") or []
     if sample.get("error") is not None or not choices:
         return _row(sample["id"], None, where)
@@ -231,7 +148,3 @@ def _inspect_sample(sample: Any, where: str) -> RecordedRow:
     if isinstance(content, list):
         content = "".join(part.get("text") or "" for part in content if isinstance(part, dict))
     return _row(sample["id"], content, where, truncated=choices[0].get("stop_reason") in ("max_tokens", "model_length"))
-
-
-def _fault(what: str, where: str, fix: str) -> NoReturn:
-    raise EvalgateError(what, code="bad-recording", fix=fix, where=where)

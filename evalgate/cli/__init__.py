@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import click
 
 from evalgate import __version__
+from evalgate.cli.baselines import baseline_command
 from evalgate.cli.cache import cache_command
 from evalgate.cli.capability import capability_command
+from evalgate.cli.compare import compare_command
 from evalgate.cli.export import export_command
 from evalgate.cli.init import init_command
 from evalgate.cli.options import dashes, debug_option
@@ -23,6 +25,7 @@ from evalgate.cli.runs import (
     run_command,
     search_command,
 )
+from evalgate.cli.schema import schema_command
 from evalgate.cli.suites import freeze_command, keygen_command, ledger_command, retrieval_command, validate_command
 from evalgate.cli.train import train_command
 from evalgate.core.errors import EvalgateError, ExitCode
@@ -34,6 +37,7 @@ Examples:
   evalgate run suites/support                    baselines, training, gates, decision
   evalgate run suites/support -L 20              a quick look at 20 examples a task
   evalgate gate reports/support/RUN              judge a recording again, in seconds
+  evalgate compare old.csv new.csv               two recordings of any tool
   evalgate freeze suites/support --bump          release a changed suite
 
 \b
@@ -69,7 +73,8 @@ def cli() -> None:
 COMMANDS = (
     debug_option(init_command), validate_command, power_command, freeze_command, run_command, gate_command,
     report_command, doctor_command, search_command, ledger_command, retrieval_command, keygen_command, ls_command,
-    cache_command, capability_command, train_command, export_command,
+    cache_command, capability_command, train_command, export_command, compare_command,
+    baseline_command, schema_command,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

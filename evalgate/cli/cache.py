@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalgate.cli.options import debug_option
+from evalgate.cli.options import debug_option, json_option
 
 folder_argument = click.argument(
     "folder",
@@ -23,7 +23,7 @@ def cache_command() -> None:
 
 @cache_command.command("info", short_help="Show what is kept.")
 @folder_argument
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def info_command(folder: Path, kind: str) -> int:
     """Show how many answers FOLDER keeps, how large they are, and when they were last used."""
@@ -37,23 +37,25 @@ def info_command(folder: Path, kind: str) -> int:
 @cache_command.command("prune", short_help="Delete what was not used lately.")
 @folder_argument
 @click.option("--days", type=click.IntRange(min=0), default=30, show_default=True, help="Keep what was used in N days.")
+@json_option
 @debug_option
-def prune_command(folder: Path, days: int) -> int:
+def prune_command(folder: Path, days: int, kind: str) -> int:
     """Delete the files of FOLDER of which no run has used an answer for some days."""
     from evalgate.cache.upkeep import remove
     from evalgate.console.cache import removed_text
 
-    click.echo(removed_text(folder, *remove(folder, unused_days=days)), nl=False)
+    click.echo(removed_text(folder, *remove(folder, unused_days=days), kind), nl=False)
     return 0
 
 
 @cache_command.command("clear", short_help="Delete everything that is kept.")
 @folder_argument
+@json_option
 @debug_option
-def clear_command(folder: Path) -> int:
+def clear_command(folder: Path, kind: str) -> int:
     """Delete all answers in FOLDER; recordings of runs are not touched."""
     from evalgate.cache.upkeep import remove
     from evalgate.console.cache import removed_text
 
-    click.echo(removed_text(folder, *remove(folder)), nl=False)
+    click.echo(removed_text(folder, *remove(folder), kind), nl=False)
     return 0

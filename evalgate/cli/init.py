@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalgate.cli.options import json_text
+
 SHAPES = ("alpaca", "prompt_completion", "messages", "sharegpt", "preference", "classification", "json", "text")
 KINDS = ("classification", "extraction", "summarization", "qa", "generation")
 
@@ -61,6 +63,9 @@ Examples:
     help="The folder of suites.",
 )
 @click.option("--dry-run", is_flag=True, help="Show everything, write nothing.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How the answer is printed to stdout."
+)
 def init_command(
     name: str,
     sources: tuple[str, ...],
@@ -85,6 +90,7 @@ def init_command(
     model: str | None,
     output: Path,
     dry_run: bool,
+    form: str,
 ) -> int:
     """Make the suite NAME from JSONL, JSON, CSV, TSV or Parquet files, or a Hugging Face dataset.
 
@@ -104,25 +110,29 @@ def init_command(
         cluster=cluster_column,
         split=split_column,
     )
-    start(
-        Start(
-            name=name,
-            sources=sources,
-            dev_sources=dev_from,
-            heldout_sources=heldout_from,
-            wish=wish,
-            revision=revision,
-            subset=subset,
-            dev=dev,
-            heldout=heldout,
-            min_gain=min_gain,
-            seed=seed,
-            clean=clean,
-            task=task,
-            model=model,
-            output=output,
-            dry_run=dry_run,
-        ),
-        click.echo,
+    ask = Start(
+        name=name,
+        sources=sources,
+        dev_sources=dev_from,
+        heldout_sources=heldout_from,
+        wish=wish,
+        revision=revision,
+        subset=subset,
+        dev=dev,
+        heldout=heldout,
+        min_gain=min_gain,
+        seed=seed,
+        clean=clean,
+        task=task,
+        model=model,
+        output=output,
+        dry_run=dry_run,
     )
+    if form == "text":
+        start(ask, click.echo)
+        return 0
+    told: list[str] = []
+    start(ask, told.append)
+    where = {"suite": str(ask.folder), "baselines": str(ask.baselines), "written": not dry_run}
+    click.echo(json_text({**where, "told": told}), nl=False)
     return 0

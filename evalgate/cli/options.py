@@ -30,6 +30,28 @@ format_option = click.option(
     show_default=True,
     help="How the answer is printed to stdout.",
 )
+json_option = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the answer is printed to stdout.",
+)
+
+
+def json_text(told: object) -> str:
+    """What a command tells as indented JSON, newline included."""
+    import json
+
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+against_option = click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="A folder of accepted baselines (`evalgate baseline accept`) that stand for the run's own.",
+)
 
 
 def suite_folder(_context: click.Context | None, _parameter: click.Parameter | None, path: Path) -> Path:

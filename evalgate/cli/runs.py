@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalgate.cli.options import debug_option, format_option, run_argument, suite_argument
+from evalgate.cli.options import (
+    against_option,
+    debug_option,
+    format_option,
+    json_option,
+    json_text,
+    run_argument,
+    suite_argument,
+)
 from evalgate.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
 @click.option("--candidates", help="Only these candidates: a,b.")
+@against_option
 @format_option
 @debug_option
 def run_command(
@@ -57,6 +66,7 @@ def run_command(
     output: Path | None,
     model: str | None,
     candidates: str | None,
+    against: Path | None,
     kind: str,
 ) -> int:
     """Score the baselines, train and score the candidates of SUITE, judge them, and decide."""
@@ -77,6 +87,7 @@ def run_command(
         drop=drop,
         use_cache=not no_cache,
         cache=str(cache) if cache else None,
+        against=str(against) if against else None,
     )
     return tell(pipeline.run(options, RichProgress()), kind)
 
@@ -88,9 +99,10 @@ def run_command(
 )
 @run_argument
 @click.option("--rescore", is_flag=True, help="First score the answers again where a metric counts otherwise by now.")
+@against_option
 @format_option
 @debug_option
-def gate_command(run: Path, rescore: bool, kind: str) -> int:
+def gate_command(run: Path, rescore: bool, against: Path | None, kind: str) -> int:
     """Judge the recorded RUN again and decide; seconds, without torch."""
     from evalgate import pipeline
 
@@ -98,21 +110,23 @@ def gate_command(run: Path, rescore: bool, kind: str) -> int:
         from evalgate.doctor.rescore import rescore as again
 
         click.echo(f"scored again: {', '.join(again(run)) or 'nothing, every metric counts as before'}", err=True)
-    return tell(pipeline.gate(run), kind)
+    return tell(pipeline.gate(run, against) if against else pipeline.gate(run), kind)
 
 
 @click.command("report", short_help="Write a run's HTML report again.")
 @run_argument
 @click.option("--unseal", is_flag=True, help="Write the whole report of a sealed run; needs its owner's key.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where --unseal writes.")
+@json_option
 @debug_option
-def report_command(run: Path, unseal: bool, output: Path | None) -> int:
+def report_command(run: Path, unseal: bool, output: Path | None, kind: str) -> int:
     """Write the HTML report of RUN again and print where it lies."""
     from evalgate import pipeline
 
     if unseal != (output is not None):
         raise click.UsageError("--unseal and -o FILE go together")
-    click.echo(pipeline.unseal(run, output) if output else pipeline.report(run))
+    path = pipeline.unseal(run, output) if output else pipeline.report(run)
+    click.echo(json_text({"report": str(path)}).rstrip() if kind == "json" else path)
     return 0
 
 
@@ -141,7 +155,7 @@ def doctor_command(run: Path, inject: bool, kind: str) -> int:
 
 @click.command("search", short_help="Show which prompts a run tried on dev.")
 @run_argument
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def search_command(run: Path, kind: str) -> int:
     """List the prompts that the recorded RUN tried on dev, how each did there, and which was chosen (*)."""
@@ -157,26 +171,36 @@ def search_command(run: Path, kind: str) -> int:
 
 @click.command("ls", short_help="List recorded runs.")
 @click.argument("reports", type=click.Path(path_type=Path), default=Path("reports"))
+@json_option
 @debug_option
-def ls_command(reports: Path) -> int:
+def ls_command(reports: Path, kind: str) -> int:
     """List the runs below REPORTS, oldest first."""
-    from evalgate.console import run_lines
+    from evalgate.console import run_lines, run_rows
 
+    if kind == "json":
+        click.echo(json_text(run_rows(reports)), nl=False)
+        return 0
     for line in run_lines(reports):
         click.echo(line)
     return 0
 
 
-def tell(decision: Decision, kind: str) -> int:
-    """Print a decision, add it to GitHub's summary where there is one, and give its exit code."""
+def tell(decision: Decision, kind: str, report: str = "") -> int:
+    """Print a decision, add its report.md to GitHub's summary where there is one, and give its exit code.
+
+    `report` is the Markdown of what has no folder; without either the summary is the table of verdicts.
+    """
     from evalgate.console import decision_text, show_decision
 
     show_decision(decision, kind)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
+        beside = Path(decision.report).with_name("report.md") if decision.report else None
         try:
+            if not report and beside is not None and beside.exists():
+                report = beside.read_text("utf-8")
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(decision_text(decision, "md"))
+                file.write(report or decision_text(decision, "md"))
         except OSError as error:
             click.echo(f"warning: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}", err=True)
     codes = {"ship": ExitCode.SHIP, "keep_baseline": ExitCode.BLOCKED, "inconclusive": ExitCode.INCONCLUSIVE}

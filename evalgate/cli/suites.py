@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from evalgate.cli.options import debug_option, suite_argument
+from evalgate.cli.options import debug_option, json_option, json_text, suite_argument
 
 
 @click.command("validate", short_help="Check a suite and everything that competes on it.")
 @suite_argument
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def validate_command(suite: Path, kind: str) -> int:
     """Check SUITE: YAML, data, lock, baselines, recipes, gates that can be passed, contamination, lengths."""
@@ -44,8 +44,9 @@ def validate_command(suite: Path, kind: str) -> int:
 )
 @suite_argument
 @click.option("--bump", is_flag=True, help="Release a changed suite as its next version.")
+@json_option
 @debug_option
-def freeze_command(suite: Path, bump: bool) -> int:
+def freeze_command(suite: Path, bump: bool, kind: str) -> int:
     """Write the digests of SUITE's data and gates to suite.lock; later changes are then refused."""
     from evalgate.config import load_suite_spec
     from evalgate.console import frozen_text
@@ -55,13 +56,13 @@ def freeze_command(suite: Path, bump: bool) -> int:
 
     spec = load_suite_spec(suite, metric_names())
     lock = freeze(suite, spec, bump=bump, signatures=signatures(spec))
-    click.echo(frozen_text(suite, lock, look_alpha(spec.gates, spec.looks or 1)), nl=False)
+    click.echo(frozen_text(suite, lock, look_alpha(spec.gates, spec.looks or 1), kind), nl=False)
     return 0
 
 
 @click.command("ledger", short_help="Show how often a held-out set has decided.")
 @suite_argument
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def ledger_command(suite: Path, kind: str) -> int:
     """Show the looks at SUITE's held-out set: each one taken, what is spent and left, when fresh examples are due."""
@@ -76,13 +77,14 @@ def ledger_command(suite: Path, kind: str) -> int:
 
 @click.command("retrieval", short_help="Show how well passages are found on dev.")
 @suite_argument
+@json_option
 @debug_option
-def retrieval_command(suite: Path) -> int:
+def retrieval_command(suite: Path, kind: str) -> int:
     """Look up SUITE's dev examples as each system would: recall where examples name passages, answers in context."""
     from evalgate.backends.encoder import note_of, open_encoder
     from evalgate.binding import drafts_of
     from evalgate.config import load_project
-    from evalgate.systems.recall import recall_text
+    from evalgate.systems.recall import recall_text, recalled
     from evalgate.systems.retrieval import encoders_of, open_retrievers
 
     project = load_project(suite, splits=("train", "dev"), verify=False)
@@ -90,16 +92,21 @@ def retrieval_command(suite: Path) -> int:
     for note in filter(None, (note_of(suite / name) for name in encoders_of(drafts))):
         click.echo(note, err=True)
     found = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(suite / encoder))
+    if kind == "json":
+        click.echo(json_text(recalled(drafts, project.suite.tasks, found)), nl=False)
+        return 0
     click.echo(recall_text(drafts, project.suite.tasks, found))
     return 0
 
 
 @click.command("keygen", short_help="Make a release owner's key pair.")
 @click.argument("file", type=click.Path(path_type=Path))
+@json_option
 @debug_option
-def keygen_command(file: Path) -> int:
+def keygen_command(file: Path, kind: str) -> int:
     """Write a private key to FILE, for its owner alone, and print the public key for `sealed_for` in suite.yaml."""
     from evalgate.sealing import make_identity
 
-    click.echo(make_identity(file))
+    public = make_identity(file)
+    click.echo(json_text({"file": str(file), "public_key": public}).rstrip() if kind == "json" else public)
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalgate.cli.options import debug_option, suite_argument
+from evalgate.cli.options import debug_option, json_option, suite_argument
 
 if TYPE_CHECKING:
     from evalgate.core.data import RunOptions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what was recorded before.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def train_command(
     suite: Path,

@@ -16,15 +16,22 @@ CANDIDATES = "candidates"
 
 
 def load_project(
-    folder: Path, metrics: Collection[str] = (), splits: Sequence[Split] = ALL_SPLITS, *, verify: bool = True
+    folder: Path,
+    metrics: Collection[str] = (),
+    splits: Sequence[Split] = ALL_SPLITS,
+    *,
+    verify: bool = True,
+    baselines: bool = True,
 ) -> Project:
     """Read suite.yaml, the data, the baselines and `candidates/`; templates are checked against the examples' fields.
+
+    Baselines that are accepted need not be there: without `baselines` they are not read.
 
     Raises what `load_suite_spec`, `load_suite`, `load_systems` and `load_candidates` raise, `no-baselines` or
     `no-model`.
     """
     spec = load_suite_spec(folder, metrics)
-    if not spec.baselines:
+    if baselines and not spec.baselines:
         raise UsageError(
             f"suite '{spec.name}' names no baselines, so there is nothing to beat",
             code="no-baselines",
@@ -33,7 +40,7 @@ def load_project(
         )
     suite = load_suite(folder, spec, splits, verify=verify)
     fields = input_fields(suite)
-    systems = load_systems(folder / spec.baselines, spec, fields)
+    systems = load_systems(folder / spec.baselines, spec, fields) if baselines else []
     names = [system.name for system in systems]
     recipes, entrants = load_candidates(folder / CANDIDATES, spec, fields, taken=names)
     project = Project(suite=suite, systems=tuple(systems), recipes=tuple(recipes), entrants=tuple(entrants))

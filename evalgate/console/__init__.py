@@ -50,7 +50,7 @@ def decision_text(decision: Decision, kind: str) -> str:
     report = f"bound: {decision.bound}\n" if decision.bound else ""
     report += f"report: {decision.report}\n" if decision.report else ""
     if kind == "md":
-        return _markdown(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
+        return markdown_table(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
     return aligned(rows) + f"decision: {headline(decision)}\n{report}"
 
 
@@ -109,12 +109,17 @@ def validated_text(
 
 def run_lines(reports: Path) -> list[str]:
     """One line for each run folder below `reports`, oldest first; an unreadable one says so."""
+    return [f"{row['started']:<25}  {row['outcome']:<13}  {row['folder']}" for row in run_rows(reports)]
+
+
+def run_rows(reports: Path) -> list[dict[str, str]]:
+    """Each run folder below `reports` with its start, outcome and folder, oldest first."""
     from evalgate.core.errors import EvalgateError
     from evalgate.core.results import Decision, Run
     from evalgate.files import read_record
     from evalgate.store import RunFolder
 
-    lines = []
+    rows = []
     for file in reports.rglob("run.json"):
         paths = RunFolder(file.parent)
         try:
@@ -123,13 +128,19 @@ def run_lines(reports: Path) -> list[str]:
             state: str = read_record(paths.decision_file, Decision, fix="").outcome if decided else "not decided"
         except EvalgateError:
             started, state = "?", "unreadable"
-        lines.append(f"{started:<25}  {state:<13}  {file.parent}")
-    return sorted(lines)
+        rows.append({"started": started, "outcome": state, "folder": str(file.parent)})
+    return sorted(rows, key=lambda row: tuple(row.values()))
 
 
-def frozen_text(folder: Path, lock: Lock, alpha: float) -> str:
+def frozen_text(folder: Path, lock: Lock, alpha: float, kind: str = "text") -> str:
     """What freezing says: the suite, its size, and how many looks are left; `alpha` is that of one look."""
     n_rows = sum(split.n for split in lock.files.values())
+    if kind == "json":
+        import json
+
+        told: dict[str, object] = {"suite": lock.name, "version": lock.version, "rows": n_rows, "digest": lock.digest}
+        told["ledger"] = json.loads(ledger_text(folder, "json", alpha)) if lock.ledger is not None else None
+        return json.dumps(told, indent=2) + "\n"
     text = f"suite '{lock.name}' version {lock.version} is frozen: {n_rows} rows, digest {lock.digest[:12]}\n"
     if lock.ledger is None:
         return text
@@ -212,7 +223,8 @@ def aligned(rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n\n" if lines else ""
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown_table(rows: list[list[str]]) -> str:
+    """Rows as a table of Markdown, with an empty line behind it; empty where there are none."""
     if not rows:
         return ""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]

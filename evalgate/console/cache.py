@@ -26,8 +26,12 @@ def cache_text(folder: Path, found: Sequence[Holding], kind: str) -> str:
     return "".join(lines)
 
 
-def removed_text(folder: Path, n: int, n_bytes: int) -> str:
-    """What was deleted, newline included."""
+def removed_text(folder: Path, n: int, n_bytes: int, kind: str = "text") -> str:
+    """What was deleted as `text` or `json`, newline included."""
+    if kind == "json":
+        import json
+
+        return json.dumps({"folder": str(folder), "files": n, "bytes": n_bytes}, indent=2) + "\n"
     return f"{folder}: {n:,} file{'s' * (n != 1)} deleted, {size(n_bytes)} freed\n"
 
 

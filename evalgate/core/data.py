@@ -284,7 +284,7 @@ class Project(Record, frozen=True, kw_only=True):
 
 
 class RunOptions(Record, frozen=True, kw_only=True):
-    """What the command line asks of a run; None means the suite's own value, for `cache` the usual place."""
+    """What the command line asks of a run; None is the suite's own value or place. `against` has accepted baselines."""
 
     suite: str
     output: str | None = None
@@ -297,3 +297,4 @@ class RunOptions(Record, frozen=True, kw_only=True):
     drop: bool = False
     use_cache: bool = True
     cache: str | None = None
+    against: str | None = None

@@ -189,6 +189,7 @@ class Decision(Record, frozen=True, kw_only=True):
     the tasks that have any; gates judge all examples. `serving` is what answering takes in seconds, memory, dollars.
     """
 
+    schema_version: Literal[1] = 1
     outcome: DecisionOutcome
     reason: str
     ship: str | None = None

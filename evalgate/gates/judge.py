@@ -69,7 +69,8 @@ def _references(gate: GateSpec, baselines: Sequence[str], data: GateData) -> lis
         raise EvalgateError(
             f"gate '{gate.name}' compares {gate.metric} with a baseline, but no baseline was measured on it",
             code="not-measured",
-            fix=f"give the suite a baseline for task '{gate.task}', or use the rule `at_least`",
+            fix=f"give the suite a baseline for task '{gate.task}', judge with `--against FOLDER` of accepted ones, "
+            "or use the rule `at_least`",
         )
     return found
 

@@ -43,27 +43,41 @@ def render_markdown(data: RunData, index: Index | None = None) -> str:
     gates, changes = gates_view(data), change_table(data, index)
     for position, candidate in enumerate(gates["candidates"]):
         counts = {metric: count for (name, metric), count in changes.items() if name == candidate}
-        lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts)]
+        lines += ["", f"### {text(candidate)}", "", *_gates(gates["rows"], position, counts, _values(data, candidate))]
     for row in artefacts_view(data):
-        told = [f"{row['candidate']} is a whole model in {row['dtype']}, {row['way']}", *row["parity"], *row["timing"]]
-        lines += ["", f"- {text('; '.join(told))}"]
+        facts = [f"{row['candidate']} is a whole model in {row['dtype']}, {row['way']}", *row["parity"], *row["timing"]]
+        lines += ["", f"- {text('; '.join(facts))}"]
     lines += ["", *_scores(data), *_effort(data), *_judges(data), *_validity(data), *_contamination(data)]
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _gates(rows: list[View], position: int, counts: dict[str, View]) -> list[str]:
-    lines = ["| Gate | Asks | Estimate | Interval | Better | Worse | Verdict |", "|---|---|--:|--:|--:|--:|---|"]
+def _values(data: RunData, candidate: str) -> dict[str, str]:
+    """A candidate's own value of each metric, as text."""
+    return {
+        f"{s.task}.{s.metric}": words.show(s.estimate.value, words.metric_scale(s.task, s.metric))
+        for s in (data.decision.scores if data.decision else ())
+        if s.system == candidate and s.estimate
+    }
+
+
+def _gates(rows: list[View], position: int, counts: dict[str, View], values: dict[str, str]) -> list[str]:
+    """The interval is of the difference where there is one, else of the score."""
+    lines = [
+        "| Gate | Asks | Score | Δ | Interval | Improvements | Regressions | Verdict |",
+        "|---|---|--:|--:|--:|--:|--:|---|",
+    ]
     for row in rows:
         cell = row["cells"][position]
+        value, span = cell.get("value", ""), cell.get("interval", "")
+        rate = row["what"] == "rate"
+        score, delta = (value, "") if rate and value else (values.get(row["metric"], ""), value)
         count = counts.get(row["metric"])
         better, worse = (str(count["better"]), str(count["worse"])) if count else ("", "")
         verdict = SIGNS[cell["state"]] + ("" if row["required"] else " (advisory)")
-        value, span = cell.get("value", ""), cell.get("interval", "")
-        lines.append(
-            f"| {text(row['name'])} | {text(row['rule'])} | {value} | {span} | {better} | {worse} | {verdict} |"
-        )
+        named = f"{text(row['name'])} | {text(row['rule'])}"
+        lines.append(f"| {named} | {score} | {delta} | {span} | {better} | {worse} | {verdict} |")
     return lines
 
 

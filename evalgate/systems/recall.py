@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalgate.core.content import text_of
 from evalgate.core.data import Example, Passage, PromptDraft, SystemDraft, Task
 from evalgate.core.protocols import Retriever
-from evalgate.core.record import Record, short
+from evalgate.core.record import Record, plain, short
 from evalgate.stats.proportion import wilson
 from evalgate.systems.retrieval import index_name
 
@@ -46,23 +46,35 @@ def measure(prompt: PromptDraft, task: Task, retriever: Retriever) -> Found:
 
 def recall_text(drafts: Sequence[SystemDraft], tasks: Mapping[str, Task], retrievers: Mapping[str, Retriever]) -> str:
     """One line for each system and task that looks passages up, in percent with 95 % Wilson intervals."""
-    lines, told = [], set()
+    lines = []
+    for system, task, digest, found in _looked_up(drafts, tasks, retrievers):
+        recall, answers = _share(found.n_recalled, found.n_evidence), _share(found.n_in_context, found.n_answers)
+        lines.append(
+            f"{system} · {task}: k {found.k}, recall {recall}, answer in context {answers}, index {short(digest)}"
+        )
+    return "\n".join(lines) or "no system looks passages up"
+
+
+def recalled(
+    drafts: Sequence[SystemDraft], tasks: Mapping[str, Task], retrievers: Mapping[str, Retriever]
+) -> list[dict[str, object]]:
+    """What `recall_text` counts, for machines: one object for each system and task that looks passages up."""
+    rows = _looked_up(drafts, tasks, retrievers)
+    return [{"system": system, "task": task, "index": digest, **plain(found)} for system, task, digest, found in rows]
+
+
+def _looked_up(
+    drafts: Sequence[SystemDraft], tasks: Mapping[str, Task], retrievers: Mapping[str, Retriever]
+) -> Iterator[tuple[str, str, str, Found]]:
+    """System, task, the index's digest and the counts, each way of looking up once."""
+    told = set()
     for draft in (variant for written in drafts for variant in written.variants):
         for task, prompt in draft.prompts.items():
             key = (draft.name, task, prompt.retrieve, index_name(task, prompt))
             if prompt.retrieve and key not in told:
                 told.add(key)
                 retriever = retrievers[index_name(task, prompt)]
-                found = measure(prompt, tasks[task], retriever)
-                recall, answers = (
-                    _share(found.n_recalled, found.n_evidence),
-                    _share(found.n_in_context, found.n_answers),
-                )
-                lines.append(
-                    f"{draft.name} · {task}: k {found.k}, recall {recall}, answer in context {answers}, "
-                    f"index {short(retriever.digest)}"
-                )
-    return "\n".join(lines) or "no system looks passages up"
+                yield draft.name, task, retriever.digest, measure(prompt, tasks[task], retriever)
 
 
 def _share(k: int, n: int) -> str:
