@@ -59,7 +59,7 @@ def test_the_same_recipe_gives_the_same_bytes_and_so_does_a_killed_one(
         run(tmp_path, model_path, FULL, callbacks=[Killer(11)])
     assert not (tmp_path / "card.json").exists()
     again, progress = run(tmp_path, model_path, FULL)
-    assert progress.stages == [["training tiny", 20, 8, 20]]
+    assert progress.stages == [["training tiny", 20, 10, 20]]
     assert again.adapter_digest == card.adapter_digest
     weights = "model.safetensors"
     assert (tmp_path / MODEL / weights).read_bytes() == (folder / MODEL / weights).read_bytes()

@@ -15,6 +15,7 @@ method: lora
 description: a few steps
 prompts_from: ../../../baselines/support/tuned.yaml
 learning_rate: 1.0e-3
+checkpoints: {evaluations: 1, dev_items: 1}
 max_rows: 16
 batch_size: 4
 rank: 4
