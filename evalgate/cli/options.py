@@ -54,6 +54,13 @@ against_option = click.option(
 )
 
 
+def listed(
+    _context: click.Context | None, _parameter: click.Parameter | None, names: str | None
+) -> tuple[str, ...] | None:
+    """The names in `a,b`; None where the option was left out."""
+    return None if names is None else tuple(n.strip() for n in names.split(",") if n.strip())
+
+
 def suite_folder(_context: click.Context | None, _parameter: click.Parameter | None, path: Path) -> Path:
     """A suite's folder, also from the path of its suite.yaml."""
     return path.parent if path.name == "suite.yaml" else path

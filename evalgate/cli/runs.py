@@ -14,6 +14,7 @@ from evalgate.cli.options import (
     format_option,
     json_option,
     json_text,
+    listed,
     run_argument,
     suite_argument,
 )
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--drop", is_flag=True, help="Leave contaminated train rows out instead of refusing them.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--model", help="A folder or Hugging Face id to use instead of the suite's base model.")
-@click.option("--candidates", help="Only these candidates: a,b.")
+@click.option("--candidates", callback=listed, help="Only these candidates: a,b.")
 @against_option
 @format_option
 @debug_option
@@ -65,7 +66,7 @@ def run_command(
     drop: bool,
     output: Path | None,
     model: str | None,
-    candidates: str | None,
+    candidates: tuple[str, ...] | None,
     against: Path | None,
     kind: str,
 ) -> int:
@@ -74,7 +75,6 @@ def run_command(
     from evalgate.console.progress import RichProgress
     from evalgate.core.data import RunOptions
 
-    names = None if candidates is None else tuple(n.strip() for n in candidates.split(",") if n.strip())
     options = RunOptions(
         suite=str(suite),
         output=str(output) if output else None,
@@ -82,7 +82,7 @@ def run_command(
         seed=seed,
         resume=resume,
         model=model,
-        candidates=names,
+        candidates=candidates,
         early_stop=early_stop,
         drop=drop,
         use_cache=not no_cache,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalgate.cli.options import debug_option, json_option, suite_argument
+from evalgate.cli.options import debug_option, json_option, listed, suite_argument
 
 if TYPE_CHECKING:
     from evalgate.core.data import RunOptions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 )
 @suite_argument
 @click.option("--plan", is_flag=True, help="Say what training would need and what is wrong with it; train nothing.")
-@click.option("-c", "--candidates", help="Only these candidates: a,b.")
+@click.option("-c", "--candidates", callback=listed, help="Only these candidates: a,b.")
 @click.option("-L", "--limit", type=click.IntRange(min=1), help="As the run has it: a run of -L 20 is another run.")
 @click.option("--model", help="A folder or Hugging Face id instead of the suite's; with --plan also a config.json.")
 @click.option("--rows", "n_shown", type=click.IntRange(min=0), default=1, show_default=True,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def train_command(
     suite: Path,
     plan: bool,
-    candidates: str | None,
+    candidates: tuple[str, ...] | None,
     limit: int | None,
     model: str | None,
     n_shown: int,
@@ -53,7 +53,6 @@ def train_command(
     """
     from evalgate.core.data import RunOptions
 
-    names = None if candidates is None else tuple(n.strip() for n in candidates.split(",") if n.strip())
     options = RunOptions(
         suite=str(suite),
         output=str(output) if output else None,
@@ -61,7 +60,7 @@ def train_command(
         seed=seed,
         resume=resume,
         model=model,
-        candidates=names,
+        candidates=candidates,
         drop=drop,
     )
     if plan:
