@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -27,7 +28,7 @@ from evalgate.training.history import curve
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.pairs import Pair, pairs_of
 from evalgate.training.quiet import quiet
-from evalgate.training.recipe import Device, dpo_arguments, recipe_digest
+from evalgate.training.recipe import Device, as_named, dpo_arguments, recipe_digest
 from evalgate.training.selection import Examiner, Selection, later
 from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
@@ -127,7 +128,8 @@ def _trainer(stage: Stage, pairs: Sequence[Pair], tokenizer: Any, where: Device)
     from trl import DPOConfig
 
     recipe, first, start = stage.recipe, stage.first, Path(stage.start)
-    config = DPOConfig(**dpo_arguments(recipe, device=where, output_dir=str(stage.path / CHECKPOINTS)))
+    arguments = dpo_arguments(recipe, device=where, output_dir=str(stage.path / CHECKPOINTS))
+    config = DPOConfig(**as_named(arguments, {field.name for field in dataclasses.fields(DPOConfig)}))
     config._n_gpu = min(config.n_gpu, 1)
     if whole := recipe.method == "full":  # TRL reads the reference from the same folder
         model = load_base(str(start / MODEL), None, recipe, where)

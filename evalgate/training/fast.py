@@ -12,7 +12,7 @@ from evalgate.training.data import Encoded
 from evalgate.training.kernels import installed, prepare
 from evalgate.training.packing import collate, packed_dataset, packs
 from evalgate.training.plan import DEFAULT_BUDGET, OPTIMIZER, Plan, against, plan, rows_of
-from evalgate.training.recipe import CUDA_MICRO_BATCH, Device
+from evalgate.training.recipe import MICRO_BATCH, Device
 from evalgate.training.shape import shape_of
 
 
@@ -27,7 +27,7 @@ class Fast(Record, frozen=True, kw_only=True):
         return {
             "per_device_train_batch_size": 1,
             "gradient_accumulation_steps": self.plan.n_packs,
-            "per_device_eval_batch_size": CUDA_MICRO_BATCH,
+            "per_device_eval_batch_size": MICRO_BATCH,
             "activation_checkpointing": False,  # the layers themselves know
             "remove_unused_columns": False,
             **({} if "optim" in self.recipe.overrides else {"optim": OPTIMIZER}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from evalgate.core.record import digest_bytes, digest_of, plain
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["float32", "bfloat16"]
 
-CUDA_MICRO_BATCH = 4
+MICRO_BATCH = 4  # rows, or pairs, at once
 # A fraction below one is a share of all steps.
 LOG_EVERY = 0.02
 LORA_KEYS = frozenset({"target_modules", "use_rslora", "use_dora", "lora_bias", "init_lora_weights", "bias"})
@@ -105,8 +106,10 @@ def sft_arguments(recipe: Recipe, *, device: Device, output_dir: str, has_dev: b
     Raises: `reserved-override` if an override names what the recipe itself or evalgate sets.
     """
     chosen = {k: v for k, v in recipe.overrides.items() if k not in LORA_KEYS}
+    if "gradient_checkpointing" in chosen:  # the older name of the same
+        chosen.setdefault("activation_checkpointing", chosen["gradient_checkpointing"])
     _refuse_reserved(recipe)
-    micro = recipe.batch_size if device == "cpu" else _largest_divisor(recipe.batch_size, CUDA_MICRO_BATCH)
+    micro = recipe.batch_size if device == "cpu" else _largest_divisor(recipe.batch_size, MICRO_BATCH)
     return {
         "output_dir": output_dir,
         "learning_rate": recipe.learning_rate,
@@ -150,7 +153,11 @@ def dpo_arguments(recipe: Recipe, *, device: Device, output_dir: str) -> dict[st
     arguments = sft_arguments(plain_recipe, device=device, output_dir=output_dir, has_dev=False)
     for name in ("completion_only_loss", "eval_packing", "dataset_kwargs"):
         del arguments[name]
+    # Both answers of a pair, by model and reference, hold all logits: no device takes a whole batch of them at once.
+    micro = _largest_divisor(recipe.batch_size, MICRO_BATCH)
     return arguments | {
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": recipe.batch_size // micro,
         "learning_rate": recipe.dpo.learning_rate,
         "num_train_epochs": recipe.dpo.epochs,
         "beta": recipe.dpo.beta,
@@ -203,3 +210,11 @@ def _refuse_reserved(recipe: Recipe) -> None:
                 fix=f"set `{mine}:` in the recipe instead" if mine else f"remove `{key}` from `overrides`",
                 where=recipe.path,
             )
+
+
+def as_named(arguments: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Arguments under the names that the installed trainer knows: transformers before 5.20 had another for one."""
+    found = dict(arguments)
+    if "activation_checkpointing" not in known and "activation_checkpointing" in found:
+        found["gradient_checkpointing"] = found.pop("activation_checkpointing")
+    return found

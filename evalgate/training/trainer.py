@@ -31,7 +31,7 @@ from evalgate.training.history import curve
 from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
 from evalgate.training.loading import base_config, load_base, load_tokenizer
 from evalgate.training.quiet import quiet
-from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
+from evalgate.training.recipe import LORA_KEYS, Device, as_named, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
 from evalgate.training.selection import Examiner, Selection
 from evalgate.training.sft import steady, trainer_class, watcher
@@ -201,11 +201,10 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     known = {field.name for field in dataclasses.fields(SFTConfig)}
     _refuse_unknown(recipe, known)
     arguments = shared_out(arguments, recipe)
-    if "activation_checkpointing" not in known:  # its name before transformers 5.20
-        arguments["gradient_checkpointing"] = arguments.pop("activation_checkpointing")
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
     way = fast(recipe, base_config(job.model_path, job.revision), encoded, where)
-    config = SFTConfig(**arguments | (way.arguments() if way else {}))
+    arguments |= way.arguments() if way else {}
+    config = SFTConfig(**as_named(arguments, known))
     config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
     model, lora = load_base(job.model_path, job.revision, recipe, where), None
     if job.start:

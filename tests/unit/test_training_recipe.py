@@ -9,7 +9,7 @@ from evalgate.core.data import Message, PromptDraft, Recipe, Replay
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import TrainRow, conversation, encode, ordered, rows_digest
-from evalgate.training.recipe import lora_arguments, quantization_arguments, recipe_digest, sft_arguments
+from evalgate.training.recipe import as_named, lora_arguments, quantization_arguments, recipe_digest, sft_arguments
 
 RECIPE = Recipe(name="qlora", prompts={})
 COMMON = {
@@ -259,3 +259,15 @@ def test_the_newest_whole_checkpoint_is_found_and_torn_or_foreign_ones_go(tmp_pa
     assert not (folder / "checkpoint-100").exists()
     assert open_checkpoints(folder, "b") is None
     assert not (folder / "checkpoint-5").exists()
+
+
+def test_checkpointing_by_its_older_name_is_the_same() -> None:
+    recipe = Recipe(name="r", prompts={}, overrides={"gradient_checkpointing": False})
+    arguments = sft_arguments(recipe, device="cuda", output_dir="o", has_dev=False)
+    assert (arguments["activation_checkpointing"], arguments["gradient_checkpointing"]) == (False, False)
+
+
+def test_arguments_take_the_names_of_the_trainer_that_is_installed() -> None:
+    arguments = {"activation_checkpointing": True, "gradient_checkpointing": None, "seed": 1}
+    assert as_named(arguments, {"activation_checkpointing", "seed"}) == arguments
+    assert as_named(arguments, {"gradient_checkpointing", "seed"}) == {"gradient_checkpointing": True, "seed": 1}
