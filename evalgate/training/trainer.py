@@ -34,7 +34,7 @@ from evalgate.training.quiet import quiet
 from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
 from evalgate.training.selection import Examiner, Selection
-from evalgate.training.sft import steady, trainer_class, watcher
+from evalgate.training.sft import sft_config, steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
@@ -201,12 +201,11 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     known = {field.name for field in dataclasses.fields(SFTConfig)}
     _refuse_unknown(recipe, known)
     arguments = shared_out(arguments, recipe)
-    if "activation_checkpointing" not in known:  # its name before transformers 5.20
-        arguments["gradient_checkpointing"] = arguments.pop("activation_checkpointing")
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
+    if processes(recipe) > 1 and not recipe.accelerate_config:
+        sft_config(arguments)  # processes find each other in it; only then can they agree on a plan
     way = fast(recipe, base_config(job.model_path, job.revision), encoded, where)
-    config = SFTConfig(**arguments | (way.arguments() if way else {}))
-    config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
+    config = sft_config(arguments | (way.arguments() if way else {}))
     model, lora = load_base(job.model_path, job.revision, recipe, where), None
     if job.start:
         model = continued(model, Path(job.start), recipe)
