@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -15,13 +15,17 @@ def place() -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
-def least(value: int) -> int:
-    """The least of all processes' values: what cards differ in must not make them train differently."""
+def least(measured: Callable[[], int]) -> int:
+    """The least of what all processes measure: what cards differ in must not make them train differently.
+
+    They meet first, so that what their exchange takes of a card is taken when they measure.
+    """
     import torch
 
     if place()[1] == 1:
-        return value
-    shared = torch.tensor(value, dtype=torch.int64, device=_device())
+        return measured()
+    torch.distributed.all_reduce(torch.zeros(1, device=_device()))
+    shared = torch.tensor(measured(), dtype=torch.int64, device=_device())
     torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MIN)
     return int(shared)
 
@@ -35,13 +39,13 @@ def average_gradients(parameters: Iterable[Any]) -> None:
     """
     import torch
 
-    rest, n = place()[1], 0
-    if rest == 1:
+    n_processes, n = place()[1], 0
+    if n_processes == 1:
         return
     grads = [p.grad for p in parameters if p.grad is not None]
     together = torch.cat([grad.flatten() for grad in grads])
     torch.distributed.all_reduce(together)
-    together /= rest
+    together /= n_processes
     for grad in grads:
         grad.copy_(together[n : n + grad.numel()].view_as(grad))
         n += grad.numel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from evalgate.core.data import Recipe
@@ -66,7 +67,7 @@ def fast(recipe: Recipe, config: dict[str, Any], encoded: Encoded, where: Device
         return None
     rows = rows_of(encoded, len(encoded.ids), recipe.max_length)
     hardware.grow_blocks()
-    return Fast(recipe=recipe, plan=plan(recipe, shape, rows, least(budget_of(recipe))))
+    return Fast(recipe=recipe, plan=plan(recipe, shape, rows, least(partial(budget_of, recipe))))
 
 
 def missing() -> str:
