@@ -46,12 +46,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from msgspec.structs import replace
 
 from benchmarks.two_gpus_process import HALVED, N_WARM, PRETEND, Silent
+from evalgate.core.artefacts import CARD
 from evalgate.core.data import Message, Recipe
 from evalgate.core.drafts import Checkpoints
 from evalgate.core.record import to_json_line
 from evalgate.core.seeds import rng
 from evalgate.training import launch
+from evalgate.training.cards import TRAINED
 from evalgate.training.data import TrainRow, ordered
+from evalgate.training.selection import chooses
 from evalgate.training.trainer import Job
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -180,7 +183,9 @@ def measure(recipe: Recipe, model: Path, folder: Path, rows: list[TrainRow], lim
 
 def said(recipe: Recipe, place: Path, wall_s: float) -> dict[str, Any]:
     """What a training's files say."""
-    card = json.loads((place / "card.json").read_text())
+    # That of several processes: no checkpoint is chosen here.
+    file = place / TRAINED if launch.processes(recipe) > 1 and chooses(recipe) else place / CARD
+    card = json.loads(file.read_text())
     ranks = [json.loads(file.read_text()) for file in sorted(place.parent.glob(f"{place.name}.rank*"))]
     steps = [together(ranks, k) for k in range(card["n_steps"])]
     (warm, start), (last, end) = ((int(step), at) for step, at in ranks[0]["began"].items())

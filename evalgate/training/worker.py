@@ -39,7 +39,7 @@ def work(spec: Path, rank: int) -> None:
 
     take_own_device()
     job = from_json(spec.read_bytes(), Job)
-    selection = Selection(job.recipe, job.path / CHECKPOINTS, None)
+    selection = Selection(job.recipe, job.path / CHECKPOINTS, None, later=True)
     with quiet(), ExitStack() as stack:
         fit(job, selection, Telling(spec.parent / EVENTS if rank == 0 else None), stack)
         import torch

@@ -40,7 +40,8 @@ def _on_cpu(patch: pytest.MonkeyPatch) -> None:
 def run(folder: Path, model_path: str, recipe: Recipe, progress: Any = None) -> AdapterCard:
     """In processes of their own; one is a process of accelerate's, too."""
     launch.launched(job(folder, model_path, recipe), recipe, folder, progress or Recorder(), module="packing_worker")
-    return read_record(folder / "card.json", AdapterCard, fix="")
+    name = "trained.json" if recipe.num_gpus else "card.json"  # nobody chooses a checkpoint here
+    return read_record(folder / name, AdapterCard, fix="")
 
 
 def noted(folder: Path, n: int) -> list[list[dict[str, Any]]]:
