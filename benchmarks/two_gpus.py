@@ -3,23 +3,27 @@
 Run on a machine with two GPUs of one host, from the repository's root:
 
     export PYTHONPATH=/tmp/site PYTHONUNBUFFERED=1          # where wheels were installed with `pip install --target`
-    export NCCL_NVLS_ENABLE=0 TORCH_SYMM_MEM_DISABLE_MULTICAST=1 NVSHMEM_DISABLE_NVLS=1
-    timeout 400 python3 benchmarks/two_gpus.py | tee two_gpus.txt     # also: --shape 7b, --no-fsdp, --rows 640
+    timeout 400 python3 -m benchmarks.two_gpus | tee two_gpus.txt   # the planned way, 1b shape, 64 rows a step
+    timeout 590 python3 -m benchmarks.two_gpus --shape 7b --batch 16 64
+    timeout 590 python3 -m benchmarks.two_gpus --stock              # TRL's own way, and FSDP2
 
-The training processes inherit PYTHONPATH; the three NCCL settings keep NVLink multicast off and are set here if they
-are not. `--cpu` tries the script itself on a tiny shape. Needs torch (2.11 will do), transformers (5.17 will do) with
-tokenizers, trl, peft, bitsandbytes, accelerate, datasets, safetensors, and of evalgate's own msgspec, numpy and pyyaml.
-Nothing is downloaded: the base has random weights, the rows are random words. Written for 1b to end within 200 s on two
-H200s, loading included; `--rows N` (default 320, batches of 16) changes how long each training is.
+The training processes inherit PYTHONPATH; settings that keep NVLink multicast off are made here if they are not.
+`--cpu` tries the script itself on a tiny shape. Needs torch (2.11 will do), transformers (5.17 will do) with
+tokenizers, trl, peft, bitsandbytes, accelerate, datasets, safetensors, liger-kernel and triton, and of evalgate's own
+msgspec, numpy and pyyaml. Nothing is downloaded: the base has random weights, the rows are random words. Each process
+takes some 40 s before it trains, so that the first command should end within 200 s on two H200s.
 
-Four trainings, each in processes of its own, through the same door as `num_gpus: 2` in a recipe:
-  one     QLoRA on one GPU, micro-batches of 4
-  noise   the same with micro-batches of 2: what rounding alone does to the curve
+Trainings, each in processes of its own, the second through the same door as `num_gpus: 2` in a recipe; for each number
+of rows a step that `--batch` names:
+  one     QLoRA on one GPU
   two     the same recipe with `num_gpus: 2` (DDP)
-  fsdp2   LoRA on the bf16 base with an FSDP2 file passed through, against `lora`, the same on one GPU
-Prints a line of JSON for each (curve, tokens/s, seconds a step, peak GB), then whether every step had the same rows,
-the largest difference of the loss curves and the speed-up; a training that fails says so and the others go on.
-Dropout is 0: its random masks are the one thing that cannot be the same on another number of processes.
+  noise   with `--noise`: one GPU in packs (or micro-batches) of half the size: what rounding alone does to the curve
+  fsdp2   with `--stock`, unless `--no-fsdp`: LoRA on the bf16 base with an FSDP2 file, against `lora` on one GPU
+Prints a line of JSON for each: its way (`plan`: packs a step and process, layers computed again, tokens of the largest
+pack, predicted need of a card; null is TRL's own way), loss curve, tokens/s between the fifth and the last step, and by
+process peak, reserved and all memory that the card has in use at the end. Then whether every step had the same rows,
+the largest difference of the loss curves and the speed-up; a training that fails prints the end of its log, and the
+others go on. Dropout is 0 in the comparison of curves: its masks cannot be the same on another number of processes.
 """
 
 from __future__ import annotations
@@ -27,10 +31,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +45,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from msgspec.structs import replace
 
+from benchmarks.two_gpus_process import HALVED, N_WARM, PRETEND, Silent
+from evalgate.core.artefacts import CARD
 from evalgate.core.data import Message, Recipe
-from evalgate.core.record import from_json, to_json_line
+from evalgate.core.drafts import Checkpoints
+from evalgate.core.record import to_json_line
 from evalgate.core.seeds import rng
-from evalgate.training import launch, trainer, worker
+from evalgate.training import launch
+from evalgate.training.cards import TRAINED
 from evalgate.training.data import TrainRow, ordered
+from evalgate.training.selection import chooses
 from evalgate.training.trainer import Job
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,21 +90,8 @@ fsdp_config:
 # Inherited by the training processes.
 ENVIRONMENT = {"NCCL_NVLS_ENABLE": "0", "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1", "NVSHMEM_DISABLE_NVLS": "1",
                "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "4"}  # fmt: skip
-N_WARM = 3  # steps before time is taken
-
-
-class Silent:
-    """A progress that shows nothing."""
-
-    def stage(self, name: str, total: int, done: int = 0) -> Any:
-        """Nothing."""
-        from contextlib import nullcontext
-
-        return nullcontext(lambda *_: None)
-
-    def note(self, text: str) -> None:
-        """A line, to see that rows were left out."""
-        print(text, file=sys.stderr)
+PROCESS = "benchmarks.two_gpus_process"
+TAIL = 3000  # characters of a failed training's log
 
 
 def save_model(folder: Path, shape: dict[str, Any], *, cuda: bool) -> None:
@@ -129,100 +128,75 @@ def rows_of(n: int) -> list[TrainRow]:
     return found
 
 
-def observed(kind: type[Any], file: Path) -> type[Any]:
-    """A trainer's class that writes for each step when it began, its rows with loss, and all its tokens."""
-    import torch
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """End what takes too long: processes that wait for each other would wait for ever."""
 
-    class Observed(kind):  # type: ignore[misc]
-        """See the function."""
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"more than {seconds:.0f} s")
 
-        def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
-            """One step's micro-batches of this process."""
-            batches, n_items = super().get_batch_samples(*arguments, **options)
-            rows, n_tokens = [], 0
-            for batch in batches:
-                for ids, labels in zip(batch["input_ids"].tolist(), batch["labels"].tolist(), strict=True):
-                    if any(label != -100 for label in labels):
-                        text = [i for i in ids if i]  # without padding
-                        rows.append(hash(tuple(text)))
-                        n_tokens += len(text)
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            self.note({"step": self.state.global_step, "rows": rows, "n_tokens": n_tokens, "began": time.monotonic()})
-            return batches, n_items
-
-        def train(self, *arguments: Any, **options: Any) -> Any:
-            """The whole training; its end closes the last step."""
-            result = super().train(*arguments, **options)
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            peak = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0
-            self.note({"ended": time.monotonic(), "peak_gb": peak})
-            return result
-
-        def note(self, line: dict[str, Any]) -> None:
-            """One line of the file."""
-            with file.open("a") as out:
-                out.write(json.dumps(line) + "\n")
-
-    return Observed
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def work(spec: Path) -> None:
-    """One process of a training, observed."""
-    made, folder = trainer.trainer_class, spec.parent.parent
-    file = folder.with_name(f"{folder.name}.rank{os.environ.get('RANK', '0')}")
-    trainer.trainer_class = lambda: observed(made(), file)
-    if "RANK" in os.environ:
-        worker.main(spec)
-    else:
-        from contextlib import ExitStack
-
-        from evalgate.training.quiet import quiet
-
-        with quiet(), ExitStack() as stack:
-            trainer.fit(from_json(spec.read_bytes(), Job), Silent(), stack)
+def alone(spec: Path, log: Path) -> None:
+    """A training in one process, on the first GPU."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", PROCESS, str(spec)], stdout=out, stderr=subprocess.STDOUT,
+                                   env=os.environ | {"CUDA_VISIBLE_DEVICES": first}, cwd=ROOT)  # fmt: skip
+        try:
+            if process.wait():
+                raise RuntimeError(f"exit code {process.returncode}")
+        finally:
+            process.kill()
 
 
-def measure(recipe: Recipe, model: Path, folder: Path, rows: list[TrainRow]) -> dict[str, Any]:
+def measure(recipe: Recipe, model: Path, folder: Path, rows: list[TrainRow], limit_s: float) -> dict[str, Any]:
     """Train a recipe in processes of its own, and what can be said of it; `failed` if it could not be."""
     place = folder / recipe.name
     job = Job(recipe=recipe, rows=ordered(rows, recipe.seed), dev_rows=(), model_path=str(model), revision=None,
               base_digest="random", folder=str(place))  # fmt: skip
-    started = time.monotonic()
+    started, log = time.monotonic(), place / launch.FOLDER / "log.txt"
     try:
-        if launch.processes(recipe) > 1:
-            launch.launched(job, recipe, place, Silent(), module="benchmarks.two_gpus")
-        else:
-            spec = place / launch.FOLDER / launch.SPEC
-            spec.parent.mkdir(parents=True)
-            spec.write_bytes(to_json_line(job))
-            alone = os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
-            subprocess.run([sys.executable, __file__, str(spec)], check=True, env=alone)
+        with within(limit_s):
+            if launch.processes(recipe) > 1:
+                launch.launched(job, recipe, place, Silent(), module=PROCESS)
+            else:
+                log.parent.mkdir(parents=True)
+                spec = log.with_name(launch.SPEC)
+                spec.write_bytes(to_json_line(job))
+                alone(spec, log)
+        return said(recipe, place, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001 - the other trainings are worth their numbers
-        log = place / launch.FOLDER / "log.txt"
-        tail = log.read_text(errors="replace")[-3000:] if log.exists() else ""
-        found = {"name": recipe.name, "failed": str(error)[:1500], "log": tail}
+        found = {"name": recipe.name, "failed": f"{type(error).__name__}: {error}"[:1500]}
         print(json.dumps(found), flush=True)
+        if log.exists():
+            print(log.read_text(errors="replace")[-TAIL:], flush=True)
         return found
-    return said(recipe, place, time.monotonic() - started)
 
 
 def said(recipe: Recipe, place: Path, wall_s: float) -> dict[str, Any]:
     """What a training's files say."""
-    card = json.loads((place / "card.json").read_text())
-    ranks = [[json.loads(line) for line in file.read_text().splitlines()]
-             for file in sorted(place.parent.glob(f"{place.name}.rank*"))]  # fmt: skip
-    steps = [{"rows": sorted(row for rank in ranks for row in rank[k]["rows"]),
-              "n_tokens": sum(rank[k]["n_tokens"] for rank in ranks)} for k in range(len(ranks[0]) - 1)]  # fmt: skip
-    warm = min(N_WARM, len(steps) - 1)
-    seconds = ranks[0][-1]["ended"] - ranks[0][warm]["began"]
+    # That of several processes: no checkpoint is chosen here.
+    file = place / TRAINED if launch.processes(recipe) > 1 and chooses(recipe) else place / CARD
+    card = json.loads(file.read_text())
+    ranks = [json.loads(file.read_text()) for file in sorted(place.parent.glob(f"{place.name}.rank*"))]
+    steps = [together(ranks, k) for k in range(card["n_steps"])]
+    (warm, start), (last, end) = ((int(step), at) for step, at in ranks[0]["began"].items())
     found = {
         "name": recipe.name,
         "n_steps": len(steps),
-        "tokens_per_s": round(sum(step["n_tokens"] for step in steps[warm:]) / seconds, 1),
-        "step_s": round(seconds / (len(steps) - warm), 4),
-        "peak_gb": [round(rank[-1]["peak_gb"], 2) for rank in ranks],
+        "plan": ranks[0]["plan"],
+        "tokens_per_s": round(sum(step["n_tokens"] for step in steps[warm:last]) / (end - start), 1),
+        "step_s": round((end - start) / (last - warm), 4),
+        "tokens_a_step": round(sum(step["n_tokens"] for step in steps) / len(steps)),
+        **{key: [round(rank.get(key, 0.0), 2) for rank in ranks] for key in ("peak_gb", "reserved_gb", "card_gb")},
         "wall_s": round(wall_s, 1),
         "curve": [round(point["loss"], 6) for point in card["curves"] if point["loss"] is not None],
     }
@@ -230,58 +204,80 @@ def said(recipe: Recipe, place: Path, wall_s: float) -> dict[str, Any]:
     return found | {"steps": steps}
 
 
+def together(ranks: list[dict[str, Any]], step: int) -> dict[str, Any]:
+    """The rows of one step in all processes, and their tokens."""
+    n = ranks[0]["per_step"]
+    micro = [one for rank in ranks for one in rank["micro"][step * n : (step + 1) * n]]
+    return {"rows": sorted(row for rows, _ in micro for row in rows), "n_tokens": sum(tokens for _, tokens in micro)}
+
+
 def compare(one: dict[str, Any], two: dict[str, Any]) -> None:
     """A sentence of two trainings."""
     if "failed" in one or "failed" in two:
-        print(f"{one['name']} against {two['name']}: not comparable, one failed")
+        print(f"{one['name']} against {two['name']}: not comparable, one failed", flush=True)
         return
     same = [a["rows"] for a in one["steps"]] == [b["rows"] for b in two["steps"]]
-    apart = max(abs(a - b) for a, b in zip(one["curve"], two["curve"], strict=True))
+    apart = max(abs(a - b) for a, b in zip(one["curve"], two["curve"], strict=False))
     print(f"{one['name']} against {two['name']}: rows of all {len(one['steps'])} steps equal: {same}; largest "
           f"difference of the loss curves {apart:.6f} nats (first {one['curve'][0]:.4f}, last {one['curve'][-1]:.4f}); "
           f"{one['tokens_per_s']:.0f} against {two['tokens_per_s']:.0f} tokens/s: "
-          f"{two['tokens_per_s'] / one['tokens_per_s']:.2f} times")  # fmt: skip
+          f"{two['tokens_per_s'] / one['tokens_per_s']:.2f} times", flush=True)  # fmt: skip
 
 
 def main() -> None:
     """All trainings and the comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=["1b", "7b", "tiny"], default="1b")
-    parser.add_argument("--rows", type=int, default=320)
+    parser.add_argument("--batch", type=int, nargs="+", help="rows of a step; 64, with --stock 16")
+    parser.add_argument("--steps", type=int, default=20, help=f"{N_WARM} before time is taken (20)")
+    parser.add_argument("--stock", action="store_true", help="TRL's own way, in micro-batches of 4")
+    parser.add_argument("--noise", action="store_true")
     parser.add_argument("--no-fsdp", action="store_true")
+    parser.add_argument("--limit", type=float, default=150, help="seconds of one training, loading included (150)")
     parser.add_argument("--cpu", action="store_true", help="two processes on the CPU and the tiny shape")
     asked = parser.parse_args()
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
+    # A worker of accelerate's finds evalgate by its own path, and this package by this one.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     if asked.cpu:
-        os.environ |= {launch.USE_CPU: "true", "OMP_NUM_THREADS": "1"}
+        os.environ |= {launch.USE_CPU: "true", "OMP_NUM_THREADS": "1", **({} if asked.stock else {PRETEND: "1"})}
         asked.shape, asked.no_fsdp = "tiny", True
-    one = Recipe(name="one", prompts={}, dropout=0.0, max_length=1024, max_rows=asked.rows, batch_size=16,
-                 overrides={"logging_steps": 1, "save_steps": 10_000})  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="two-gpus-") as name:
-        folder, rows = Path(name), rows_of(asked.rows)
+        folder = Path(name)
         model = folder / "model"
         saving = f"import sys; from pathlib import Path; from benchmarks.two_gpus import SHAPES, save_model; " \
                  f"save_model(Path(sys.argv[1]), SHAPES['{asked.shape}'], cuda={not asked.cpu})"  # fmt: skip
         subprocess.run([sys.executable, "-c", saving, str(model)], check=True, cwd=ROOT)
-        small = {**one.overrides, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 8}
-        alone = measure(one, model, folder, rows)
-        noise = measure(replace(one, name="noise", overrides=small), model, folder, rows)
-        both = measure(replace(one, name="two", num_gpus=2), model, folder, rows)
-        print()
-        compare(alone, noise)
-        compare(alone, both)
-        if not asked.no_fsdp:
-            file = folder / "fsdp2.yaml"
-            file.write_text(FSDP2)
-            bare = replace(one, name="lora", method="lora", overrides={**one.overrides, "optim": "adamw_torch"})
-            lora = measure(bare, model, folder, rows)
-            sharded = replace(bare, name="fsdp2", num_gpus=2, accelerate_config=str(file))
-            compare(lora, measure(sharded, model, folder, rows))
+        for batch in asked.batch or [16 if asked.stock else 64]:
+            pair(asked, batch, model, folder)
+
+
+def pair(asked: argparse.Namespace, batch: int, model: Path, folder: Path) -> None:
+    """The trainings of so many rows a step."""
+    rows = rows_of(batch * asked.steps)
+    stock = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": batch // 4} if asked.stock else {}
+    one = Recipe(name=f"one-{batch}", prompts={}, dropout=0.0, max_length=1024, max_rows=len(rows), batch_size=batch,
+                 checkpoints=Checkpoints(evaluations=1, keep="last"),
+                 overrides={"logging_steps": 4, **stock})  # fmt: skip
+
+    def trained(recipe: Recipe) -> dict[str, Any]:
+        return measure(recipe, model, folder, rows, asked.limit)
+
+    alone = trained(one)
+    compare(alone, trained(replace(one, name=f"two-{batch}", num_gpus=2)))
+    if asked.noise:
+        half = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": batch // 2} if asked.stock else {}
+        os.environ[HALVED] = "1"
+        compare(alone, trained(replace(one, name=f"noise-{batch}", overrides=one.overrides | half)))
+        del os.environ[HALVED]
+    if asked.stock and not asked.no_fsdp:
+        file = folder / "fsdp2.yaml"
+        file.write_text(FSDP2)
+        bare = replace(one, name=f"lora-{batch}", method="lora", overrides=one.overrides | {"optim": "adamw_torch"})
+        lora = trained(bare)
+        compare(lora, trained(replace(bare, name=f"fsdp2-{batch}", num_gpus=2, accelerate_config=str(file))))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].endswith(launch.SPEC):
-        work(Path(sys.argv[1]))
-    else:
-        main()
+    main()

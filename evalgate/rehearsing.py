@@ -44,6 +44,8 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 class CandidatePlan(Record, frozen=True, kw_only=True):
     """One training: its rows (None where there is no tokenizer to render them), its largest micro-batch, its cost.
 
+    Memory is that of one of `n_gpus` cards, `tflops` the rate of each.
+
     `plan` is how it is cut to the memory that it may use; where it has none, `unplanned` says why. `at_once` are the
     rows that `fits` is of.
     """
@@ -65,6 +67,7 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
     tflops: float
     seconds: float
     fits: tuple[Fit, ...]
+    n_gpus: int = 1
 
 
 class TrainingPlan(Record, frozen=True, kw_only=True):
@@ -155,7 +158,7 @@ def _candidate(
     at_once = setup
     if plan is not None:  # cards are compared by rows, not by packs
         longest = max((n for n, _ in rows_of(encoded, len(rows), recipe.max_length)), default=1)
-        n_rows = -(-recipe.batch_size // plan.n_packs)
+        n_rows = -(-recipe.batch_size // (plan.n_packs * (recipe.num_gpus or 1)))
         share = setup.n_supervised / setup.length
         at_once = replace(setup, n_rows=n_rows, length=longest, n_supervised=max(1, round(share * n_rows * longest)))
     rate = tflops or (PLANNED_TFLOPS if plan else TFLOPS)
@@ -175,7 +178,8 @@ def _candidate(
         n_trained=sum(trained_tensors(shape, setup)),
         flops=total,
         tflops=rate,
-        seconds=total / (rate * 1e12),
+        n_gpus=recipe.num_gpus or 1,
+        seconds=total / (rate * 1e12 * (recipe.num_gpus or 1)),
         at_once=at_once,
         fits=fits(shape, at_once),
     )

@@ -12,6 +12,7 @@ from evalgate.backends.adapter_files import check_adapter
 from evalgate.binding import bound, candidate_draft
 from evalgate.capability.drift import general_text
 from evalgate.core.adapter_files import adapter_digest
+from evalgate.core.artefacts import CARD
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, Split, SystemSpec
 from evalgate.core.protocols import Progress
@@ -153,8 +154,6 @@ class Tuning:
 
     def _tracked(self, card: AdapterCard, tracking: Tracking | None, folder: Path) -> AdapterCard:
         """The card with its runs in trackers."""
-        from evalgate.training.trainer import CARD
-
         if tracking is not None and (told := settled(card, tracking, self.progress.note)) != card:
             card = told
             write_record(folder / CARD, card)
@@ -178,8 +177,6 @@ class Tuning:
 
     def _with_origin(self, recipe: Recipe, folder: Path, card: AdapterCard) -> AdapterCard:
         """The card with the digest of the adapter from outside that it goes back to."""
-        from evalgate.training.trainer import CARD
-
         origin = adapter_digest(Path(recipe.outside)) if recipe.outside else ""
         if card.elsewhere != origin:
             card = replace(card, elsewhere=origin)

@@ -47,18 +47,20 @@ def _candidate_lines(c: CandidatePlan) -> list[str]:
     from evalgate.console.progress import duration
 
     s, w, rows = c.setup, c.work, c.at_once
+    each = f" on each of {c.n_gpus} GPUs" if c.n_gpus > 1 else ""
     rank = "" if c.method == "full" else f"rank {s.rank}, "
     lines = [f"candidate {c.name}: {c.method}, {rank}seed {c.seed}, {c.n_trained:,} trained parameters"]
     lines += _row_lines(c.preflight) if c.preflight else [
         f"  rows      {c.n_rows:,}, not rendered: the model's tokenizer is not on this machine; each is taken to have "
         f"max_length = {c.max_length} tokens, all with loss"
     ]  # fmt: skip
+    rate = f"{c.tflops:g} TFLOP/s{each}"
     lines += [
-        f"  steps     {w.n_steps:,} of {_n(w.n_per_step, 'micro-batch', 'es')}; the largest: {_largest(c)}, "
+        f"  steps     {w.n_steps:,} of {_n(w.n_per_step, 'micro-batch', 'es')}{each}; the largest: {_largest(c)}, "
         f"{s.optimizer}",
         f"  plan      {_plan(c)}",
         f"  memory    {_gb(c.memory.peak_bytes)} at the peak on a CUDA device: {_terms(c.memory)}",
-        f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {c.tflops:g} TFLOP/s",
+        f"  time      {c.flops / 1e15:,.3g} PFLOP, {duration(c.seconds)} at a stated rate of {rate}",
         f"  fits      what a card must have, and the most rows of {rows.length} tokens at once on it, checkpointed",
     ]
     return lines + [f"    {line}" for line in _fit_table(c)]
@@ -121,10 +123,10 @@ def _plan(c: CandidatePlan) -> str:
     """What a plan takes of what it may take, or why there is none."""
     if c.plan is None:
         return f"none, by TRL's own way: {c.unplanned}"
-    needs, may = _gb(c.plan.card_bytes), _gb(c.plan.budget_bytes)
+    needs, may, card = _gb(c.plan.card_bytes), _gb(c.plan.budget_bytes), "each card" if c.n_gpus > 1 else "a card"
     if c.plan.card_bytes > c.plan.budget_bytes:
-        return f"needs {needs} of a card, more than the {may} that it may take: shorten rows, or lower the rank"
-    return f"needs {needs} of a card, of {may} that it may take (`memory_gb`)"
+        return f"needs {needs} of {card}, more than the {may} that it may take: shorten rows, or lower the rank"
+    return f"needs {needs} of {card}, of {may} that it may take (`memory_gb`)"
 
 
 def _rows(n: int) -> str:

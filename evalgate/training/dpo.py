@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalgate.core.artefacts import MODEL
+from evalgate.core.artefacts import CARD, MODEL
 from evalgate.core.data import Recipe
 from evalgate.core.memory import peak_bytes
 from evalgate.core.protocols import Progress
@@ -21,6 +21,7 @@ from evalgate.core.seeds import clock
 from evalgate.files import write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
+from evalgate.training.cards import finished
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import conversation, encode
 from evalgate.training.failures import memory_errors
@@ -33,7 +34,7 @@ from evalgate.training.selection import Examiner, Selection, later
 from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
-from evalgate.training.trainer import CARD, CHECKPOINTS, finished
+from evalgate.training.trainer import CHECKPOINTS
 from evalgate.training.whole import check_model_moved, save_model, start_digest
 
 SFT = "sft"  # the first stage's folder within the candidate's

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 from evalgate.core.adapter_files import CONFIG, WEIGHTS, adapter_digest
+from evalgate.core.artefacts import CARD
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard
 from evalgate.files import write_record
 from evalgate.training.recipe import recipe_digest
-from evalgate.training.trainer import CARD
 
 
 def take_over(recipe: Recipe, *, model_path: str, revision: str | None, base_digest: str, folder: Path) -> AdapterCard:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from evalgate.core.data import Recipe
 from evalgate.core.errors import UsageError
 from evalgate.core.record import Record
 from evalgate.training import hardware
+from evalgate.training.collective import least
 from evalgate.training.data import Encoded
 from evalgate.training.kernels import installed, prepare
 from evalgate.training.packing import collate, packed_dataset, packs
@@ -23,7 +25,10 @@ class Fast(Record, frozen=True, kw_only=True):
     plan: Plan
 
     def arguments(self) -> dict[str, Any]:
-        """What differs from a recipe's arguments of SFTConfig; one item of the data is one micro-batch."""
+        """What differs from a recipe's arguments of SFTConfig; one item of the data is one micro-batch.
+
+        Of several processes each has so many in a step: accelerate deals them out in turn.
+        """
         return {
             "per_device_train_batch_size": 1,
             "gradient_accumulation_steps": self.plan.n_packs,
@@ -35,7 +40,8 @@ class Fast(Record, frozen=True, kw_only=True):
 
     def data(self, encoded: Encoded, dev: Encoded | None) -> dict[str, Any]:
         """The trainer's data: packs in the rows' own order, and dev rows as they are."""
-        groups = packs([len(ids) for ids in encoded.ids], self.recipe.batch_size, self.plan.n_packs)
+        lengths, per_step = [len(ids) for ids in encoded.ids], self.recipe.batch_size
+        groups = packs(lengths, per_step, self.plan.n_packs, self.recipe.num_gpus or 1)
         alone = [[i] for i in range(len(dev.ids))] if dev else []
         return {
             "train_dataset": packed_dataset(encoded, groups),
@@ -49,7 +55,10 @@ class Fast(Record, frozen=True, kw_only=True):
 
 
 def fast(recipe: Recipe, config: dict[str, Any], encoded: Encoded, where: Device) -> Fast | None:
-    """The fast way of a training; None on CPUs, without the kernels' packages, and where `against` names a reason."""
+    """The fast way of a training; None on CPUs, without the kernels' packages, and where `against` names a reason.
+
+    Processes that train together must all ask: they plan for the card that has least to give.
+    """
     if where != "cuda" or not installed() or against(recipe, config):
         return None
     try:
@@ -58,7 +67,7 @@ def fast(recipe: Recipe, config: dict[str, Any], encoded: Encoded, where: Device
         return None
     rows = rows_of(encoded, len(encoded.ids), recipe.max_length)
     hardware.grow_blocks()
-    return Fast(recipe=recipe, plan=plan(recipe, shape, rows, budget_of(recipe)))
+    return Fast(recipe=recipe, plan=plan(recipe, shape, rows, least(partial(budget_of, recipe))))
 
 
 def missing() -> str:

@@ -18,8 +18,16 @@ def device() -> Device:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def take_own_device() -> None:
+    """Make the CUDA device of this process, one of several, its current one, before it uses any memory on the first."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+
+
 def free_bytes() -> int:
-    """What the first CUDA device has left for this process, what torch holds unused included; 0 without a device.
+    """What this process's CUDA device has left for it, what torch holds unused included; 0 without a device.
 
     A machine without a driver is told by its device files: torch takes seconds to import.
     """

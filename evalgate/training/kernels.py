@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from types import MethodType
 from typing import Any
 
+from evalgate.training.collective import place
 from evalgate.training.head_loss import head_loss
 from evalgate.training.lora_linear import Casts, Group, plain
 
@@ -40,7 +41,7 @@ def prepare(model: Any, *, n_checkpointed: int) -> None:
     from torch.utils.checkpoint import checkpoint
 
     body = model.get_base_model().base_model
-    body.casts = casts = Casts()
+    body.casts = casts = Casts(*place())
     on_cuda = body.norm.weight.device.type == "cuda"
     if on_cuda:
         _fuse_norm(body.norm)

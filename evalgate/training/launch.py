@@ -1,7 +1,7 @@
 """Several GPUs: one training in as many processes, started by `accelerate launch`, watched and ended from here.
 
 Steps are those of one process: the same rows in each, the same number of them, the loss a mean over the supervised
-tokens of all processes.
+tokens of all processes. What follows of shares and fillers is of TRL's own way; `packing` deals out planned trainings.
 """
 
 from __future__ import annotations

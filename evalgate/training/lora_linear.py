@@ -18,15 +18,20 @@ ADAPTER = "default"  # PEFT's name for the only adapter of a training
 class Casts:
     """What the groups of one model share: adapters in the dtype of the products, and the seed of this forward pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, rank: int = 0, n_processes: int = 1) -> None:
         """No groups yet; `packed` says whether documents are going through."""
         self.packed, self.seed, self.groups = False, 0, list[Group]()
+        self._rank, self._n_processes = rank, n_processes
 
     def begin(self) -> None:
-        """Cast all adapters as they are now, and draw a seed from torch's generator of the CPU."""
+        """Cast all adapters as they are now, and draw a seed from torch's generator of the CPU.
+
+        Processes that train together draw alike: each takes its own of as many seeds as one process would draw for the
+        same packs, so that no two packs of a step share a mask.
+        """
         import torch
 
-        self.seed = int(torch.randint(2**31 - 1, ()))
+        self.seed = int(torch.randint(2**31 - 1, (self._n_processes,))[self._rank])
         with torch.no_grad():
             torch._foreach_copy_([x for g in self.groups for x in g.casts], [x for g in self.groups for x in g.weights])
             torch._foreach_mul_([g.a for g in self.groups], [g.scaling for g in self.groups])

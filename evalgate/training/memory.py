@@ -33,7 +33,7 @@ class Setup(Record, frozen=True, kw_only=True):
 
     `adapted` are the names of a layer's adapted matrices. `tiled_logits`: whether TRL never holds all logits. `fused`:
     whether the kernels of evalgate compute it, in one sequence without padding (`n_rows` is 1). With checkpointing the
-    last `kept_layers` layers keep their activations all the same.
+    last `kept_layers` layers keep their activations all the same. Of `n_processes` each has a card and a whole model.
     """
 
     method: Method
@@ -47,6 +47,7 @@ class Setup(Record, frozen=True, kw_only=True):
     padded: bool = True
     tiled_logits: bool = True
     fused: bool = False
+    n_processes: int = 1
     kept_layers: int = 0
     adapted: tuple[str, ...] = ()
 
@@ -94,6 +95,7 @@ def predict(shape: Shape, setup: Setup) -> Memory:
         "base weights": 0 if setup.method == "full" else base_bytes(shape, setup.method),
         "trained weights": 4 * n_trained,
         "gradients": 4 * n_trained,
+        "gradient buckets": 4 * n_trained if setup.n_processes > 1 else 0,  # DDP's, from beginning to end
         "optimizer states": states,
         "bf16 copies": round(2 * n_trained * at_once),
         "activations": saved,

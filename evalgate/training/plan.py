@@ -2,7 +2,8 @@
 
 The rows of an optimizer step are those of the recipe, whatever the plan: it only says in how many packs they go through
 the model (`packing`), and how many layers forget their activations (`kernels`). So a plan changes speed and memory, and
-results by rounding and by the dropout that is drawn.
+results by rounding and by the dropout that is drawn. Of several GPUs each has its share of a step's rows, and the plan
+is that of one card.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ DEFAULT_BUDGET = 24 * 10**9  # where there is neither a card nor a stated budget
 class Plan(Record, frozen=True, kw_only=True):
     """`n_packs` micro-batches a step, the first `n_checkpointed` layers computed again; the largest needs `card_bytes`.
 
-    `seconds` of a step are an estimate that orders plans, no prediction.
+    All is of one card, also where several share a step. `seconds` of a step are an estimate that orders plans, no
+    prediction.
     """
 
     n_packs: int
@@ -69,8 +71,8 @@ def against(recipe: Recipe, config: Mapping[str, Any]) -> str:
     text = config.get("text_config", config)
     if recipe.method not in ("qlora", "lora"):
         return f"method {recipe.method}"
-    if (recipe.num_gpus or 1) > 1:
-        return "several GPUs share its batches"
+    if recipe.accelerate_config:
+        return "its accelerate_config may share out a model's layers"
     if own := sorted(OWN_WAY & set(recipe.overrides)):
         return f"the recipe overrides {own[0]}"
     if (family := text.get("model_type")) not in FAMILIES:
@@ -87,12 +89,13 @@ def plan(recipe: Recipe, shape: Shape, rows: Sequence[tuple[int, int]], budget_b
     """The fastest plan whose largest pack fits; where none does, the one that needs least.
 
     Args:
-        recipe: Its `batch_size` rows make a step.
+        recipe: Its `batch_size` rows make a step, shared out to its `num_gpus`.
         shape: Of the base.
         rows: Tokens of each row, and those of them with loss, in training order.
-        budget_bytes: What the card may give, all included.
+        budget_bytes: What each card may give, all included.
     """
-    found = [p for n in _counts(recipe.batch_size) for p in _plans(recipe, shape, rows, n, budget_bytes)]
+    share = -(-recipe.batch_size // (recipe.num_gpus or 1))
+    found = [p for n in _counts(share) for p in _plans(recipe, shape, rows, n, budget_bytes)]
     fitting = [p for p in found if p.card_bytes <= budget_bytes]
     if fitting:
         return min(fitting, key=lambda p: (p.seconds, p.card_bytes))
@@ -106,14 +109,14 @@ def rows_of(encoded: Encoded | None, n_rows: int, max_length: int) -> list[tuple
     return [(len(ids), max(0, len(ids) - n)) for ids, n in zip(encoded.ids, encoded.prompt_lengths, strict=True)]
 
 
-def _counts(batch_size: int) -> list[int]:
+def _counts(n_rows: int) -> list[int]:
     """Powers of two, and one row at a time."""
-    return [*(1 << k for k in range(batch_size.bit_length()) if 1 << k < batch_size), batch_size]
+    return [*(1 << k for k in range(n_rows.bit_length()) if 1 << k < n_rows), n_rows]
 
 
 def _plans(recipe: Recipe, shape: Shape, rows: Sequence[tuple[int, int]], n_packs: int, budget: int) -> list[Plan]:
     """For so many packs: as few layers computed again as fit, or all."""
-    groups = packs([n for n, _ in rows], recipe.batch_size, n_packs) or [[]]
+    groups = packs([n for n, _ in rows], recipe.batch_size, n_packs, recipe.num_gpus or 1) or [[]]
     sizes = [(sum(rows[i][0] for i in group), sum(rows[i][1] for i in group)) for group in groups]
     tokens, supervised = max((n for n, _ in sizes), default=1), max((n for _, n in sizes), default=1)
     mean = sum(n for n, _ in sizes) / len(sizes)
@@ -150,6 +153,7 @@ def _setup(recipe: Recipe, shape: Shape, tokens: int, supervised: int, n_checkpo
         optimizer=str(recipe.overrides.get("optim", OPTIMIZER)),
         padded=False,
         fused=True,
+        n_processes=recipe.num_gpus or 1,
         adapted=adapted_names(shape, lora["target_modules"]),
     )
 

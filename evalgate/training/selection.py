@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,12 +22,15 @@ from evalgate.training.start import restore
 ENTRY = "evaluation"
 
 
-NO_CHOICE = "the last one: checkpoints of whole models, and of trainings on several GPUs, are not compared"
+NO_CHOICE = "the last one: checkpoints of whole models, and of trainings with an accelerate_config, are not compared"
 
 
 def chooses(recipe: Recipe) -> bool:
-    """Whether a recipe's checkpoints are looked at: adapters' in one process, which are small and can be switched."""
-    return recipe.method != "full" and (recipe.num_gpus or 1) == 1
+    """Whether a recipe's checkpoints are looked at: adapters', which are small and can be switched.
+
+    An `accelerate_config` may shard them, so that no process has a whole one between two steps.
+    """
+    return recipe.method != "full" and not recipe.accelerate_config
 
 
 class Examiner(Protocol):
@@ -50,11 +53,14 @@ class Examiner(Protocol):
 
 
 class Selection:
-    """The evaluations of one stage of training, and the adapters as they were then."""
+    """The evaluations of one stage of training, and the adapters as they were then.
 
-    def __init__(self, recipe: Recipe, folder: Path, examiner: Examiner | None) -> None:
+    In one of several processes (`later`) adapters are kept only: `afterwards` looks at them when all is trained.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, examiner: Examiner | None, *, later: bool = False) -> None:
         self._recipe, self._settings, self._folder, self._examiner = recipe, recipe.checkpoints, folder, examiner
-        self._chooses, self._begun = chooses(recipe), ""
+        self._keeps, self._chooses, self._begun = chooses(recipe), chooses(recipe) and not later, ""
         if not self._chooses:
             self._settings, self._examiner = replace(recipe.checkpoints, keep="last"), None
 
@@ -72,7 +78,8 @@ class Selection:
         """A `TrainerCallback` that evaluates and saves at this stage's own steps, and ends it early."""
         from transformers import TrainerCallback
 
-        selection, self._begun = self, _fingerprint(trainer.model)
+        # Sharded weights, which are not compared, have no whole form here.
+        selection, self._begun = self, _fingerprint(trainer.model) if self._keeps else ""
 
         class Looking(TrainerCallback):  # type: ignore[misc]
             """See the function."""
@@ -94,7 +101,7 @@ class Selection:
         """
         from transformers import TrainerState
 
-        if checkpoint is None:
+        if checkpoint is None or not self._chooses:  # the Trainer itself loads the last one, and takes no step
             return False
         state = TrainerState.load_from_json(str(checkpoint / STATE))
         if state.global_step < state.max_steps and not exhausted(self._seen(state), self._settings):
@@ -104,27 +111,52 @@ class Selection:
 
     def settle(self, trainer: Any, points: Sequence[CurvePoint], progress: Progress) -> Choice:
         """Choose, give the live model the chosen checkpoint's weights, and say what was done."""
-        state, settings = trainer.state, self._settings
-        seen = compared(_with_losses(self._seen(state), points), settings)
-        kept, reason = chosen(seen, settings)
+        state = trainer.state
+        stopped = state.global_step if state.global_step < state.max_steps else 0
+        found = self._choice(_with_losses(self._seen(state), points), points, state.max_steps, stopped)
         if self._chooses:
-            restore(trainer.model, self._snapshot(kept.step))
-        found = Choice(
+            restore(trainer.model, self.snapshot(found.step))
+        self._tell(found, progress)
+        return found
+
+    def look_back(
+        self, was: Choice, points: Sequence[CurvePoint], module_at: Callable[[int], Any], progress: Progress
+    ) -> Choice:
+        """Choose among the checkpoints of a training that is over; `module_at` gives the model as it was at a step."""
+        seen = list(was.evaluations)
+        if self._examiner:
+            with progress.stage(f"checkpoints {self._recipe.name}", len(seen)) as tick:
+                for i, e in enumerate(seen):
+                    started = clock()
+                    examined = self._examiner(module_at(e.step))
+                    seen[i] = replace(e, seen=examined, seconds=round(clock() - started, 2))
+                    tick()
+        found = self._choice(seen, points, was.planned, 0)
+        self._tell(found, progress)
+        return found
+
+    def _choice(
+        self, evaluations: Sequence[Evaluation], points: Sequence[CurvePoint], planned: int, stopped: int
+    ) -> Choice:
+        seen = compared(evaluations, self._settings)
+        kept, reason = chosen(seen, self._settings)
+        return Choice(
             step=kept.step,
-            planned=state.max_steps,
+            planned=planned,
             reason=reason if self._chooses else NO_CHOICE,
             evaluations=seen,
-            max_drift=settings.max_drift,
+            max_drift=self._settings.max_drift,
             examiner="".join(self.identity),
             metrics=self._examiner.metrics if self._examiner else {},
             n_items=self._examiner.n_items if self._examiner else {},
-            stopped=state.global_step if state.global_step < state.max_steps else 0,
+            stopped=stopped,
             overfitting=overfitting(points, seen),
         )
+
+    def _tell(self, choice: Choice, progress: Progress) -> None:
         if self._examiner:
-            for text in told(self._recipe.name, found):
+            for text in told(self._recipe.name, choice):
                 progress.note(text)
-        return found
 
     def _look(self, model: Any, state: Any) -> None:
         started = clock()
@@ -138,15 +170,16 @@ class Selection:
         if seen.drift is not None:
             entry["drift"] = seen.drift
         state.log_history.append(entry)
-        if self._chooses and state.is_world_process_zero:
+        if self._keeps and state.is_world_process_zero:
             model.save_pretrained(
-                str(self._snapshot(state.global_step)),
+                str(self.snapshot(state.global_step)),
                 safe_serialization=True,
                 save_embedding_layers=False,
                 selected_adapters=["default"],
             )
 
-    def _snapshot(self, step: int) -> Path:
+    def snapshot(self, step: int) -> Path:
+        """The folder of the adapter as it was after a step."""
         return self._folder / f"adapter-{step}"
 
     def _seen(self, state: Any) -> tuple[Evaluation, ...]:

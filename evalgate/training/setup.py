@@ -12,6 +12,7 @@ from evalgate.core.data import Recipe
 from evalgate.core.record import Record
 from evalgate.training.data import Encoded, in_batches
 from evalgate.training.fast import budget_of, missing
+from evalgate.training.launch import shared_out
 from evalgate.training.memory import Setup
 from evalgate.training.plan import Plan, against, plan, rows_of
 from evalgate.training.recipe import lora_arguments, sft_arguments
@@ -19,9 +20,9 @@ from evalgate.training.shape import Shape, adapted_names
 
 
 class Work(Record, frozen=True, kw_only=True):
-    """A whole training on a CUDA device: optimizer steps, tokens with padding and with loss, all epochs counted.
+    """A whole training on CUDA devices: optimizer steps, tokens with padding and with loss, all epochs counted.
 
-    `n_per_step` micro-batches make a step; `mean_length` is that of padded rows.
+    `n_per_step` micro-batches make a step on each device; `mean_length` is that of padded rows.
     """
 
     n_steps: int
@@ -58,9 +59,10 @@ def _by_trl(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) 
 
     Overrides of batch size, checkpointing, optimizer and packing count; other ones are taken to change nothing.
     """
-    arguments = sft_arguments(recipe, device="cuda", output_dir="", has_dev=False)
+    arguments = shared_out(sft_arguments(recipe, device="cuda", output_dir="", has_dev=False), recipe)
     micro = int(arguments["per_device_train_batch_size"])
-    step = micro * int(arguments["gradient_accumulation_steps"])
+    n_per_step = int(arguments["gradient_accumulation_steps"])
+    step = micro * n_per_step * (recipe.num_gpus or 1)
     packed = bool(arguments.get("packing"))
     batches = list(_micro_batches(recipe, encoded, n_rows, micro, packed=packed))
     rows, length, supervised = max(batches, key=lambda batch: (batch[0] * batch[1], batch[2]), default=(1, 1, 1))
@@ -78,12 +80,13 @@ def _by_trl(recipe: Recipe, shape: Shape, encoded: Encoded | None, n_rows: int) 
         # Without padding attention needs no mask, and heads that share keys share them in memory, too.
         padded=not packed and (encoded is None or padded > encoded.n_tokens),
         tiled_logits=tiles_logits(),
+        n_processes=1 if recipe.accelerate_config else recipe.num_gpus or 1,
         adapted=adapted_names(shape, lora["target_modules"]),
     )
     n = sum(batch[0] for batch in batches)
     return setup, Work(
         n_steps=ceil(n / step * recipe.epochs),
-        n_per_step=step // micro,
+        n_per_step=n_per_step,
         n_tokens=round(padded * recipe.epochs),
         n_supervised=round(sum(batch[2] for batch in batches) * recipe.epochs),
         mean_length=padded / max(1, n),

@@ -8,12 +8,25 @@ from typing import Any
 
 from evalgate.core.protocols import Progress
 from evalgate.training.adapter import diverged
+from evalgate.training.collective import average_gradients
 from evalgate.training.data import IGNORED
 from evalgate.training.failures import risen
 from evalgate.training.kernels import packed_loss
+from evalgate.training.recipe import as_named
 
 # Models that scale or cap their logits keep TRL's own loss, which knows how.
 LOGIT_SETTINGS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier", "output_multiplier")
+
+
+def sft_config(arguments: dict[str, Any]) -> Any:
+    """The SFTConfig of a process, which has one GPU at most."""
+    from dataclasses import fields
+
+    from trl import SFTConfig
+
+    config = SFTConfig(**as_named(arguments, {field.name for field in fields(SFTConfig)}))
+    config._n_gpu = min(config.n_gpu, 1)  # TRL refuses the DataParallel that it would get otherwise
+    return config
 
 
 def steady(model: Any) -> None:
@@ -93,12 +106,22 @@ def trainer_class() -> type[Any]:
         ) -> Any:
             base = _base_of(self.accelerator.unwrap_model(model))
             if "predicts" in inputs and not return_outputs:
-                return packed_loss(base, inputs, num_items_in_batch)
+                # Of all processes' tokens and, as the Trainer has it, times their number, because their mean is taken.
+                n = 1 if num_items_in_batch is None else self.accelerator.num_processes
+                return packed_loss(base, inputs, num_items_in_batch) * n
             # Several processes add their gradients up in the forward of a wrapper, which the short way would pass by.
             several = self.accelerator.num_processes > 1
             if return_outputs or several or _scales_logits(base) or inputs["input_ids"].device.type != "cpu":
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return completion_loss(base, inputs, num_items_in_batch)
+
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            """Forward and backward; packs go around the wrapper that would add processes' gradients up."""
+            packed = "predicts" in inputs
+            loss = super().training_step(model, inputs, num_items_in_batch)
+            if packed and self.accelerator.sync_gradients:
+                average_gradients(self.model.parameters())
+            return loss
 
         def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
             """The dev loss, by the same short way on CPUs."""

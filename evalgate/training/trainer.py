@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 
-from evalgate.core.artefacts import MODEL
+from evalgate.core.artefacts import CARD, MODEL
 from evalgate.core.data import Recipe
-from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.errors import UsageError
 from evalgate.core.memory import peak_bytes, reset_peak
 from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
@@ -23,6 +23,8 @@ from evalgate.core.seeds import clock
 from evalgate.files import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
+from evalgate.training.afterwards import chosen_afterwards
+from evalgate.training.cards import TRAINED, card_of, finished
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
 from evalgate.training.failures import memory_errors
@@ -31,15 +33,15 @@ from evalgate.training.history import curve
 from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
 from evalgate.training.loading import base_config, load_base, load_tokenizer
 from evalgate.training.quiet import quiet
-from evalgate.training.recipe import LORA_KEYS, Device, as_named, lora_arguments, recipe_digest, sft_arguments
+from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
 from evalgate.training.replay import with_replay
-from evalgate.training.selection import Examiner, Selection
-from evalgate.training.sft import steady, trainer_class, watcher
+from evalgate.training.selection import Examiner, Selection, chooses
+from evalgate.training.sft import sft_config, steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
 
-CARD, CHECKPOINTS = "card.json", "checkpoints"
+CHECKPOINTS = "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing is done on generated answers, not on this loss
 
 
@@ -119,45 +121,27 @@ def train(
     if (card := finished(job, selection)) is not None:
         return card
     if processes(recipe) > 1:
-        launched(job, recipe, job.path, progress)
-        return read_record(job.path / CARD, AdapterCard, fix=f"delete {job.path} and train again")
+        return _together(job, selection, progress)
     with quiet(), ExitStack() as stack:
         card = fit(job, selection, progress, stack, callbacks)
         assert card is not None
         return card
 
 
-class Work(Protocol):
-    """A stage of training: what makes two of them the same, where one writes, and the folder that it goes on from."""
-
-    @property
-    def digests(self) -> tuple[str, str, str]:
-        """Of the recipe, the rows and the base."""
-
-    @property
-    def path(self) -> Path:
-        """The adapter's folder."""
-
-    @property
-    def start(self) -> str:
-        """The adapter that training goes on from; empty if there is none."""
-
-
-def finished(job: Work, selection: Selection) -> AdapterCard | None:
-    """The card of this very training if it was completed before; a card of another one is removed."""
-    path = job.path / CARD
-    if not path.exists():
-        return None
-    try:
-        card = read_record(path, AdapterCard, fix=f"delete {job.path} and train again")
-    except EvalgateError:
-        card = None  # written by another version: train anew
-    if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
-        same_start = card.started_from == (start_digest(Path(job.start)) if job.start else "")
-        if same_start and selection.is_of(card):
-            return card
-    path.unlink()
-    return None
+def _together(job: Job, selection: Selection, progress: Progress) -> AdapterCard:
+    """Train in several processes, and then choose a checkpoint; killed in between, only the latter is done again."""
+    if not chooses(job.recipe):
+        launched(job, job.recipe, job.path, progress)
+        return read_record(job.path / CARD, AdapterCard, fix=f"delete {job.path} and train again")
+    trained = card_of(job, TRAINED)
+    if trained is None or not all(selection.snapshot(e.step).exists() for e in trained.choices[-1].evaluations):
+        launched(job, job.recipe, job.path, progress)
+        trained = read_record(job.path / TRAINED, AdapterCard, fix=f"delete {job.path} and train again")
+    card = chosen_afterwards(job.recipe, job.path, trained, selection, progress)
+    shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
+    (job.path / TRAINED).unlink()
+    write_record(job.path / CARD, card)
+    return card
 
 
 def fit(
@@ -186,7 +170,11 @@ def fit(
     if not trainer.is_world_process_zero():
         return None
     card = replace(_save(job, trainer, model, encoded, clock() - started), choices=(choice,))
+    if processes(job.recipe) > 1 and chooses(job.recipe):  # the checkpoints are looked at when all processes are over
+        write_record(job.path / TRAINED, card)
+        return card
     shutil.rmtree(job.path / CHECKPOINTS, ignore_errors=True)
+    (job.path / TRAINED).unlink(missing_ok=True)  # of another training
     write_record(job.path / CARD, card)
     return card
 
@@ -202,10 +190,10 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     _refuse_unknown(recipe, known)
     arguments = shared_out(arguments, recipe)
     dev = encode(job.dev_rows, tokenizer, recipe.max_length) if job.dev_rows else None
+    if processes(recipe) > 1 and not recipe.accelerate_config:
+        sft_config(arguments)  # processes find each other in it; only then can they agree on a plan
     way = fast(recipe, base_config(job.model_path, job.revision), encoded, where)
-    arguments |= way.arguments() if way else {}
-    config = SFTConfig(**as_named(arguments, known))
-    config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
+    config = sft_config(arguments | (way.arguments() if way else {}))
     model, lora = load_base(job.model_path, job.revision, recipe, where), None
     if job.start:
         model = continued(model, Path(job.start), recipe)

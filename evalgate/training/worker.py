@@ -32,12 +32,14 @@ def main(spec: Path) -> None:
 
 def work(spec: Path, rank: int) -> None:
     """Train; the first process tells its progress and writes everything."""
+    from evalgate.training.hardware import take_own_device
     from evalgate.training.quiet import quiet
     from evalgate.training.selection import Selection
     from evalgate.training.trainer import CHECKPOINTS, Job, fit
 
+    take_own_device()
     job = from_json(spec.read_bytes(), Job)
-    selection = Selection(job.recipe, job.path / CHECKPOINTS, None)
+    selection = Selection(job.recipe, job.path / CHECKPOINTS, None, later=True)
     with quiet(), ExitStack() as stack:
         fit(job, selection, Telling(spec.parent / EVENTS if rank == 0 else None), stack)
         import torch

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from recorder import Recorder
 from test_methods import Killer, pairs
 from test_training import RECIPE, model_path, rows, run
+from transformers import TrainerCallback
 
 from evalgate.core.artefacts import MODEL, model_digest
 from evalgate.core.drafts import Preferences
@@ -49,6 +50,20 @@ def test_all_weights_are_trained_and_the_artefact_is_a_whole_model(full: Any, mo
     model, before = (AutoModelForCausalLM.from_pretrained(str(path)) for path in (folder / MODEL, base))
     assert card.parameters == model.num_parameters()
     assert all((a != b).any() for a, b in zip(model.parameters(), before.parameters(), strict=True))
+
+
+class AtTheEnd(TrainerCallback):
+    """Ctrl-C when all steps are trained and their checkpoint is written."""
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        raise KeyboardInterrupt
+
+
+def test_one_that_was_killed_after_its_last_step_has_its_weights(full: Any, model_path: str, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, model_path, FULL, callbacks=[AtTheEnd()])
+    assert not (tmp_path / "card.json").exists()
+    assert run(tmp_path, model_path, FULL)[0].adapter_digest == full[1].adapter_digest
 
 
 def test_the_same_recipe_gives_the_same_bytes_and_so_does_a_killed_one(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from test_training import RECIPE, model_path, rows
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard
-from evalgate.files import read_record
 from evalgate.training import launch, trainer
 from evalgate.training.data import ordered
 from evalgate.training.replay import with_replay
@@ -90,10 +90,9 @@ def both(tmp_path_factory: pytest.TempPathFactory, model_path: str) -> Any:
         patch.setattr(trainer, "trainer_class", trainer.trainer_class)
         record(folder / "one.rows")
         one = run(folder / "one", model_path, ONE)
+        patch.setattr(trainer, "launched", partial(launch.launched, module="recording_worker"))
         progress = Recorder()
-        (folder / "two").mkdir()
-        launch.launched(job(folder / "two", model_path, TWO), TWO, folder / "two", progress, module="recording_worker")
-    two = read_record(folder / "two" / "card.json", AdapterCard, fix="")
+        two = run(folder / "two", model_path, TWO, progress)
     return folder, one, two, progress
 
 

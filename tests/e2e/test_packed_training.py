@@ -163,6 +163,32 @@ def test_a_packed_step_on_a_gpu_has_the_gradients_of_a_cpu_within_bf16() -> None
     assert float((found - exact).norm()) < 1.5 * float((rounded - exact).norm())
 
 
+def test_two_processes_draw_the_seeds_that_one_draws_for_the_same_packs() -> None:
+    drawn = []
+    for casts, n in ((Casts(), 4), (Casts(0, 2), 2), (Casts(1, 2), 2)):
+        torch.manual_seed(3)
+        casts.groups.append(
+            Group([adapted("llama").get_base_model().model.layers[0].mlp.up_proj], casts, torch.float32)
+        )
+        torch.manual_seed(3)
+        drawn.append([(casts.begin(), casts.seed)[1] for _ in range(n)])
+    one, first, second = drawn
+    assert one == [first[0], second[0], first[1], second[1]]
+    assert len(set(one)) == 4
+
+
+def test_a_pack_without_rows_has_no_loss_and_gradients_of_zero() -> None:
+    encoded = documents()
+    filler = list(packed_dataset(encoded, [[0, 1], []]))[1]
+    assert filler["input_ids"] == min(encoded.ids, key=len)
+    model = adapted("llama").train()
+    prepare(model, n_checkpointed=1)
+    loss = packed_loss(model.get_base_model(), collate([filler]), 10)
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert all(p.grad is not None and not p.grad.any() for p in model.parameters() if p.requires_grad)
+
+
 @pytest.mark.filterwarnings("ignore:.*lora_bias")
 @pytest.mark.parametrize("more", [{"use_dora": True}, {"lora_bias": True}])
 def test_an_adapter_with_more_to_it_is_left_as_it_is(more: dict[str, Any]) -> None:

@@ -44,6 +44,25 @@ def test_the_plan_as_json_has_bytes_and_seconds(suite: Path, capsys: pytest.Capt
     assert not (suite.parents[1] / "reports").exists()
 
 
+def test_the_plan_of_two_gpus_is_that_of_each_card(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["train", str(suite), "--plan", "--model", "llama.json", "--format", "json"]
+    assert run_cli(asked) == 0
+    [one] = json.loads(capsys.readouterr().out)["candidates"]
+    with (suite / "candidates" / "qlora.yaml").open("a") as recipe:
+        recipe.write("num_gpus: 2\nmemory_gb: 24\n")
+    assert run_cli(asked) == 0
+    [two] = json.loads(capsys.readouterr().out)["candidates"]
+    assert (two["n_gpus"], two["work"]["n_steps"]) == (2, one["work"]["n_steps"])
+    assert two["work"]["n_per_step"] * 2 == one["work"]["n_per_step"]
+    assert two["seconds"] == pytest.approx(two["flops"] / 2 / (430 * 1e12))
+    assert run_cli(asked[:-2]) == 0
+    told = capsys.readouterr().out
+    assert "  steps     10 of 1 micro-batch on each of 2 GPUs; the largest: 4,096 tokens of documents" in told
+    assert "of each card, of 24.0 GB that it may take (`memory_gb`)" in told
+    assert " at a stated rate of 430 TFLOP/s on each of 2 GPUs\n" in told
+    assert "gradient buckets 0.16 GB" in told
+
+
 @pytest.mark.slow
 def test_contamination_is_told_and_stops(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = rows_of("route", "train", 40)

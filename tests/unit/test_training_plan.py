@@ -47,6 +47,48 @@ def test_every_row_is_in_one_pack_of_its_own_step(lengths: list[int], per_step: 
         assert max(sizes) <= min(sizes) + longest  # the last row of the fullest pack went to the emptiest
 
 
+@given(st.lists(st.integers(1, 500), max_size=60), st.integers(1, 17), st.integers(1, 9), st.integers(2, 5))
+@settings(max_examples=200, deadline=None)
+def test_processes_that_are_dealt_packs_in_turn_have_like_shares_of_the_same_step(
+    lengths: list[int], per_step: int, n_packs: int, n: int
+) -> None:
+    n_packs = min(n_packs, -(-per_step // n))  # a plan has no more
+    found = packs(lengths, per_step, n_packs, n)
+    assert sorted(i for pack in found for i in pack) == list(range(len(lengths)))
+    assert len(found) % n == 0, "nothing is left for accelerate to fill up with rows from the beginning"
+    shards = [found[p::n] for p in range(n)]
+    for step in range(-(-len(lengths) // per_step)):
+        mine = [shard[step * n_packs : (step + 1) * n_packs] for shard in shards]
+        rows = range(step * per_step, min(len(lengths), (step + 1) * per_step))
+        assert sorted(i for shard in mine for pack in shard for i in pack) == list(rows)
+        assert len(mine[0]) == min(n_packs, -(-len(rows) // n))
+        sizes = [[sum(lengths[i] for i in pack) for pack in shard] for shard in mine]
+        longest = max(lengths[i] for i in rows)
+        totals = [sum(shard) for shard in sizes]
+        assert max(totals) - min(totals) <= longest
+        assert all(max(slot) - min(slot) <= longest for slot in zip(*sizes, strict=True))
+        assert sum(not pack for shard in mine for pack in shard) < n, "no process waits where there are rows for it"
+
+
+@given(st.lists(st.integers(1, 500), max_size=40), st.integers(1, 9), st.integers(1, 9))
+def test_one_process_has_its_packs_as_before(lengths: list[int], per_step: int, n_packs: int) -> None:
+    assert packs(lengths, per_step, n_packs, 1) == packs(lengths, per_step, n_packs)
+
+
+def test_each_of_two_gpus_is_planned_for_half_a_step_and_the_copies_that_are_exchanged() -> None:
+    one, two = (Recipe(name="r", prompts={}, batch_size=16, num_gpus=n) for n in (None, 2))
+    half = Recipe(name="r", prompts={}, batch_size=8)
+    whole, shared, alone = (plan(recipe, SEVEN, ROWS, 24 * GB) for recipe in (one, two, half))
+    assert (shared.n_packs, shared.setup.n_processes) == (1, 2)
+    assert shared.setup.length < 0.55 * whole.setup.length
+    assert shared.n_checkpointed < whole.n_checkpointed
+    buckets = {term.name: term.n_bytes for term in predict(SEVEN, shared.setup).terms}
+    assert buckets["gradient buckets"] == buckets["gradients"] == 4 * 39_976_960
+    assert "gradient buckets" not in {term.name for term in predict(SEVEN, alone.setup).terms}
+    tight = plan(two, SEVEN, ROWS, GB)
+    assert (tight.n_packs, tight.n_checkpointed) == (8, 32)
+
+
 @pytest.mark.parametrize(
     ("gb", "expected"),
     [(130, (1, 0)), (24, (1, 9)), (12, (1, 26)), (7, (2, 31))],
@@ -80,6 +122,8 @@ def test_rows_that_are_not_rendered_are_as_long_as_allowed() -> None:
     [
         ({}, {}, ""),
         ({"method": "lora"}, {"model_type": "qwen3"}, ""),
+        ({"num_gpus": 2}, {}, ""),
+        ({"num_gpus": 2, "accelerate_config": "f.yaml"}, {}, "its accelerate_config may share out a model's layers"),
         ({"method": "dora"}, {}, "method dora"),
         ({"overrides": {"packing": True}}, {}, "the recipe overrides packing"),
         ({}, {"model_type": "gemma"}, "no kernels for models of type gemma"),
@@ -100,3 +144,12 @@ def test_a_stated_memory_is_planned_for_and_is_no_part_of_what_a_recipe_does() -
     assert found is not None and (found.budget_bytes, found.setup, why) == (12 * GB, setup, "")
     assert (work.n_steps, work.n_per_step, work.n_tokens) == (2, found.n_packs, 32 * 512)
     assert recipe_digest(small) == recipe_digest(RECIPE)
+
+
+def test_the_work_of_two_gpus_is_that_of_one_in_half_the_micro_batches_each() -> None:
+    for more in ({}, {"overrides": {"packing": False}}):
+        one, two = (Recipe(name="r", prompts={}, memory_gb=7.0, num_gpus=n, **more) for n in (None, 2))
+        (_, alone, _, _), (setup, shared, _, why) = (planned(r, SEVEN, None, 40, LLAMA) for r in (one, two))
+        assert (shared.n_steps, shared.n_tokens) == (alone.n_steps, alone.n_tokens) == (3, 40 * 512)
+        assert shared.n_per_step * 2 == alone.n_per_step
+        assert (setup.n_processes, setup.fused) == (2, not why)
