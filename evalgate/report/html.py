@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from evalgate.report.index import Index
 from evalgate.report.payload import embedded
 from evalgate.report.view import build_view
-from evalgate.report.words import clean
+from evalgate.report.words import clean, middle
 from evalgate.store import RunData
 
 TEMPLATES = (
@@ -106,5 +106,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"], environment.filters["ticks"] = breakable, ticks
+    environment.filters.update(breakable=breakable, ticks=ticks, middle=middle)
     return environment

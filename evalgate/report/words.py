@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,6 +18,11 @@ _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 # The line of a forest plot whose number says nothing more.
 NOTHING = "no difference"
+# Han and kana are written without spaces between words: each character counts as a word.
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+# With their own punctuation.
+CLOSE = UNSPACED + "\u3001-\u303f\uff01-\uff65"
+_CLOSE = re.compile(f"[{CLOSE}]")
 RULE_WORDS = {
     "at_least": "at least",
     "at_most": "at most",
@@ -46,6 +52,20 @@ def cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return clean(text)
     return f"{clean(text[:limit])} […cut: {len(text) - limit:,} of {len(text):,} characters not shown]"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words with spaces between them, but not between two characters of a text that is written without."""
+    text = ""
+    for word in words:
+        close = not text or (_CLOSE.match(text[-1]) and _CLOSE.match(word))
+        text += word if close else f" {word}"
+    return text
+
+
+def middle(name: str, limit: int = 30) -> str:
+    """A long name without its middle: what tells many labels apart often stands at their ends."""
+    return name if len(name) <= limit else f"{name[: limit - 13]}…{name[-12:]}"
 
 
 def one_line(text: str, limit: int = 110) -> str:

@@ -81,7 +81,7 @@ const reading = (data) => {
     else if (row[REFERENCE] && (task.kind === "summarization" || task.kind === "qa")) {
       const p = paragraph(a[OUTPUT]);
       p.textContent = "";
-      for (const [kind, words] of wordDiff(row[REFERENCE], a[OUTPUT])) p.append(make(kind, "", words.join(" ")), " ");
+      for (const [kind, words] of wordDiff(row[REFERENCE], a[OUTPUT])) p.append(make(kind, "", joined(words)), " ");
       box.append(p);
       if (task.kind === "summarization" && system !== task.best && task.best >= 0) box.append(...phraseLines(row[REFERENCE], answer(row, task.best)[OUTPUT] || "", a[OUTPUT]));
     } else box.append(paragraph(a[OUTPUT]));
