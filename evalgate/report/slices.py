@@ -25,7 +25,7 @@ def slices_view(data: RunData) -> View:
         cells = {(row.by, row.slice, row.system): row.estimate for row in own}
         scale = words.metric_scale(task, metric)
         rows = []
-        for by, name in dict.fromkeys((row.by, row.slice) for row in own):
+        for by, name in sorted(dict.fromkeys((row.by, row.slice) for row in own), key=_place):
             each = [cells.get((by, name, system)) for system in systems]
             shown = [
                 {
@@ -39,6 +39,12 @@ def slices_view(data: RunData) -> View:
             rows.append({"kind": by, "by": BY[by], "slice": name, "n": max(e.n for e in each if e), "cells": shown})
         tables.append({"task": task, "metric": metric, "rows": rows})
     return {"systems": systems, "tables": tables, "note": many_looks(len(found))}
+
+
+def _place(part: tuple[SliceBy, str]) -> tuple[int, int]:
+    """Kinds stand together, and lengths from short to long; others stay in their order."""
+    by, name = part
+    return [*BY].index(by), _numbers(name)[0] if by == "length" else 0
 
 
 def many_looks(n: int) -> str:
@@ -69,7 +75,11 @@ def places_in(parts: list[tuple[SliceBy, str]], example: Example) -> list[int]:
 
 def _holds(name: str, n: int) -> bool:
     """Whether a length's name (`words: up to 40`, `words: 41 to 80`, `words: over 80`) means `n` words."""
-    first, *second = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", name))
+    first, *second = _numbers(name)
     if second:
         return first <= n <= second[0]
     return n > first if "over" in name else n <= first
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number.replace(",", "")) for number in re.findall(r"[\d,]+", name)]

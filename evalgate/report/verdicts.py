@@ -75,7 +75,7 @@ def verdict_cell(candidate: str, verdict: Verdict | None, scale: words.Scale) ->
 
 
 def needed_words(verdict: Verdict, gate: GateSpec | None = None) -> str:
-    """How many examples would settle it; empty where the verdict's own sentence tells, and tells under which condition."""
+    """How many examples would settle it; empty where the verdict's own sentence tells."""
     needed, n = verdict.needed_n, verdict.n
     if verdict.outcome != "inconclusive" or needed is None or needed <= n:
         return ""

@@ -202,10 +202,12 @@ def change_table(data: RunData, index: Index | None = None) -> dict[tuple[str, s
     Only for the metric that was compared item by item, and for the primary one that it stands for.
     """
     index = index or Index(data)
+    metrics = {t.name: {index.item_metric[t.name], t.primary} for t in index.tasks if t.metrics}
+    if index.examples(CAPABILITY):
+        metrics[CAPABILITY] = {index.item_metric[CAPABILITY]}
     return {
-        (c, f"{t.name}.{metric}"): change_counts(index, t.name, c)
+        (c, f"{task}.{metric}"): change_counts(index, task, c)
         for c in data.run.candidates
-        for t in index.tasks
-        if t.metrics
-        for metric in {index.item_metric[t.name], t.primary}
+        for task, names in metrics.items()
+        for metric in names
     }

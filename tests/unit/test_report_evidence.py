@@ -25,7 +25,7 @@ from evalgate.report.phrases import phrase_changes, phrases_view
 from evalgate.report.problems import CUT_OFF, Problems
 from evalgate.report.prompts import prompt_facts, prompts_view
 from evalgate.report.safety import safety_view
-from evalgate.report.view import capability_view, decision_view
+from evalgate.report.view import capability_view
 from evalgate.store import BASE, CAPABILITY, RunData
 
 
@@ -255,18 +255,6 @@ def test_shares_of_subjects_have_intervals(index: Index) -> None:
     k, n = map(int, cell["count"].split(" of "))
     low, high = (float(bound.rstrip("%")) for bound in cell["interval"].split(" to "))
     assert low < 100 * k / n < high and n == 60
-
-
-def test_the_decision_says_how_many_more_examples_would_settle_it(data: RunData) -> None:
-    assert data.decision
-    open_ = [v for v in data.decision.verdicts if v.outcome == "inconclusive" and v.required]
-    facts = decision_view(less(data, decision=less(data.decision, outcome="inconclusive")))["facts"]
-    for v in open_:
-        assert v.needed_n is not None
-        items = "pairs of calls" if v.gate == "latency" else "examples"
-        more = f"{v.needed_n - v.n:,} more than the {v.n:,} of now"
-        words = f"about {v.needed_n:,} {items} in all would settle it, {more}"
-        assert f"{v.gate} for {v.candidate}: {words}" in facts
 
 
 def test_the_ledgers_state_is_told(data: RunData) -> None:

@@ -103,13 +103,15 @@
     const system = chosen(), every = $("f-system").value === "", words = $("f-search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const has = (a) => Boolean(a) && (a[PROBLEMS] || []).includes(Number(problem));
     const called = (row, s) => answer(row, s)[PREDICTED] === cell.predicted;
+    // A difference counts examples that both answered.
+    const onlyOne = (row) => [system, cell.versus].every((s) => answer(row, s)[PREDICTED]) && called(row, system) !== called(row, cell.versus);
     const broken = (a) => !a || a[VALUE] == null || Boolean(a[FAILURE]);
     return (row) => (task === "" || row[TASK] === Number(task))
       && (!flip || flipOf(delta(row, system)) === flip)
       && (!label || slicesOf(row).includes(label))
       && (!problem || (every ? row[ANSWERS].some(has) : has(row[ANSWERS][system])))
       && (!$("f-unscored").checked || (every ? row[ANSWERS].some(broken) : broken(row[ANSWERS][system])))
-      && (!cell || (row[LABEL] === cell.true && (cell.versus < 0 ? called(row, system) : called(row, system) !== called(row, cell.versus))))
+      && (!cell || (row[LABEL] === cell.true && (cell.versus < 0 ? called(row, system) : onlyOne(row))))
       && words.every((w) => searchable(row).includes(w));
   };
   const apply = (keepPage) => {
