@@ -43,7 +43,7 @@ def best_words(decision: Decision) -> list[str]:
 
 
 def _counts(candidate: str, own: list[Verdict]) -> str:
-    count = Counter(v.outcome for v in own)
+    count = Counter[str](v.outcome for v in own)
     parts = [f"{count[outcome]} {word}" for outcome, word in COUNTED.items() if count[outcome]]
     return f"{candidate}: {', '.join(parts) or 'no verdicts'} of {len(own)} required gate{'s' * (len(own) != 1)}"
 

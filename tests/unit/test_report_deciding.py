@@ -29,7 +29,8 @@ def with_verdicts(data: RunData, candidate: str, outcome: str, **changes: Any) -
     """The same run with every verdict on one candidate set to one outcome."""
     assert data.decision
     rows = [less(v, outcome=outcome, **changes) if v.candidate == candidate else v for v in data.decision.verdicts]
-    return less(data, decision=less(data.decision, verdicts=tuple(rows)))
+    told: RunData = less(data, decision=less(data.decision, verdicts=tuple(rows)))
+    return told
 
 
 def lines(data: RunData, candidate: str) -> list[str]:
