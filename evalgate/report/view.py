@@ -119,6 +119,8 @@ def decision_view(data: RunData) -> View:
 def _facts(data: RunData) -> list[str]:
     assert data.decision is not None
     facts = best_words(data.decision) + savings(data)
+    if data.decision.outcome == "ship" and "unlike the held-out set" not in data.decision.reason:
+        facts.append("This holds for examples like the held-out ones and says nothing about others")
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
     facts += known_answers(data)
