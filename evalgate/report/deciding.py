@@ -21,12 +21,16 @@ def deciding_view(data: RunData) -> list[View]:
     """Each candidate's verdicts as counts, and the few that decide; `more` is how many of those have no line."""
     if data.decision is None:
         return []
-    room = max(1, min(MAX_OWN, MAX_LINES // max(1, len(data.run.candidates))))
+    ship = data.decision.ship
+    told = [ship] if ship in data.run.candidates else data.run.candidates
+    room = max(1, min(MAX_OWN, MAX_LINES // max(1, len(told))))
     gates = {gate.name: gate for gate in data.run.gates}
     found = []
-    for candidate in data.run.candidates:
+    for candidate in sorted(data.run.candidates, key=lambda name: name != ship):
         own = [v for v in data.decision.verdicts if v.candidate in (candidate, "") and v.required]
-        lines = _mending(candidate, data) or [_line(v, gates.get(v.gate)) for v in _chosen(own, gates)]
+        # Why the others do not ship decides nothing any more: their counts, and the matrix below.
+        chosen = _chosen(own, gates) if candidate in told else []
+        lines = _mending(candidate, data) or [_line(v, gates.get(v.gate)) for v in chosen]
         more = max(0, len(lines) - room)
         found.append({"text": _counts(candidate, own), "lines": lines[:room], "more": more})
     return found

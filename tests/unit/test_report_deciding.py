@@ -73,6 +73,12 @@ def test_of_a_candidate_that_passes_everything_the_gains_come_first(data: RunDat
     assert [line.partition(":")[0] for line in found] == ["PASS summaries-better", "PASS routing-better", "PASS schema"]
 
 
+def test_if_one_ships_the_others_have_their_counts_alone(data: RunData) -> None:
+    passing = with_verdicts(data, "overcooked", "pass")
+    view = deciding_view(less(passing, decision=less(passing.decision, outcome="ship", ship="overcooked")))
+    assert [(c["text"].partition(":")[0], len(c["lines"])) for c in view] == [("overcooked", MAX_OWN), ("qlora", 0)]
+
+
 def test_of_what_cannot_be_trusted_no_number_of_examples_helps(data: RunData) -> None:
     assert data.decision
     doubt = Finding(code="x", what="qlora slept", where="adapters/qlora", fix="train it again", system="qlora")

@@ -220,7 +220,7 @@
   for (const table of document.querySelectorAll("table[data-cm]")) {
     table.addEventListener("click", (event) => {
       const button = event.target.closest("button.cell");
-      if (button) list({ task: table.dataset.cm, system: table.dataset.of, versus: table.dataset.versus, true: button.closest("tr").dataset.true, predicted: button.dataset.predicted });
+      if (button) list({ task: table.dataset.cm, system: table.dataset.of, versus: table.dataset.versus, true: button.closest("tr").dataset.true, predicted: table.tHead.rows[0].cells[button.parentElement.cellIndex].dataset.label });
     });
   }
   // Paper has no clicks: what is folded is opened, and folded again.
