@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -250,7 +251,7 @@ def _run(
         code_commit=commit(),
         versions=dict(versions()),
         hardware=f"{platform.machine()}, {platform.system()}",
-        command=" ".join(["evalgate", *sys.argv[1:]]),
+        command=shlex.join(["evalgate", *sys.argv[1:]]),
         early_stop=suite.spec.early_stop if options.early_stop and not options.against else None,
         dropped=dropped,
         signatures=plugins.signatures(suite.spec),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace as changed
@@ -89,7 +90,7 @@ def _run(a: Side, b: Side, task: str, metric: str, gate: GateSpec, asked: Asked)
         id=short(digest_of([a.digest, b.digest, gate, metric, asked.scale, asked.lower_is_better])), suite=suite,
         suite_folder="", suite_digest=digest_of([suite.tasks, gate]), data_digest=data_digest, model_digest="",
         systems=systems, baselines=(a.name,), candidates=(b.name,), gates=(gate,), seed=0, limit=None, started=now(),
-        command=" ".join(["evalgate", *sys.argv[1:]]),
+        command=shlex.join(["evalgate", *sys.argv[1:]]),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evalgate.core.serving import LatencyPair
-from evalgate.report.words import Scale, show, tick
+from evalgate.report.words import NOTHING, Scale, show, tick
 
 View = dict[str, Any]
 MAX_DOTS = 160
@@ -45,7 +45,8 @@ def forest(lines: Sequence[tuple[float, str]], estimates: Sequence[View], scale:
     axis = Axis(values)
     return {
         "lines": [
-            {"x": axis.at(v), "text": f"{name} {show(v, scale)}", "main": i == 0} for i, (v, name) in enumerate(lines)
+            {"x": axis.at(v), "text": name if name == NOTHING else f"{name} {show(v, scale)}", "main": i == 0}
+            for i, (v, name) in enumerate(lines)
         ],
         "ticks": axis.ticks(scale),
         "rows": [

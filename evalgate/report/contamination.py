@@ -23,6 +23,7 @@ def contamination_view(data: RunData) -> View:
     overlaps = data.overlaps or []
     return {
         "checked": data.overlaps is not None,
+        "compared": not data.run.suite_folder,
         "n": len(overlaps),
         "rows": [
             {

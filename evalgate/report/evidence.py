@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -12,7 +13,7 @@ from evalgate.report.index import Index
 from evalgate.report.phrases import phrase_changes, phrases_view
 from evalgate.report.problems import Problems
 from evalgate.report.prompts import prompts_view
-from evalgate.report.words import clean, cut, one_line, show
+from evalgate.report.words import CLOSE, clean, cut, joined, one_line, show
 
 View = dict[str, Any]
 TEXT_LIMIT = 900
@@ -21,6 +22,7 @@ MAX_DIFF_WORDS = 600
 MAX_PHRASES = 12
 # Differences below this are rounding, not change.
 EPSILON = 1e-9
+_WORD = re.compile(f"[{CLOSE}]|[^\\s{CLOSE}]+")
 
 
 def input_fields(example: Example) -> list[tuple[str, str]]:
@@ -62,17 +64,17 @@ def change_counts(index: Index, task: str, candidate: str) -> View:
 
 def word_diff(reference: str, text: str) -> list[tuple[str, str]]:
     """Runs of words as (`same` | `gained` | `lost`, text): what a text adds to and leaves out of the reference."""
-    before, after = reference.split()[:MAX_DIFF_WORDS], text.split()[:MAX_DIFF_WORDS]
+    before, after = (_WORD.findall(side)[:MAX_DIFF_WORDS] for side in (reference, text))
     runs: list[tuple[str, str]] = []
     left, right = ([word.casefold() for word in words] for words in (before, after))
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal":
-            runs.append(("same", " ".join(after[j1:j2])))
+            runs.append(("same", joined(after[j1:j2])))
             continue
         if i2 > i1:
-            runs.append(("lost", " ".join(before[i1:i2])))
+            runs.append(("lost", joined(before[i1:i2])))
         if j2 > j1:
-            runs.append(("gained", " ".join(after[j1:j2])))
+            runs.append(("gained", joined(after[j1:j2])))
     return runs
 
 

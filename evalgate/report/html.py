@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from evalgate.report.index import Index
 from evalgate.report.payload import embedded
 from evalgate.report.view import build_view
-from evalgate.report.words import clean
+from evalgate.report.words import clean, middle
 from evalgate.store import RunData
 
 TEMPLATES = (
@@ -87,6 +87,15 @@ def breakable(name: str) -> Markup:
     return Markup(safe.replace(".", ".<wbr>").replace("_", "_<wbr>"))
 
 
+def ticks(text: str) -> Markup:
+    """A sentence with what stands between backticks as code."""
+    parts = str(escape(clean(text))).split("`")
+    # An odd number of backticks quotes nothing for certain.
+    if len(parts) % 2 == 0:
+        return Markup("`".join(parts))
+    return Markup("".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts)))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -97,5 +106,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = breakable
+    environment.filters.update(breakable=breakable, ticks=ticks, middle=middle)
     return environment

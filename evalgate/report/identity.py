@@ -19,6 +19,8 @@ def model_facts(run: Run) -> list[tuple[str, str]]:
         recorded = system.predictions or {}
         files = ", ".join(f"{task} {short(recording.file_digest)}" for task, recording in recorded.items())
         facts += [(f"Recorded: {system.name}", files)] if files else []
+    if not (model.id or run.model_digest):  # a comparison of recordings: nobody here has seen a model
+        return facts
     precision = "the server's own" if model.server else f"{model.dtype}, quantisation {model.quantization}"
     return [*facts, ("Model digest", run.model_digest), ("Precision", precision)]
 

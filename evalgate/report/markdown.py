@@ -39,6 +39,8 @@ def render_markdown(data: RunData, index: Index | None = None) -> str:
     """The decision, each candidate's gates, and every system's scores."""
     decision = decision_view(data)
     lines = [MARKER, f"## {text(decision['headline'])}", "", text(decision["reason"]), ""]
+    for candidate in decision["candidates"]:
+        lines += [f"- {text(candidate['text'])}", *(f"  - {_deciding(line)}" for line in candidate["lines"])]
     lines += [f"- {text(fact)}" for fact in decision["facts"]]
     gates, changes = gates_view(data), change_table(data, index)
     for position, candidate in enumerate(gates["candidates"]):
@@ -51,6 +53,11 @@ def render_markdown(data: RunData, index: Index | None = None) -> str:
     run = data.run
     lines += ["", f"Suite `{text(run.suite.name)}` {run.suite_digest[:12]}, run {text(run.id)}, seed {run.seed}."]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _deciding(line: View) -> str:
+    named = f"{SIGNS.get(line['state'], '')} {text(line['gate'])}" if line["gate"] else line["word"]
+    return f"{named}: {text(line['text'])}"
 
 
 def _values(data: RunData, candidate: str) -> dict[str, str]:

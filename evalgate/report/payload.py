@@ -8,10 +8,11 @@ import json
 from math import isfinite
 from typing import Any
 
-from evalgate.core.data import Example
+from evalgate.core.data import Example, SliceBy
 from evalgate.report.evidence import input_fields
 from evalgate.report.index import Index
 from evalgate.report.problems import Problems
+from evalgate.report.slices import named_parts, places_in
 from evalgate.report.words import clean, cut
 from evalgate.store import CAPABILITY
 
@@ -92,18 +93,25 @@ def build(index: Index, problems: Problems, limit: int) -> dict[str, Any]:
     asked = _asked(index)
     tasks = [(task.name, str(task.kind)) for task in index.tasks]
     tasks += [(CAPABILITY, CAPABILITY)] if asked and asked[-1][1] == CAPABILITY else []
+    parts = {name: named_parts(index.data, name) for name, _ in tasks}
     return {
         "limit": limit,
         "systems": [clean(s) for s in index.systems],
         "candidates": [index.systems.index(c) for c in index.data.run.candidates],
         "problems": [clean(name) for name in problems.names],
-        "tasks": [_task(index, name, kind, limit) for name, kind in tasks],
+        "tasks": [_task(index, name, kind, limit, parts[name]) for name, kind in tasks],
         "left_out": len(index.examples(CAPABILITY)) - len(_questions(index)),
-        "rows": [_row(index, problems, *row, limit) for row in asked],
+        "rows": [[*_row(index, problems, *row, limit), *_places(parts[row[1]], row[2])] for row in asked],
     }
 
 
-def _task(index: Index, name: str, kind: str, limit: int) -> dict[str, Any]:
+def _places(parts: list[tuple[SliceBy, str]], example: Example) -> list[list[int]]:
+    """What follows a row: the lengths and clusters that the example is in, nothing where there are none."""
+    found = places_in(parts, example) if parts else []
+    return [found] if found else []
+
+
+def _task(index: Index, name: str, kind: str, limit: int, parts: list[tuple[SliceBy, str]]) -> dict[str, Any]:
     best, room = index.best[name], min(limit, PASSAGE_LIMIT)
     passages = index.passages.get(name, {})
     return {
@@ -111,6 +119,7 @@ def _task(index: Index, name: str, kind: str, limit: int) -> dict[str, Any]:
         "kind": kind,
         "metric": clean(index.item_metric[name]),
         "best": index.systems.index(best) if best in index.systems else -1,
+        "slices": [[by, clean(part)] for by, part in parts],
         "passages": {clean(i): [clean(p.title), cut(p.text, room)] for i, p in passages.items()},
     }
 

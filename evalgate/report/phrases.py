@@ -9,7 +9,7 @@ from typing import Any
 
 from evalgate.core.data import TaskSpec
 from evalgate.report.index import Index
-from evalgate.report.words import clean, show
+from evalgate.report.words import UNSPACED, clean, joined, show
 
 View = dict[str, Any]
 Grams = dict[tuple[str, ...], int]
@@ -20,7 +20,8 @@ PHRASE = 2
 MAX_EXAMPLES = 500
 MAX_WORDS = 400
 LISTED = 8
-_WORD = re.compile(r"\w+(?:['’.\-]\w+)*")
+_LETTER = rf"[^\W{UNSPACED}]"
+_WORD = re.compile(rf"[{UNSPACED}]|{_LETTER}+(?:['’.\-]{_LETTER}+)*")
 
 
 def words_of(text: str) -> list[str]:
@@ -56,7 +57,7 @@ def _phrases(words: list[str], has: Callable[[tuple[str, ...]], bool]) -> list[s
             else:
                 runs.append([*pair])
             last = at
-    return [*dict.fromkeys(clean(" ".join(run)) for run in runs)]
+    return [*dict.fromkeys(clean(joined(run)) for run in runs)]
 
 
 def phrases_view(index: Index, task: TaskSpec, candidate: str) -> View | None:
@@ -79,8 +80,8 @@ def phrases_view(index: Index, task: TaskSpec, candidate: str) -> View | None:
             counts[order].update(wanted=len(wanted), old=len(wanted & old), new=len(wanted & new))
             counts[order].update(gained=len(more), lost=len(fewer))
             if order == ORDERS[-1]:
-                gained.update(" ".join(g) for g in more)
-                lost.update(" ".join(g) for g in fewer)
+                gained.update(joined(g) for g in more)
+                lost.update(joined(g) for g in fewer)
     if not n:
         return None
     rows = [{"order": order, **_row(counts[order])} for order in ORDERS]

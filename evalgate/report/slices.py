@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from evalgate.core.content import text_of
+from evalgate.core.data import Example, SliceBy
 from evalgate.report import words
 from evalgate.store import RunData
 
@@ -22,7 +25,7 @@ def slices_view(data: RunData) -> View:
         cells = {(row.by, row.slice, row.system): row.estimate for row in own}
         scale = words.metric_scale(task, metric)
         rows = []
-        for by, name in dict.fromkeys((row.by, row.slice) for row in own):
+        for by, name in sorted(dict.fromkeys((row.by, row.slice) for row in own), key=_place):
             each = [cells.get((by, name, system)) for system in systems]
             shown = [
                 {
@@ -33,9 +36,15 @@ def slices_view(data: RunData) -> View:
                 }
                 for e in each
             ]
-            rows.append({"by": BY[by], "slice": name, "n": max(e.n for e in each if e), "cells": shown})
+            rows.append({"kind": by, "by": BY[by], "slice": name, "n": max(e.n for e in each if e), "cells": shown})
         tables.append({"task": task, "metric": metric, "rows": rows})
     return {"systems": systems, "tables": tables, "note": many_looks(len(found))}
+
+
+def _place(part: tuple[SliceBy, str]) -> tuple[int, int]:
+    """Kinds stand together, and lengths from short to long; others stay in their order."""
+    by, name = part
+    return [*BY].index(by), _numbers(name)[0] if by == "length" else 0
 
 
 def many_looks(n: int) -> str:
@@ -47,3 +56,30 @@ def many_looks(n: int) -> str:
         "and the worst slice are the likeliest to. Slices do not gate: what one of them suggests needs a held-out set "
         "of its own."
     )
+
+
+def named_parts(data: RunData, task: str) -> list[tuple[SliceBy, str]]:
+    """The lengths and clusters that a task's tables have; tags and labels stand in each example itself."""
+    found = data.decision.slices if data.decision else ()
+    rows = ((row.by, row.slice) for row in found if row.task == task and row.by in ("length", "cluster"))
+    return [*dict.fromkeys(rows)]
+
+
+def places_in(parts: list[tuple[SliceBy, str]], example: Example) -> list[int]:
+    """The positions in `parts` of those that an example is in."""
+    n = len(text_of(example).split()) if any(by == "length" for by, _ in parts) else 0
+    return [
+        at for at, (by, name) in enumerate(parts) if (_holds(name, n) if by == "length" else name == example.cluster)
+    ]
+
+
+def _holds(name: str, n: int) -> bool:
+    """Whether a length's name (`words: up to 40`, `words: 41 to 80`, `words: over 80`) means `n` words."""
+    first, *second = _numbers(name)
+    if second:
+        return first <= n <= second[0]
+    return n > first if "over" in name else n <= first
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number.replace(",", "")) for number in re.findall(r"[\d,]+", name)]

@@ -57,7 +57,7 @@ def verdict_cell(candidate: str, verdict: Verdict | None, scale: words.Scale) ->
     text = f"{words.show(estimate.value, scale)} [{words.interval(estimate, scale)}]" if estimate else ""
     method = words.counted(estimate) if estimate else verdict.method
     notes = [f"compared with {verdict.baseline}"] if verdict.baseline else []
-    notes += [f"about {verdict.needed_n:,} examples would settle it"] if verdict.needed_n else []
+    notes += [needed] if (needed := needed_words(verdict)) else []
     notes += [f"p = {verdict.p_pass:.2g} for passing"] if verdict.p_pass is not None else []
     notes += [f"p = {verdict.p_fail:.2g} for failing"] if verdict.p_fail is not None else []
     notes += ["decided by the collapse guard"] if verdict.guard_decided else []
@@ -72,3 +72,14 @@ def verdict_cell(candidate: str, verdict: Verdict | None, scale: words.Scale) ->
         "method": "; ".join([part for part in (method, *notes) if part]),
         "tip": ". ".join(part.rstrip(".") for part in (verdict.reason, text, method, *notes) if part) + ".",
     }
+
+
+def needed_words(verdict: Verdict, gate: GateSpec | None = None) -> str:
+    """How many examples would settle it; empty where the verdict's own sentence tells."""
+    needed, n = verdict.needed_n, verdict.n
+    if verdict.outcome != "inconclusive" or needed is None or needed <= n:
+        return ""
+    if any(f"{number:,}" in verdict.reason for number in (needed, needed - n)):
+        return ""
+    items = "pairs of calls" if gate is not None and gate.is_timed else "examples"
+    return f"About {needed:,} {items} in all would settle it, {needed - n:,} more than the {n:,} of now"

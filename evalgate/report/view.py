@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from evalgate.core.record import short
@@ -11,6 +10,7 @@ from evalgate.report.agreement import agreement_view
 from evalgate.report.artefacts import artefacts_view
 from evalgate.report.contamination import contamination_view
 from evalgate.report.curves import curves_view
+from evalgate.report.deciding import best_words, deciding_view
 from evalgate.report.drift import drift_view
 from evalgate.report.effort import effort_view
 from evalgate.report.evidence import change_counts, task_changes
@@ -32,8 +32,16 @@ from evalgate.store import CAPABILITY, RunData
 
 View = dict[str, Any]
 HEADLINES = {"ship": "Ship", "keep_baseline": "Keep the baseline", "inconclusive": "Cannot tell yet"}
+MEASURED = {
+    "capability": "capability by subject",
+    "safety": "safety items",
+    "latency": "response times side by side",
+    "serving": "what answering takes",
+    "curves": "training curves",
+}
+LOCKED = "the data and gates that were read were those of suite.lock; a run begins with nothing else"
+COMPARED = "none: two recordings are compared, and the data digest is of their items"
 STATES = {"ship": "pass", "keep_baseline": "keep", "inconclusive": "inconclusive"}
-COUNTED = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "not_run": "not run"}
 # Changed examples that are laid out without the browser, a task, candidate and direction; the browser has all.
 CARDS = 3
 
@@ -42,27 +50,25 @@ def build_view(data: RunData, index: Index | None = None) -> View:
     """Everything but the example browser's data (see `payload`)."""
     index = index or Index(data)
     problems = Problems(index)
+    parts = measured(data, index, problems)
     n_blocks = max(1, len(index.tasks) * len(data.run.candidates))
     return {
         "title": f"{data.run.suite.name} · {data.run.id}",
         "suite": data.run.suite.name,
         "description": data.run.suite.description,
         "run_id": data.run.id,
-        "started": data.run.started,
+        "started": words.moment(data.run.started),
         "decision": decision_view(data),
         "gates": gates_view(data),
         "scores": scores_view(data),
         "slices": slices_view(data),
         "changes": [task_changes(index, task, problems, max(1, min(CARDS, 40 // n_blocks))) for task in index.tasks],
         "pareto": pareto_view(data),
-        "safety": safety_view(index, problems),
-        "capability": capability_view(index),
+        **parts,
+        "unmeasured": [words for name, words in MEASURED.items() if not _holds(parts[name])],
         "drift": drift_view(data),
         "artefacts": artefacts_view(data),
-        "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
-        "serving": serving_view(data),
         "agreement": agreement_view(data),
-        "curves": curves_view(data),
         "trust": trust_view(index),
         "effort": effort_view(data),
         "index": index,
@@ -70,53 +76,56 @@ def build_view(data: RunData, index: Index | None = None) -> View:
     }
 
 
+def measured(data: RunData, index: Index, problems: Problems) -> View:
+    """What a run may have measured beside its tasks."""
+    return {
+        "capability": capability_view(index),
+        "safety": safety_view(index, problems),
+        "latency": [v for c in data.run.candidates if (v := charts.latency(c, data.latency.get(c, [])))],
+        "serving": serving_view(data),
+        "curves": curves_view(data),
+    }
+
+
+def _holds(part: View | list[View]) -> bool:
+    return bool(part["rows"] if isinstance(part, dict) else part)
+
+
 def decision_view(data: RunData) -> View:
     """The decision as a headline that cannot be read as more than it says."""
     decision = data.decision
     if decision is None:
         reason = f"This run has been recorded but not judged. `evalgate gate {data.folder}` judges it."
-        return {"headline": "Not judged yet", "state": "none", "reason": reason, "facts": [], "word": "none"}
+        empty = {"candidates": [], "facts": [], "word": "none"}
+        return {"headline": "Not judged yet", "state": "none", "reason": reason, **empty}
     headline = HEADLINES[decision.outcome]
     if decision.outcome == "ship" and decision.ship:
         headline = f"Ship {decision.ship}"
     best = [*dict.fromkeys(decision.best_baselines.values())]
-    if decision.outcome == "keep_baseline" and len(best) == 1:
+    if decision.outcome == "keep_baseline" and not data.run.candidates:
+        headline = "Nothing to ship"
+    elif decision.outcome == "keep_baseline" and len(best) == 1:
         headline = f"Keep the baseline: {best[0]}"
     return {
         "headline": headline,
         "state": STATES[decision.outcome],
         "word": decision.outcome,
         "reason": decision.reason,
+        "candidates": deciding_view(data),
         "facts": _facts(data),
     }
 
 
 def _facts(data: RunData) -> list[str]:
     assert data.decision is not None
-    facts = []
-    for candidate in data.run.candidates:
-        count: Counter[str] = Counter(
-            v.outcome for v in data.decision.verdicts if v.candidate in (candidate, "") and v.required
-        )
-        parts = [f"{count[outcome]} {word}" for outcome, word in COUNTED.items() if count[outcome]]
-        facts.append(f"{candidate}: {', '.join(parts) or 'no verdicts'} of {sum(count.values())} required gates")
-    facts += [
-        f"{v.gate} for {v.candidate}: about {v.needed_n:,} {_items(v.gate, data)} in all would settle it, "
-        f"{max(0, v.needed_n - v.n):,} more than the {v.n:,} of now"
-        for v in data.decision.verdicts
-        if v.outcome == "inconclusive" and v.required and v.needed_n and data.decision.outcome == "inconclusive"
-    ]
-    facts += savings(data)
+    facts = best_words(data.decision) + savings(data)
+    if data.decision.outcome == "ship" and "unlike the held-out set" not in data.decision.reason:
+        facts.append("This holds for examples like the held-out ones and says nothing about others")
     if data.run.limit is not None:
         facts.append(f"Only the first {data.run.limit:,} examples of each task were asked (--limit)")
     facts += known_answers(data)
     facts += [data.decision.bound] if data.decision.bound else []
     return facts
-
-
-def _items(gate: str, data: RunData) -> str:
-    timed = {g.name for g in data.run.gates if words.gate_scale(g) == "ratio"}
-    return "pairs of calls" if gate in timed else "examples"
 
 
 def capability_view(index: Index) -> View:
@@ -152,10 +161,10 @@ def trust_view(index: Index) -> View:
     run = index.data.run
     facts = [
         ("Run", run.id),
-        ("Started", run.started),
+        ("Started", words.moment(run.started)),
         ("Suite", f"{run.suite.name} version {run.suite.version}"),
         ("Suite digest", run.suite_digest),
-        ("Lock", "the data and gates that were read were those of suite.lock; a run begins with nothing else"),
+        ("Lock", LOCKED if run.suite_folder else COMPARED),
         ("Data digest", run.data_digest),
         *model_facts(run),
         ("Seed", str(run.seed)),
@@ -195,10 +204,12 @@ def change_table(data: RunData, index: Index | None = None) -> dict[tuple[str, s
     Only for the metric that was compared item by item, and for the primary one that it stands for.
     """
     index = index or Index(data)
+    metrics = {t.name: {index.item_metric[t.name], t.primary} for t in index.tasks if t.metrics}
+    if index.examples(CAPABILITY):
+        metrics[CAPABILITY] = {index.item_metric[CAPABILITY]}
     return {
-        (c, f"{t.name}.{metric}"): change_counts(index, t.name, c)
+        (c, f"{task}.{metric}"): change_counts(index, task, c)
         for c in data.run.candidates
-        for t in index.tasks
-        if t.metrics
-        for metric in {index.item_metric[t.name], t.primary}
+        for task, names in metrics.items()
+        for metric in names
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 from evalgate.core.data import GateSpec
@@ -14,6 +16,13 @@ Scale = Literal["fraction", "points", "ratio", "seconds", "tokens_per_second", "
 # Bidirectional controls can reorder the page around them, so they are shown by name instead of being obeyed.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# The line of a forest plot whose number says nothing more.
+NOTHING = "no difference"
+# Han and kana are written without spaces between words: each character counts as a word.
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+# With their own punctuation.
+CLOSE = UNSPACED + "\u3001-\u303f\uff01-\uff65"
+_CLOSE = re.compile(f"[{CLOSE}]")
 RULE_WORDS = {
     "at_least": "at least",
     "at_most": "at most",
@@ -45,10 +54,33 @@ def cut(text: str, limit: int) -> str:
     return f"{clean(text[:limit])} […cut: {len(text) - limit:,} of {len(text):,} characters not shown]"
 
 
+def joined(words: Sequence[str]) -> str:
+    """Words with spaces between them, but not between two characters of a text that is written without."""
+    text = ""
+    for word in words:
+        close = not text or (_CLOSE.match(text[-1]) and _CLOSE.match(word))
+        text += word if close else f" {word}"
+    return text
+
+
+def middle(name: str, limit: int = 30) -> str:
+    """A long name without its middle: what tells many labels apart often stands at their ends."""
+    return name if len(name) <= limit else f"{name[: limit - 13]}…{name[-12:]}"
+
+
 def one_line(text: str, limit: int = 110) -> str:
     """The start of a text on one line, for lists."""
     flat = " ".join(clean(text[: limit * 4]).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def moment(stamp: str) -> str:
+    """A time of ISO 8601 to the minute, in UTC; anything else as it is."""
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at.tzinfo else stamp
 
 
 def show(value: float | None, scale: Scale) -> str:
@@ -145,8 +177,8 @@ def gate_lines(gate: GateSpec) -> list[tuple[float, str]]:
     if scale == "fraction":
         return [(gate.limit, "limit")] if gate.limit is not None else []
     if gate.rule == "not_worse_than_baseline":
-        return [(-gate.margin, "margin"), (0.0, "no difference")] if gate.margin else [(0.0, "no difference")]
-    return [(gate.min_gain, "smallest gain"), (0.0, "no difference")] if gate.min_gain else [(0.0, "no difference")]
+        return [(-gate.margin, "margin"), (0.0, NOTHING)] if gate.margin else [(0.0, NOTHING)]
+    return [(gate.min_gain, "smallest gain"), (0.0, NOTHING)] if gate.min_gain else [(0.0, NOTHING)]
 
 
 def gate_rule(gate: GateSpec) -> str:

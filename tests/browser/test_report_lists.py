@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from fixtures_report import build_run
+from msgspec.structs import replace
 from report_items import HOSTILE, LABELS
 from test_report_page import Tab
 
+from evalgate.core.data import SliceSpec
 from evalgate.judging import metrics_of
 from evalgate.report import render_html
-from evalgate.slices import slice_table
+from evalgate.report.evidence import word_diff
+from evalgate.slices import slice_table, slices_of
 from evalgate.store import RunData
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -23,15 +25,28 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(d => { d.open = true })
 
 
 def with_slices(data: RunData) -> RunData:
+    """Slices of all four kinds; of six examples each one cluster is made."""
     assert data.decision
-    decision = msgspec.structs.replace(data.decision, slices=slice_table(data, metrics_of(data)))
-    return msgspec.structs.replace(data, decision=decision)
+    tasks = tuple(
+        replace(task, slices=SliceSpec(by=("tag", "label", "length", "cluster"))) for task in data.run.suite.tasks
+    )
+    examples = {
+        task: [replace(e, cluster=f"ticket {at // 6}") for at, e in enumerate(rows)]
+        for task, rows in data.examples.items()
+    }
+    data = replace(data, examples=examples, run=replace(data.run, suite=replace(data.run.suite, tasks=tasks)))
+    return replace(data, decision=replace(data.decision, slices=slice_table(data, metrics_of(data))))
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+def data() -> RunData:
+    return with_slices(build_run(60, questions=True))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, data: RunData) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_html(with_slices(build_run(60, questions=True))), "utf-8")
+    path.write_text(render_html(data), "utf-8")
     return path.as_uri()
 
 
@@ -50,14 +65,22 @@ def listed(tab: Tab, button: Any) -> tuple[int, int]:
     return n, tab.count()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["fixture", "demo"])
-def test_axe_finds_nothing(browser: Any, address: str, page: str, theme: str, width: int) -> None:
+# Contrast takes nine tenths of the time and depends on the theme, so it is looked at once a theme and page.
+@pytest.mark.parametrize(
+    ("page", "theme", "width", "contrast"),
+    [
+        ("fixture", "light", 1280, True),
+        ("fixture", "dark", 390, True),
+        ("demo", "light", 390, False),
+        ("demo", "dark", 1280, True),
+    ],
+)
+def test_axe_finds_nothing(browser: Any, address: str, page: str, theme: str, width: int, contrast: bool) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     tab = Tab(browser, address if page == "fixture" else EXAMPLE.as_uri(), width, theme)
     tab.page.evaluate(OPEN_ALL)
-    result = axe.Axe().run(tab.page)
+    options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": contrast}}}
+    result = axe.Axe().run(tab.page, options=options)
     assert result.violations_count == 0, result.generate_report()
     assert tab.said == []
     tab.page.context.close()
@@ -74,27 +97,54 @@ def test_the_demos_report_runs_clean_alone_and_without_sideways_scrolling(browse
         tab.page.context.close()
 
 
+def all_listed(tab: Tab, buttons: str, number: str) -> list[tuple[int, int]]:
+    """Presses every button: the number that `number`, a function of the button, finds, and how many are listed."""
+    found = tab.page.evaluate(
+        f"""() => [...document.querySelectorAll({buttons!r})].map((button) => {{
+          const n = ({number})(button);
+          button.click();
+          return [n, document.getElementById('count').textContent];
+        }})"""
+    )
+    return [(abs(int(n.replace("−", "-"))), int(text.split()[0].replace(",", ""))) for n, text in found]
+
+
 def test_a_cell_of_a_difference_lists_what_only_one_of_the_two_called_so(tab: Tab) -> None:
-    table = tab.page.locator("table[data-versus]").first
-    for at in range(table.locator("button.cell").count()):
-        n, shown = listed(tab, table.locator("button.cell").nth(at))
-        assert shown >= n and (shown - n) % 2 == 0  # one may have gained what another lost
+    found = all_listed(tab, "table[data-versus] button.cell", "(b) => b.textContent")
+    assert len(found) > 20
+    # One may have gained what another lost.
+    assert all(shown >= n and (shown - n) % 2 == 0 for n, shown in found)
     assert "by only one of" in tab.page.inner_text("#chip")
     assert tab.page.locator("table[data-cm] button.cell").count() > len(LABELS)
 
 
 def test_problems_list_their_examples(tab: Tab) -> None:
-    buttons = tab.page.locator("#changes button[data-problem]")
-    assert buttons.count() > 10
-    for at in range(0, buttons.count(), 5):
-        n, shown = listed(tab, buttons.nth(at))
-        assert n == shown
-        assert tab.page.locator("#f-problem option:checked").inner_text() in tab.page.inner_text("#detail")
+    found = all_listed(tab, "#changes button[data-problem]", "(b) => b.textContent")
+    assert len(found) > 10 and all(n == shown for n, shown in found)
+    assert tab.page.locator("#f-problem option:checked").inner_text() in tab.page.inner_text("#detail")
     tab.page.click("#f-reset")
     assert tab.page.input_value("#f-problem") == ""
 
 
-def test_safety_items_slices_and_subjects_list_their_examples(tab: Tab) -> None:
+def test_every_slice_of_the_tables_lists_its_examples(tab: Tab, data: RunData) -> None:
+    rows = tab.page.evaluate(
+        """() => [...document.querySelectorAll('#slices button[data-by]')].map((button) => {
+          button.click();
+          return [button.dataset.task, button.dataset.by, button.dataset.label,
+                  document.getElementById('count').textContent, document.getElementById('f-label').value];
+        })"""
+    )
+    kinds = ("tag", "label", "length", "cluster")
+    parts = {task: slices_of(examples, kinds) for task, examples in data.examples.items()}
+    assert {by for _, by, *_ in rows} == {*kinds}
+    assert {len(parts[task][by, name]) for task, by, name, *_ in rows} > {6, 20}
+    for task, by, name, count, chosen in rows:
+        assert (count.split()[0], chosen) == (str(len(parts[task][by, name])), f"{by}:{name}")
+    groups = tab.page.evaluate("[...document.querySelectorAll('#f-label optgroup')].map((g) => g.label)")
+    assert groups == ["Tags", "Length of the input", "Clusters"]  # the last table is of a task without labels
+
+
+def test_safety_items_and_subjects_list_their_examples(tab: Tab) -> None:
     page = tab.page
     n, shown = listed(tab, page.locator("#capability button[data-problem]").first)
     assert n == shown > 0
@@ -102,12 +152,6 @@ def test_safety_items_slices_and_subjects_list_their_examples(tab: Tab) -> None:
     assert tab.count() == 60
     boxes = page.locator("#detail .answer h4 .muted").all_inner_texts()
     assert boxes and set(boxes) <= {"right", "wrong"}
-    page.evaluate(OPEN_ALL)
-    slices = page.locator("#slices button[data-label]")
-    row = slices.first.locator("xpath=ancestor::tr")
-    n = int(row.locator("td").first.inner_text())
-    slices.first.click()
-    assert tab.count() >= n  # unscored examples are in the slice, too
 
 
 def test_passages_prompts_and_phrases_are_text(browser: Any, address: str) -> None:
@@ -140,6 +184,42 @@ def test_the_page_finds_the_phrases_that_the_server_side_finds(tab: Tab) -> None
         assert found == [["gained", gained], ["lost", lost]]
 
 
+def test_the_page_compares_texts_without_spaces_as_the_server_side_does(tab: Tab) -> None:
+    for before, after in (("客户要求退款,水壶坏了。", "客户希望退款,水壶坏。"), ("the cat sat", "The dog sat down")):
+        found = tab.page.evaluate(
+            "([a, b]) => wordDiff(a, b).map(([kind, words]) => [kind, joined(words)])", [before, after]
+        )
+        kinds = {"span": "same", "del": "lost", "ins": "gained"}
+        assert [(kinds[kind], text) for kind, text in found] == word_diff(before, after)
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_labels_of_eighty_characters_leave_room_for_numbers(browser: Any, tmp_path: Path, width: int) -> None:
+    data = build_run(40)
+    longer = {
+        label: f"{label}_{'because_the_customer_was_promised_more_' * 2}"[:70] + f"<b>{label}" for label in LABELS
+    }
+
+    def renamed(score: Any) -> Any:
+        parts = (score.detail or "").split("\t")
+        return replace(score, detail="\t".join(longer.get(part, part) for part in parts)) if len(parts) > 1 else score
+
+    scores = {s: by | {"route": [renamed(score) for score in by["route"]]} for s, by in data.scores.items()}
+    routes = [replace(e, label=longer[e.label or ""]) for e in data.examples["route"]]
+    path = tmp_path / "long.html"
+    path.write_text(render_html(replace(data, scores=scores, examples=data.examples | {"route": routes})), "utf-8")
+    tab = Tab(browser, path.as_uri(), width)
+    tab.page.evaluate(OPEN_ALL)
+    box = "(n) => [n.querySelector('tbody th').offsetWidth, n.closest('.scroll').clientWidth]"
+    name, room = tab.page.locator("table.cm").first.evaluate(box)
+    assert name < 0.6 * room
+    head = tab.page.locator("table.cm tbody th").first
+    assert "…" in head.inner_text() and len(head.get_attribute("title")) > 70
+    inner, outer = tab.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert inner <= outer and tab.said == [] and tab.page.locator("table.cm b").count() == 0
+    tab.page.context.close()
+
+
 def test_json_cannot_smuggle_in_what_texts_may_not_hold(tab: Tab) -> None:
     nasty = r'{"a\u202eb": "\u202egnp.exe\u2067\u0007", "c": "\ud800"}'
     found = dict(tab.page.evaluate("t => [...flat(tryJson(t), '', new Map(), 0)]", nasty))
@@ -169,10 +249,10 @@ def test_the_keyboard_reaches_and_works_everything(tab: Tab) -> None:
 def test_older_recordings_without_prompts_and_passages_are_shown(browser: Any, tmp_path: Path) -> None:
     data = build_run(10)
     ids = ("constructor", "__proto__")
-    named = [msgspec.structs.replace(p, context_ids=ids) for p in data.predictions["rag"]["policy_qa"]]
+    named = [replace(p, context_ids=ids) for p in data.predictions["rag"]["policy_qa"]]
     predictions = data.predictions | {"rag": data.predictions["rag"] | {"policy_qa": named}}
     path = tmp_path / "old.html"
-    path.write_text(render_html(msgspec.structs.replace(data, shown=[], predictions=predictions)), "utf-8")
+    path.write_text(render_html(replace(data, shown=[], predictions=predictions)), "utf-8")
     tab = Tab(browser, f"{path.as_uri()}#example=policy_qa/policy_qa-0003")
     assert tab.page.locator("#detail .passages code").all_inner_texts() == ["constructor", "__proto__"]
     assert "this recording keeps no prompts" in tab.page.text_content("#changes")

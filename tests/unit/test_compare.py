@@ -303,6 +303,13 @@ def test_promptfoo_with_several_providers_needs_a_choice(tmp_path: Path) -> None
     assert "holds 2 systems: echo#0, echo#1" in fault(replace(asked, system_a=None))
 
 
+def test_the_recorded_command_is_one_that_a_shell_understands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = write_pair(tmp_path, ".csv", as_csv)
+    monkeypatch.setattr("sys.argv", ["/bin/evalgate", "compare", "my runs/old.csv", "new.csv", "--id", "it's"])
+    command = compare_recordings(asked).run.command
+    assert command == """evalgate compare 'my runs/old.csv' new.csv --id 'it'"'"'s'"""
+
+
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()

@@ -76,7 +76,7 @@ def test_a_run_records_scores_and_decides(suite: Path) -> None:
     assert (estimate.value, estimate.n, estimate.n_unscored) == (pytest.approx(2 / 3), 3, 1)
     rag = data.predictions["rag"]["policy_qa"]
     assert {p.context_ids for p in rag} == {("p1",)}
-    assert "keep" in (suite.parents[1] / "run" / "report.md").read_text().lower()
+    assert "## Nothing to ship" in (suite.parents[1] / "run" / "report.md").read_text()
 
 
 def test_a_second_run_asks_nothing_and_a_fresh_one_everything(suite: Path) -> None:

@@ -16,7 +16,7 @@ from evalgate.core.errors import UsageError
 from evalgate.core.results import Failure, Score
 from evalgate.judging import metrics_of
 from evalgate.report.html import render_html
-from evalgate.report.slices import many_looks
+from evalgate.report.slices import many_looks, places_in, slices_view
 from evalgate.slices import MAX_SLICES, score_slices, slice_table, slices_of
 from evalgate.stats.interval import estimate_scores
 
@@ -151,3 +151,32 @@ def test_a_slice_of_nothing_is_refused(tmp_path: Path, old: str, new: str, where
     with pytest.raises(UsageError) as caught:
         load_suite_spec(tmp_path)
     assert f"tasks.route.slices.{where}: {what}" in str(caught.value)
+
+
+def test_names_of_lengths_stand_from_short_to_long() -> None:
+    data = build_run(40)
+    assert data.decision is not None
+    tasks = tuple(
+        msgspec.structs.replace(t, slices=SliceSpec(by=("length", "tag"), min_n=1)) for t in data.run.suite.tasks
+    )
+    run = msgspec.structs.replace(data.run, suite=msgspec.structs.replace(data.run.suite, tasks=tasks))
+    data = msgspec.structs.replace(data, run=run)
+    decision = msgspec.structs.replace(data.decision, slices=slice_table(data, metrics_of(data)))
+    table = slices_view(msgspec.structs.replace(data, decision=decision))["tables"][0]
+    assert [row["kind"] for row in table["rows"]] == ["tag", "length", "length", "length"]
+    starts = [row["slice"].removeprefix("words: ").split()[0] for row in table["rows"][1:]]
+    assert (starts[0], starts[2]) == ("up", "over")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1500), st.sampled_from(["c1", "c2", "words: over 3", None])), min_size=1, max_size=30
+    )
+)
+def test_the_page_puts_an_example_into_the_parts_that_the_table_has(rows: list[tuple[int, str | None]]) -> None:
+    examples = [Example(id=str(i), inputs={"text": "w " * n}, cluster=c) for i, (n, c) in enumerate(rows)]
+    found = slices_of(examples, ("length", "cluster"))
+    parts = [*found]
+    members = {part: {e.id for e in examples if at in places_in(parts, e)} for at, part in enumerate(parts)}
+    assert members == found

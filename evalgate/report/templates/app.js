@@ -53,7 +53,7 @@
   try { data = await load(); } catch { $("count").textContent = "This browser cannot unpack the examples; use a newer one."; return; }
   if (data.limit < 3000) { $("cut").hidden = false; $("cut").textContent = `To keep this file small, texts are cut after ${data.limit.toLocaleString("en")} characters, with a mark; the run's folder has them whole.`; }
   if (data.left_out) { $("left-out").hidden = false; $("left-out").textContent = `${data.left_out.toLocaleString("en")} capability questions that no candidate answers otherwise than the base are left out.`; }
-  const { answer, delta, inputText, key, points, taskOf, drawDetail } = reading(data);
+  const { answer, delta, inputText, key, points, slicesOf, taskOf, drawDetail } = reading(data);
   const haystack = new Map();
   const searchable = (row) => {
     if (!haystack.has(row)) haystack.set(row, [row[ID], row[LABEL], inputText(row), row[REFERENCE], ...row[ANSWERS].map((a) => (a && a[OUTPUT]) || "")].join("\n").toLowerCase());
@@ -67,11 +67,18 @@
   fill("f-system", data.candidates.length ? "first candidate" : "all", data.systems.map((s, i) => [i, s]));
   const used = new Set(data.rows.flatMap((r) => r[ANSWERS].flatMap((a) => (a && a[PROBLEMS]) || [])));
   fill("f-problem", "all", data.problems.map((name, i) => [i, name]).filter(([i]) => used.has(i)));
+  const GROUPS = { label: "Labels", tag: "Tags", length: "Length of the input", cluster: "Clusters" };
   const labels = () => {
     const rows = $("f-task").value === "" ? data.rows : data.rows.filter((r) => String(r[TASK]) === $("f-task").value);
-    const found = new Set(rows.flatMap((r) => [r[LABEL], ...r[TAGS]]).filter(Boolean));
-    const kept = $("f-label").value;
-    fill("f-label", "all", [...found].sort().map((l) => [l, l]));
+    const found = new Set(rows.flatMap(slicesOf)), kept = $("f-label").value;
+    const ordered = [...found].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+    fill("f-label", "all", []);
+    for (const [by, title] of Object.entries(GROUPS)) {
+      const own = ordered.filter((slice) => slice.startsWith(`${by}:`)), group = make("optgroup");
+      group.label = title;
+      own.forEach((slice) => option(group, slice, slice.slice(by.length + 1)));
+      if (own.length) $("f-label").append(group);
+    }
     $("f-label").value = found.has(kept) ? kept : "";
   };
   labels();
@@ -96,13 +103,15 @@
     const system = chosen(), every = $("f-system").value === "", words = $("f-search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const has = (a) => Boolean(a) && (a[PROBLEMS] || []).includes(Number(problem));
     const called = (row, s) => answer(row, s)[PREDICTED] === cell.predicted;
+    // A difference counts examples that both answered.
+    const onlyOne = (row) => [system, cell.versus].every((s) => answer(row, s)[PREDICTED]) && called(row, system) !== called(row, cell.versus);
     const broken = (a) => !a || a[VALUE] == null || Boolean(a[FAILURE]);
     return (row) => (task === "" || row[TASK] === Number(task))
       && (!flip || flipOf(delta(row, system)) === flip)
-      && (!label || row[LABEL] === label || row[TAGS].includes(label))
+      && (!label || slicesOf(row).includes(label))
       && (!problem || (every ? row[ANSWERS].some(has) : has(row[ANSWERS][system])))
       && (!$("f-unscored").checked || (every ? row[ANSWERS].some(broken) : broken(row[ANSWERS][system])))
-      && (!cell || (row[LABEL] === cell.true && (cell.versus < 0 ? called(row, system) : called(row, system) !== called(row, cell.versus))))
+      && (!cell || (row[LABEL] === cell.true && (cell.versus < 0 ? called(row, system) : onlyOne(row))))
       && words.every((w) => searchable(row).includes(w));
   };
   const apply = (keepPage) => {
@@ -199,7 +208,7 @@
     $("f-sort").value = d.flip === "worse" ? "worst" : d.flip === "better" ? "gain" : "order";
     cell = d.true === undefined ? null : { true: d.true, predicted: d.predicted, versus: d.versus === undefined ? -1 : data.systems.indexOf(d.versus) };
     labels();
-    $("f-label").value = d.label ?? "";
+    $("f-label").value = d.label === undefined ? "" : `${d.by}:${d.label}`;
     apply();
     if (shown.length) choose(shown[0], true);
     $("examples").scrollIntoView();
@@ -211,7 +220,7 @@
   for (const table of document.querySelectorAll("table[data-cm]")) {
     table.addEventListener("click", (event) => {
       const button = event.target.closest("button.cell");
-      if (button) list({ task: table.dataset.cm, system: table.dataset.of, versus: table.dataset.versus, true: button.closest("tr").dataset.true, predicted: button.dataset.predicted });
+      if (button) list({ task: table.dataset.cm, system: table.dataset.of, versus: table.dataset.versus, true: button.closest("tr").dataset.true, predicted: table.tHead.rows[0].cells[button.parentElement.cellIndex].dataset.label });
     });
   }
   // Paper has no clicks: what is folded is opened, and folded again.

@@ -6,7 +6,7 @@ const make = (tag, cls, text) => {
   if (text !== undefined) node.textContent = text;
   return node;
 };
-const [TASK, ID, LABEL, TAGS, INPUTS, REFERENCE, ANSWERS] = [0, 1, 2, 3, 4, 5, 6];
+const [TASK, ID, LABEL, TAGS, INPUTS, REFERENCE, ANSWERS, PLACES] = [0, 1, 2, 3, 4, 5, 6, 7];
 const [OUTPUT, VALUE, FAILURE, PREDICTED, PASSAGES, PROBLEMS] = [0, 1, 2, 3, 4, 5];
 // What an example looks like, and what its row says.
 const reading = (data) => {
@@ -21,6 +21,8 @@ const reading = (data) => {
   const key = (row) => `${encodeURIComponent(taskOf(row).name)}/${encodeURIComponent(row[ID])}`;
   const points = (x) => x === null ? "n/a" : `${x > 0 ? "+" : x < 0 ? "−" : ""}${(Math.abs(x) * 100).toFixed(1)} points`;
   const percent = (x) => x == null ? "unscored" : `${(x * 100).toFixed(1)}%`;
+  // Every slice that an example is in, as `by:name`.
+  const slicesOf = (row) => [...(row[LABEL] ? [`label:${row[LABEL]}`] : []), ...row[TAGS].map((t) => `tag:${t}`), ...(row[PLACES] || []).map((at) => taskOf(row).slices[at].join(":"))];
   const inputText = (row) => row[INPUTS].map((f) => f[1]).join("\n");
   const paragraph = (text) => {
     const p = make("p", "text", text);
@@ -79,7 +81,7 @@ const reading = (data) => {
     else if (row[REFERENCE] && (task.kind === "summarization" || task.kind === "qa")) {
       const p = paragraph(a[OUTPUT]);
       p.textContent = "";
-      for (const [kind, words] of wordDiff(row[REFERENCE], a[OUTPUT])) p.append(make(kind, "", words.join(" ")), " ");
+      for (const [kind, words] of wordDiff(row[REFERENCE], a[OUTPUT])) p.append(make(kind, "", joined(words)), " ");
       box.append(p);
       if (task.kind === "summarization" && system !== task.best && task.best >= 0) box.append(...phraseLines(row[REFERENCE], answer(row, task.best)[OUTPUT] || "", a[OUTPUT]));
     } else box.append(paragraph(a[OUTPUT]));
@@ -106,5 +108,5 @@ const reading = (data) => {
     if (silent.length) parts.push(make("p", "muted small", `Not asked: ${silent.join(", ")}.`));
     $("detail").replaceChildren(...parts);
   };
-  return { answer, delta, inputText, key, points, taskOf, drawDetail };
+  return { answer, delta, inputText, key, points, slicesOf, taskOf, drawDetail };
 };
