@@ -114,7 +114,7 @@ def command(suite: Path, folder: Path) -> subprocess.Popen[str]:
 
 def kill_when(ready: Callable[[], bool], suite: Path, folder: Path, delay_s: float) -> None:
     with command(suite, folder) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 90
         while not ready() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(delay_s)

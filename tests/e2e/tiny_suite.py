@@ -29,7 +29,7 @@ seed: 1
 def copy_suite(
     root: Path, *, subjects: tuple[str, ...] = ("animals", "calendar"), baselines: tuple[str, ...] | None = None
 ) -> Path:
-    """Write `suites/support`, the named baselines (or all) and its model below `root`, frozen; gives the suite's folder."""
+    """Write `suites/support`, the named baselines (or all) and its model below `root`, frozen; gives its folder."""
     suite = root / "suites" / "support"
     shutil.copytree(ROOT / "baselines" / "support", root / "baselines" / "support")
     for path in (root / "baselines" / "support").glob("*.yaml"):
