@@ -21,6 +21,7 @@ LONGEST = (
     "test_bad_models",
     "test_methods",
     "test_training",
+    "test_error_rates",
     "test_pipeline_seeds",
     "test_report_page",
     "test_cache_real",
