@@ -13,10 +13,15 @@ BENCH ?= .venv/bench
 STAMP := .venv/.installed
 CHROMIUM := /usr/bin/chromium
 FAST := not slow and not browser and not gpu
+# All else is marked by the conftest.py of its folder; what is not collected need not be imported.
+FAST_TESTS := tests/unit tests/properties
 
 # Threads that wait for each other spin only briefly: long spins hurt beside other work (docs/decisions/0011).
 GOMP_SPINCOUNT ?= 20000
 export GOMP_SPINCOUNT
+
+# Without compiled modules every process of the tests and of the demo would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -67,11 +72,11 @@ doctor: setup ## Check the recording in RUN=FOLDER, then plant known faults into
 
 test: setup ## Run all tests: the fast ones first, then models and browser
 	@[ -x $(CHROMIUM) ] || echo 'test: there is no $(CHROMIUM), so the browser tests will skip; `make browser` brings it'
-	$(BIN)/pytest -m "$(FAST)" -n $(WORKERS)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not ($(FAST))" -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest $(FAST_TESTS) -m "$(FAST)" -n $(WORKERS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not ($(FAST))" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## Run the tests without models and browser
-	$(BIN)/pytest -m "$(FAST)" -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest $(FAST_TESTS) -m "$(FAST)" -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: lint types layers test ## Run everything that must pass before a commit
 

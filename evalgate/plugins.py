@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from evalgate.core.data import MetricUse, SuiteSpec, TaskSpec
@@ -68,7 +69,7 @@ _OPENS = {"evalgate.metrics.bert_score:BertScore": "evalgate.backends.token_vect
 
 def metric_names() -> list[str]:
     """Every metric that a suite may name, built in or from a plugin."""
-    return sorted({*_METRICS, *(e.name for e in entry_points(group="evalgate.metrics"))})
+    return sorted({*_METRICS, *(e.name for e in _entries("evalgate.metrics", *sys.path))})
 
 
 def metric(use: MetricUse, task: TaskSpec | None = None) -> Metric:
@@ -99,13 +100,19 @@ def signatures(spec: SuiteSpec) -> dict[str, str]:
     return {f"{task.name}.{use.name}": metric(use, task).spec.signature for task in spec.tasks for use in task.metrics}
 
 
+@cache
+def _entries(group: str, *_path: str) -> tuple[EntryPoint, ...]:
+    """A group's entry points, read once for the places that Python looks in: each reading opens a file a package."""
+    return tuple(entry_points(group=group))
+
+
 def _load(target: str) -> Any:
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
 
 
 def _from_plugin(group: str, use: MetricUse) -> Metric:
-    found = [e for e in entry_points(group=group) if e.name == use.name]
+    found = [e for e in _entries(group, *sys.path) if e.name == use.name]
     if not found:
         raise UsageError(
             f"there is no metric '{use.name}'", code="unknown-metric", fix=f"use one of: {', '.join(metric_names())}"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tiny_model import save_adapter, save_tiny_model
+from tiny_suite import ROOT, copy_suite
 
 from evalgate.backends.hf import HFBackend
 from evalgate.backends.model_files import locate
@@ -21,7 +22,6 @@ from evalgate.core.errors import EvalgateError
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 AT = "  at: suite.yaml: model.id\n\n"
 LOCAL = "or give a local folder with `--model FOLDER`\n"
 # What the hub answers for each model: status, error code.
@@ -63,11 +63,16 @@ def hub() -> Iterator[str]:
     server.server_close()
 
 
-def run(tmp_path: Path, model: str, **environment: str) -> tuple[int, str]:
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_suite(tmp_path_factory.mktemp("copy"), baselines=("zero_shot",))
+
+
+def run(suite: Path, tmp_path: Path, model: str, **environment: str) -> tuple[int, str]:
     out = tmp_path / "run"
     environment = {"HF_HOME": str(tmp_path / "hf"), "NO_COLOR": "1", **environment}
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-    command = [sys.executable, "-m", "evalgate.cli", "run", "suites/support", "-L", "4", "-o", str(out)]
+    command = [sys.executable, "-m", "evalgate.cli", "run", str(suite), "-L", "4", "-o", str(out)]
     done = subprocess.run(
         [*command, "--model", model], capture_output=True, text=True, check=False, cwd=ROOT, env=kept | environment
     )
@@ -91,12 +96,12 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("model", ERRORS)
-def test_a_hub_that_refuses_is_told_apart(model: str, hub: str, tmp_path: Path) -> None:
-    assert run(tmp_path, f"org/{model}", HF_ENDPOINT=hub) == ERRORS[model]
+def test_a_hub_that_refuses_is_told_apart(model: str, hub: str, suite: Path, tmp_path: Path) -> None:
+    assert run(suite, tmp_path, f"org/{model}", HF_ENDPOINT=hub) == ERRORS[model]
 
 
-def test_a_token_without_access_is_told_so_and_not_shown(hub: str, tmp_path: Path) -> None:
-    code, text = run(tmp_path, "org/refused", HF_ENDPOINT=hub, HF_TOKEN="hf_secretsecret")
+def test_a_token_without_access_is_told_so_and_not_shown(hub: str, suite: Path, tmp_path: Path) -> None:
+    code, text = run(suite, tmp_path, "org/refused", HF_ENDPOINT=hub, HF_TOKEN="hf_secretsecret")
     assert code == 64
     assert text == (
         "error[model-gated]: the base model 'org/refused' is gated: the account of HF_TOKEN has no access to it\n"
@@ -104,13 +109,13 @@ def test_a_token_without_access_is_told_so_and_not_shown(hub: str, tmp_path: Pat
     )
 
 
-def test_no_network_and_no_wish_for_one_are_told_apart(tmp_path: Path) -> None:
+def test_no_network_and_no_wish_for_one_are_told_apart(suite: Path, tmp_path: Path) -> None:
     said = "error[hub-unreachable]: the base model 'org/x' is not in this machine's cache, and "
-    assert run(tmp_path, "org/x", HF_ENDPOINT="http://127.0.0.1:9") == (
+    assert run(suite, tmp_path, "org/x", HF_ENDPOINT="http://127.0.0.1:9") == (
         3, f"{said}the hub cannot be reached (ConnectError)\n{AT}"
         f"hint: check network and proxy, and repeat the command; {LOCAL}"
     )  # fmt: skip
-    assert run(tmp_path, "org/x", HF_HUB_OFFLINE="1") == (
+    assert run(suite, tmp_path, "org/x", HF_HUB_OFFLINE="1") == (
         3, f"{said}HF_HUB_OFFLINE forbids to fetch it\n{AT}hint: unset HF_HUB_OFFLINE once; {LOCAL}"
     )  # fmt: skip
 

@@ -168,7 +168,7 @@ def told(data: RunData) -> dict[tuple[str, str, str], tuple[str | None, str, int
 
 
 def test_a_run_with_changed_gates_elsewhere_asks_no_example_again(tmp_path: Path) -> None:
-    suite = copy_suite(tmp_path, subjects=("animals",))
+    suite = copy_suite(tmp_path, subjects=("animals",), baselines=("zero_shot", "rag"))
     one, _ = run(suite, tmp_path / "runs" / "one")
     yaml = suite / "suite.yaml"
     yaml.write_text(re.sub(r"min_gain: [\d.]+", "min_gain: 0.011", yaml.read_text()))

@@ -24,12 +24,6 @@ LENGTHS = (7, 1, 12, 5, 3)
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
-@pytest.fixture(autouse=True)
-def _gpu(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("gpu") and not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
-
-
 def adapted(family: str, *, dropout: float = 0.0, device: str = "cpu") -> Any:
     torch.manual_seed(0)
     config = AutoConfig.for_model(

@@ -12,7 +12,8 @@ from evalgate import pipeline
 from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError
-from evalgate.store import load_run
+from evalgate.core.results import Decision
+from evalgate.store import RunData, load_run
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +25,7 @@ PAIRS = [{"prompt": f"Where is order {i}?", "chosen": "I will look.", "rejected"
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    suite = copy_suite(tmp_path_factory.mktemp("copy"), subjects=("animals",))
-    for path in (suite.parents[1] / "baselines" / "support").glob("*.yaml"):
-        if path.stem not in ("zero_shot", "tuned"):
-            path.unlink()
+    suite = copy_suite(tmp_path_factory.mktemp("copy"), subjects=("animals",), baselines=("zero_shot",))
     folder = suite / "candidates"
     (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
     (folder / "dora.yaml").write_text(
@@ -55,11 +53,21 @@ def options(suite: Path, name: str, *candidates: str) -> RunOptions:
     return RunOptions(suite=str(suite), output=str(folder), limit=2, candidates=candidates)
 
 
-def test_every_way_to_an_adapter_is_gated_in_one_family(suite: Path) -> None:
-    names = ("tiny", "early", "dora", "pref", "swept")
-    asked = options(suite, "all", *names)
+def outputs(data: RunData, system: str) -> dict[str, dict[str, str | None]]:
+    """By task and example; kept answers come in another order."""
+    return {task: {p.example_id: p.output for p in rows} for task, rows in data.predictions[system].items()}
+
+
+@pytest.fixture(scope="module")
+def done(suite: Path) -> tuple[RunOptions, Decision, RunData]:
+    """One run of all that is trained here; nobody changes its folder."""
+    asked = options(suite, "all", "tiny", "early", "dora", "pref", "swept")
     decision = pipeline.run(asked, Recorder())
-    data = load_run(Path(str(asked.output)))
+    return asked, decision, load_run(Path(str(asked.output)))
+
+
+def test_every_way_to_an_adapter_is_gated_in_one_family(done: tuple[RunOptions, Decision, RunData]) -> None:
+    asked, decision, data = done
     systems = ("dora", "tiny", "early", "pref", "swept.rank-2", "swept.rank-4")
     assert data.run.candidates == systems
     assert {v.candidate for v in decision.verdicts} == set(systems)
@@ -80,12 +88,13 @@ def test_every_way_to_an_adapter_is_gated_in_one_family(suite: Path) -> None:
     assert not [stage for stage in progress.stages if stage[0].startswith(("training", "preferences"))]
 
 
-def test_an_adapter_trained_elsewhere_is_gated_and_the_report_says_what_is_unknown(suite: Path) -> None:
-    source = suite.parents[1] / "elsewhere"
-    made = options(suite, "made", "tiny")
-    pipeline.run(made, Recorder())
-    shutil.copytree(Path(str(made.output)) / "adapters" / "tiny", source, ignore=shutil.ignore_patterns("*.json*"))
-    config = json.loads((Path(str(made.output)) / "adapters" / "tiny" / "adapter_config.json").read_text())
+def test_an_adapter_trained_elsewhere_is_gated_and_the_report_says_what_is_unknown(
+    suite: Path, done: tuple[RunOptions, Decision, RunData]
+) -> None:
+    source, first = suite.parents[1] / "elsewhere", done[2]
+    made = Path(str(done[0].output)) / "adapters" / "tiny"
+    shutil.copytree(made, source, ignore=shutil.ignore_patterns("*.json*"))
+    config = json.loads((made / "adapter_config.json").read_text())
     config |= {"base_model_name_or_path": "/home/them/models/base-5m", "revision": None}
     (source / "adapter_config.json").write_text(json.dumps(config, indent=1))
     (suite / "candidates" / "theirs.yaml").write_text(HEAD + "adapter: ../../../elsewhere\n")
@@ -99,9 +108,7 @@ def test_an_adapter_trained_elsewhere_is_gated_and_the_report_says_what_is_unkno
     assert data.cards["theirs"].adapter_digest == data.cards["theirs"].elsewhere == digest
     assert data.cards["later"].elsewhere == data.cards["later"].started_from == digest
     assert data.run.systems["theirs"].adapter_digest == digest
-    first = load_run(Path(str(made.output)))
-    outputs = {t: [p.output for p in rows] for t, rows in data.predictions["theirs"].items()}
-    assert outputs == {t: [p.output for p in rows] for t, rows in first.predictions["tiny"].items()}
+    assert outputs(data, "theirs") == outputs(first, "tiny")
     assert data.trained["theirs"] == []
     told = "Whether theirs was trained on held-out examples is unknown: it is an adapter from elsewhere."
     assert told in (folder / "report.html").read_text()

@@ -7,8 +7,9 @@ from recorder import Recorder
 from tiny_suite import RECIPE, copy_suite
 
 from evalgate import pipeline
+from evalgate.core.adapter_files import adapter_digest
 from evalgate.core.data import RunOptions
-from evalgate.store import load_run
+from evalgate.store import load_identity, load_run
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +17,7 @@ SYSTEMS = ("tiny@1", "tiny@2")
 
 
 def test_two_seeds_are_two_adapters_and_one_candidate(tmp_path: Path) -> None:
-    suite = copy_suite(tmp_path)
+    suite = copy_suite(tmp_path, baselines=("zero_shot",))
     recipe = suite / "candidates" / "tiny.yaml"
     recipe.write_text(RECIPE.replace("seed: 1\n", "seeds: [1, 2]\n"))
     options = RunOptions(suite=str(suite), output=str(tmp_path / "run"), limit=4, candidates=("tiny",))
@@ -43,7 +44,7 @@ def test_two_seeds_are_two_adapters_and_one_candidate(tmp_path: Path) -> None:
 
     recipe.write_text(RECIPE)
     options = RunOptions(suite=str(suite), output=str(tmp_path / "one"), limit=4)
-    pipeline.run(options, Recorder())
-    single = load_run(tmp_path / "one")
-    assert single.cards["tiny"].adapter_digest == data.cards["tiny@1"].adapter_digest
-    assert (single.run.candidates, single.run.seeds) == (("tiny",), {"tiny": ("tiny",)})
+    alone = pipeline.train(options, Recorder())
+    assert adapter_digest(alone["tiny"]) == data.cards["tiny@1"].adapter_digest
+    single = load_identity(tmp_path / "one")
+    assert (single.candidates, single.seeds) == (("tiny",), {"tiny": ("tiny",)})

@@ -103,7 +103,7 @@ def test_a_killed_training_goes_on_in_its_own_run_and_so_does_the_second_stage(
 
 def test_a_run_tells_its_decision_to_the_trainings_own_run_and_is_the_same_run_as_without(tmp_path: Path) -> None:
     need("tensorboard")
-    suite = copy_suite(tmp_path)
+    suite = copy_suite(tmp_path, subjects=("animals",), baselines=("zero_shot",))
     options = RunOptions(suite=str(suite), output=str(tmp_path / "run"), limit=4, use_cache=False)
     alone = make_plan(options).run.id
     recipe = suite / "candidates" / "tiny.yaml"

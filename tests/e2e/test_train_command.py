@@ -26,7 +26,7 @@ class Noting(Recorder):
 
 
 def test_what_train_has_trained_is_not_trained_again_and_a_dated_template_stops_a_run(tmp_path: Path) -> None:
-    folder, progress = copy_suite(tmp_path), Noting()
+    folder, progress = copy_suite(tmp_path, baselines=("zero_shot",)), Noting()
     options = RunOptions(suite=str(folder), output=str(tmp_path / "run"), limit=6, use_cache=False)
     adapters = pipeline.train(options, progress)
     assert adapters == {"tiny": tmp_path / "run" / "adapters" / "tiny"}

@@ -5,6 +5,7 @@ import string
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ many = st.integers(0x4E00, 0x5E00).map(lambda first: "".join(map(chr, range(firs
 texts = plain | plain | long | st.text(st.characters(), max_size=40) | st.just("") | many
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.none() | texts, st.lists(texts, max_size=3), texts), min_size=2, max_size=6))
 def test_answers_scored_together_have_the_scores_of_each(rows: list[tuple[str | None, list[str], str]]) -> None:
