@@ -17,7 +17,8 @@ def push_hub(folder: Path, target: str, *, private: bool = True) -> str:
 
     Args:
         folder: What `evalgate promote` has written.
-        target: `OWNER/NAME` or `OWNER/NAME@BRANCH`; repository and branch are made where they are missing.
+        target: `OWNER/NAME` or `OWNER/NAME@BRANCH`, with or without `hf://` before it; repository and branch are
+            made where they are missing.
         private: Whether a repository that is made is private; one that is there stays what it is.
 
     Raises: `push-target`, `push-package`, `push-empty`, `push-changed`, `push-offline`, `push-denied`,
@@ -36,7 +37,8 @@ def push_mlflow(folder: Path, target: str, *, tracking_uri: str | None = None) -
 
     Args:
         folder: What `evalgate promote` has written.
-        target: `MODEL_NAME` or `MODEL_NAME@ALIAS`; the alias is set once the version is there and compared.
+        target: `MODEL_NAME` or `MODEL_NAME@ALIAS`, with or without `mlflow://` before it; the alias is set once the
+            version is there and compared.
         tracking_uri: The server; None: MLFLOW_TRACKING_URI.
 
     Raises: `push-target`, `push-package`, `push-nowhere`, `push-empty`, `push-changed`, `push-denied`,

@@ -127,7 +127,7 @@ def _parsed(target: str) -> tuple[str, str]:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
-    repo, at, branch = target.partition("@")
+    repo, at, branch = target.removeprefix("hf://").partition("@")
     try:
         validate_repo_id(repo)
     except HFValidationError:

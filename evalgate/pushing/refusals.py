@@ -40,13 +40,19 @@ def refusal(error: Exception, place: Place) -> EvalgateError:
     if status in (401, 403):
         return EvalgateError(
             f"{place.what} was not pushed to: "
-            + ("the server does not know who pushes (401)" if status == 401 else "the account may not write there (403)"),
+            + (
+                "the server does not know who pushes (401)"
+                if status == 401
+                else "the account may not write there (403)"
+            ),
             code="push-denied",
             fix=place.login if status == 401 else place.grant,
             where=place.where,
         )
     if status >= 500 or (not status and _of_network(error)):
-        said = f"answers {status}" if status else f"cannot be reached ({type(_root(error)).__name__})"
+        root = type(_root(error)).__name__
+        away = "answers with errors only" if root == "RetryError" else f"cannot be reached ({root})"
+        said = f"answers {status}" if status else away
         return EvalgateError(
             f"{place.what} was not pushed to: the server {said}",
             code="push-unreachable",

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.errors import UsageError
 from evalgate.pushing.contents import Contents, digest_file
-from evalgate.pushing.refusals import Place, differs, need, refusal, status_of
+from evalgate.pushing.refusals import Place, differs, need, refusal
 from evalgate.training.trackers import undisturbed
 
 PROJECT, FOLDER = "evalgate", "model"
@@ -149,22 +148,31 @@ class _Registry:
     def _compare(self, contents: Contents, names: list[str], source: str) -> None:
         """Fetch files one by one, as a later user would, and compare their digests. Raises `push-differs`."""
         from mlflow.artifacts import download_artifacts
-        from mlflow.exceptions import MlflowException
 
-        wrong = []
+        wrong, there = [], self._sizes(names, source)
         for name in names:
-            with TemporaryDirectory() as folder:
-                try:
+            same = there.get(name) == contents.files[name].n_bytes
+            if same:
+                with TemporaryDirectory() as folder:
                     got = download_artifacts(f"{source}/{name}", dst_path=folder, tracking_uri=self._uri)
                     same = digest_file(Path(got)).sha256 == contents.files[name].sha256
-                except (MlflowException, OSError) as error:
-                    if status_of(error) != 404 and not isinstance(error, FileNotFoundError):
-                        raise
-                    same = False
             if not same:
                 wrong.append(name)
         if wrong:
             raise differs(wrong, len(contents.files), self._place)
+
+    def _sizes(self, names: list[str], source: str) -> dict[str, int]:
+        """The sizes in bytes of what lies in the folders that some files should lie in."""
+        from mlflow.artifacts import list_artifacts
+
+        found = {}
+        for folder in sorted({name.rpartition("/")[0] for name in names}):
+            at = f"{source}/{folder}" if folder else source
+            for entry in list_artifacts(at, tracking_uri=self._uri):
+                if not entry.is_dir:
+                    name = entry.path.rpartition("/")[2]
+                    found[f"{folder}/{name}" if folder else name] = entry.file_size
+        return found
 
 
 def _experiment_name() -> str:
@@ -183,12 +191,12 @@ def _settings() -> Iterator[None]:
 
 
 def _parsed(target: str) -> tuple[str, str]:
-    name, at, alias = target.partition("@")
+    name, at, alias = target.removeprefix("mlflow://").partition("@")
     if not NAME.fullmatch(name) or (at and not ALIAS.fullmatch(alias)):
         raise UsageError(
             f"'{target}' names no model of an MLflow registry",
             code="push-target",
-            fix="write `mlflow://MODEL_NAME` or `mlflow://MODEL_NAME@ALIAS`; an alias has letters, digits, `_` and `-`, "
-            "and is neither `latest` nor a version",
+            fix="write `mlflow://MODEL_NAME` or `mlflow://MODEL_NAME@ALIAS`; an alias has letters, digits, `_` and "
+            "`-`, and is neither `latest` nor a version",
         )
     return name, alias

@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
         name = f"{asked['organization']}/{asked['name']}"
         if name in self.hub.repos:
             return self.reply(409, {"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"})
-        self.hub.repos[name] = Repo(asked["visibility"])
+        self.hub.repos[name] = Repo(asked.get("visibility") or ("private" if asked["private"] else "public"))
         return self.reply(200, {"url": f"{self.hub.url}/{name}"})
 
     def branch(self, body: bytes, query: Any, repo: str, branch: str) -> None:
@@ -158,7 +158,9 @@ class Handler(BaseHTTPRequestHandler):
             href = f"{self.hub.url}/lfs/{asked['oid']}"
             verify = f"{self.hub.url}/{repo}.git/verify"
             missing = asked["oid"] not in self.hub.lfs
-            objects.append(asked | ({"actions": {"upload": {"href": href}, "verify": {"href": verify}}} if missing else {}))
+            objects.append(
+                asked | ({"actions": {"upload": {"href": href}, "verify": {"href": verify}}} if missing else {})
+            )
         self.reply(200, {"transfer": "basic", "objects": objects})
 
     def verify(self, body: bytes, query: Any, repo: str) -> None:

@@ -49,7 +49,9 @@ def promoted(folder: Path, *, weights: bytes = bytes(range(256)) * 64, decision:
 def sign(folder: Path) -> Path:
     """Write provenance.json anew for the files that lie there."""
     (folder / "provenance.json").unlink(missing_ok=True)
-    subject = [{"name": name, "digest": {"sha256": hashlib.sha256(data).hexdigest()}} for name, data in held(folder).items()]
+    subject = [
+        {"name": name, "digest": {"sha256": hashlib.sha256(data).hexdigest()}} for name, data in held(folder).items()
+    ]
     statement: dict[str, Any] = {"_type": "https://in-toto.io/Statement/v1", "subject": subject, "predicate": {}}
     (folder / "provenance.json").write_text(json.dumps(statement))
     return folder

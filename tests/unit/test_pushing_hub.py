@@ -16,7 +16,6 @@ from evalgate.pushing import push_hub
 # The hub's client uses a parameter of its own transport that is out of date.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = "/{repo_id}/resolve/{revision}/{filename}"
 TITLE = "Promote tiny: ship (run 20261123-1, decision {})"
 SERVED = "do not serve from there; look at who else writes to it, and push again"
 
@@ -26,9 +25,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """A hub, and this process as one that has started with its address and a token that may write."""
     constants = pytest.importorskip("huggingface_hub.constants")
     with fake_hub() as server:
-        for name, value in {"ENDPOINT": server.url, "HUGGINGFACE_CO_URL_TEMPLATE": server.url + TEMPLATE, "HF_HUB_DISABLE_XET": True, "HF_HUB_OFFLINE": False,
-                            "HF_TOKEN_PATH": str(tmp_path / "no-token"),
-                            "AGENT_HARNESSES_PATH": str(tmp_path / "no-file")}.items():  # fmt: skip
+        settings = {
+            "ENDPOINT": server.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": server.url + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_DISABLE_XET": True,
+            "HF_HUB_OFFLINE": False,
+            "HF_TOKEN_PATH": str(tmp_path / "no-token"),
+            "AGENT_HARNESSES_PATH": str(tmp_path / "no-file"),
+        }
+        for name, value in settings.items():
             monkeypatch.setattr(constants, name, value, raising=False)
         for name in ("HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
             monkeypatch.delenv(name, raising=False)
@@ -87,7 +92,7 @@ def test_the_same_folder_again_is_the_same_commit(hub: FakeHub, folder: Path) ->
 
 
 def test_a_branch_is_made_and_main_is_left_alone(hub: FakeHub, folder: Path) -> None:
-    address = push_hub(folder, "org/tiny@candidates/v2", private=False)
+    address = push_hub(folder, "hf://org/tiny@candidates/v2", private=False)
     branches = hub.repos["org/tiny"].branches
     assert hub.files("org/tiny", "candidates/v2") == held(folder)
     assert hub.files("org/tiny") == {}
@@ -142,7 +147,8 @@ def test_a_folder_without_papers_is_pushed_as_what_it_is(hub: FakeHub, tmp_path:
 def test_a_file_that_arrived_otherwise_is_named(hub: FakeHub, folder: Path) -> None:
     hub.stored = lambda name, data: data + b"x" if name == "README.md" else data
     assert error(folder) == (
-        f"error[push-differs]: README.md on the server is not what was pushed\n  at: {hub.url}/org/tiny\n\nhint: {SERVED}"
+        f"error[push-differs]: README.md on the server is not what was pushed\n  at: {hub.url}/org/tiny\n\n"
+        f"hint: {SERVED}"
     )
     hub.stored = lambda name, data: data[1:] if name.endswith(("card.json", ".safetensors")) else data
     assert error(folder, "org/other").startswith(
@@ -151,8 +157,10 @@ def test_a_file_that_arrived_otherwise_is_named(hub: FakeHub, folder: Path) -> N
 
 
 def test_a_file_that_the_server_left_out_is_named(hub: FakeHub, folder: Path) -> None:
-    hub.before_commit = lambda: hub.lfs.update({k: b"torn" for k in hub.lfs})
-    assert error(folder).startswith("error[push-differs]: adapter_model.safetensors on the server is not what was pushed")
+    hub.before_commit = lambda: hub.lfs.update(dict.fromkeys(hub.lfs, b"torn"))
+    assert error(folder).startswith(
+        "error[push-differs]: adapter_model.safetensors on the server is not what was pushed"
+    )
 
 
 def test_somebody_elses_push_meanwhile_is_not_overwritten(hub: FakeHub, folder: Path) -> None:
@@ -194,7 +202,9 @@ def test_a_token_that_may_only_read_is_told_so(hub: FakeHub, folder: Path, monke
     assert error(folder) == said
 
 
-@pytest.mark.parametrize("target", ["tiny", "a/b/c", "org/", "/tiny", "org/ti ny", "org/tiny@", "org/tiny@refs/pr/1", ""])
+@pytest.mark.parametrize(
+    "target", ["tiny", "a/b/c", "org/", "/tiny", "org/ti ny", "org/tiny@", "org/tiny@refs/pr/1", ""]
+)
 def test_what_names_no_repository_is_refused_before_anything_is_asked(target: str, hub: FakeHub, folder: Path) -> None:
     with pytest.raises(UsageError) as caught:
         push_hub(folder, target)
@@ -279,14 +289,16 @@ def test_a_folder_that_is_no_longer_what_was_promoted_is_not_pushed(hub: FakeHub
     assert text.startswith(
         "error[push-changed]: adapter_model.safetensors is not what was promoted: provenance.json says "
     )
-    assert text.endswith(f"found 37e0d51511fe; nothing was pushed\n  at: {folder / 'adapter_model.safetensors'}\n\n{hint}")
+    assert text.endswith(
+        f"found 37e0d51511fe; nothing was pushed\n  at: {folder / 'adapter_model.safetensors'}\n\n{hint}"
+    )
     (promoted(folder) / "README.md").unlink()
     assert "error[push-changed]: README.md is not what was promoted" in error(folder)
     assert "found no such file; nothing was pushed" in error(folder)
     (folder / "provenance.json").write_text("{")
     assert error(folder) == (
-        "error[broken-record]: provenance.json cannot be read: Expecting property name enclosed in double quotes: line 1 "
-        f"column 2 (char 1)\n  at: {folder / 'provenance.json'}\n\n{hint}"
+        "error[broken-record]: provenance.json cannot be read: Expecting property name enclosed in double quotes: "
+        f"line 1 column 2 (char 1)\n  at: {folder / 'provenance.json'}\n\n{hint}"
     )
     assert hub.asked == []
 
@@ -297,7 +309,10 @@ def test_a_fresh_process_takes_address_and_token_from_the_environment_and_sends_
 ) -> None:
     pytest.importorskip("hf_xet")
     weights = (folder / "adapter_model.safetensors").read_bytes()
-    code = "import sys; from pathlib import Path; from evalgate.pushing import push_hub; print(push_hub(Path(sys.argv[1]), 'org/tiny'))"
+    code = (
+        "import sys; from pathlib import Path; from evalgate.pushing import push_hub\n"
+        "print(push_hub(Path(sys.argv[1]), 'org/tiny'))"
+    )
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
     (tmp_path / "cas").mkdir()
     with fake_hub() as hub:
