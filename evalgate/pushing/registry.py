@@ -149,9 +149,9 @@ class _Registry:
         """Fetch files one by one, as a later user would, and compare their digests. Raises `push-differs`."""
         from mlflow.artifacts import download_artifacts
 
-        wrong, there = [], self._sizes(names, source)
+        wrong, there = [], self._listed(names, source)
         for name in names:
-            same = there.get(name) == contents.files[name].n_bytes
+            same = name in there
             if same:
                 with TemporaryDirectory() as folder:
                     got = download_artifacts(f"{source}/{name}", dst_path=folder, tracking_uri=self._uri)
@@ -161,17 +161,17 @@ class _Registry:
         if wrong:
             raise differs(wrong, len(contents.files), self._place)
 
-    def _sizes(self, names: list[str], source: str) -> dict[str, int]:
-        """The sizes in bytes of what lies in the folders that some files should lie in."""
+    def _listed(self, names: list[str], source: str) -> set[str]:
+        """What lies in the folders that some files should lie in; fetching a missing file fails in many ways."""
         from mlflow.artifacts import list_artifacts
 
-        found = {}
+        found = set()
         for folder in sorted({name.rpartition("/")[0] for name in names}):
             at = f"{source}/{folder}" if folder else source
             for entry in list_artifacts(at, tracking_uri=self._uri):
                 if not entry.is_dir:
                     name = entry.path.rpartition("/")[2]
-                    found[f"{folder}/{name}" if folder else name] = entry.file_size
+                    found.add(f"{folder}/{name}" if folder else name)
         return found
 
 

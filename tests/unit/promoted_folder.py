@@ -38,6 +38,7 @@ def promoted(folder: Path, *, weights: bytes = bytes(range(256)) * 64, decision:
         "README.md": CARD.encode(),
         "evidence/decision.json": to_json_line(decision),
         "evidence/run.json": b'{"id": "20261123-1"}\n',
+        "evidence/contamination.jsonl": b"",
         "evidence/scores/tiny/route.jsonl": b'{"example_id": "r1"}\n',
     }
     for name, data in files.items():

@@ -152,7 +152,7 @@ def test_a_file_that_arrived_otherwise_is_named(hub: FakeHub, folder: Path) -> N
     )
     hub.stored = lambda name, data: data[1:] if name.endswith(("card.json", ".safetensors")) else data
     assert error(folder, "org/other").startswith(
-        "error[push-differs]: adapter_card.json and 1 more of 8 files on the server are not what was pushed\n"
+        "error[push-differs]: adapter_card.json and 1 more of 9 files on the server are not what was pushed\n"
     )
 
 
