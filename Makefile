@@ -1,6 +1,6 @@
 # Run `make` alone to see what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo doctor test test-fast check lint format types layers calibrate bench browser clean distclean
+.PHONY: help setup demo doctor test test-fast test-mlflow check lint format types layers calibrate bench browser clean distclean
 
 PYTHON ?= python3
 SUITE ?= suites/support
@@ -10,6 +10,7 @@ RUN ?=
 WORKERS ?= 2
 BIN := .venv/bin
 BENCH ?= .venv/bench
+MLFLOW ?= .venv/mlflow
 STAMP := .venv/.installed
 CHROMIUM := /usr/bin/chromium
 FAST := not slow and not browser and not gpu
@@ -23,9 +24,21 @@ export GOMP_SPINCOUNT
 # Without compiled modules every process of the tests and of the demo would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# An environment that sees the packages of .venv and has those of an extra which would change versions there: its
+# folder, the extra, a module to know it by.
+define beside
+@[ -x $(1)/bin/python ] || { \
+  echo '$@: making $(1), so that $(3) changes no version in .venv'; \
+  $(BIN)/python -m venv $(1); \
+  $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+    > "$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/evalgate.pth"; \
+}
+@$(1)/bin/python -c 'import $(3)' 2>/dev/null || $(1)/bin/python -m pip install -q -c .venv/constraints.txt -e ".[$(2)]"
+endef
+
 help: ## Show this list
 	@echo 'Usage: make TARGET'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo 'Settings: PYTHON=python3.12 for setup, SUITE=FOLDER and ARGS="-L 20" for demo, ARGS="-k name" for test-fast'
 
 setup: $(STAMP) ## Make .venv and install everything (again only if pyproject.toml or constraints.txt changed)
@@ -78,6 +91,10 @@ test: setup ## Run all tests: the fast ones first, then models and browser
 test-fast: setup ## Run the tests without models and browser
 	$(BIN)/pytest $(FAST_TESTS) -m "$(FAST)" -n $(WORKERS) --dist worksteal $(ARGS)
 
+test-mlflow: setup ## Run the tests that need a real MLflow server (an environment beside .venv)
+	$(call beside,$(MLFLOW),mlflow,mlflow)
+	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 $(MLFLOW)/bin/python -m pytest -m slow -k mlflow tests/unit/test_pushing_mlflow.py tests/unit/test_trackers.py
+
 check: lint types layers test ## Run everything that must pass before a commit
 
 lint: setup ## Check style and formatting (ruff)
@@ -98,14 +115,7 @@ calibrate: setup ## Simulate every gate and write docs/calibration.md (11 CPU-mi
 	$(BIN)/python -m calibration
 
 bench: setup ## Time the engine beside a plain loop, lm-eval and inspect-ai (a few minutes; ARGS="--rounds 3")
-	@[ -x $(BENCH)/bin/python ] || { \
-	  echo 'bench: making $(BENCH), so that inspect-ai changes no version in .venv'; \
-	  $(BIN)/python -m venv $(BENCH); \
-	  $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-	    > "$$($(BENCH)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/evalgate.pth"; \
-	}
-	@$(BENCH)/bin/python -c 'import inspect_ai' 2>/dev/null || \
-	  $(BENCH)/bin/python -m pip install -q -c .venv/constraints.txt -e ".[bench]"
+	$(call beside,$(BENCH),bench,inspect_ai)
 	PYTHONPATH=$(CURDIR) $(BENCH)/bin/python -m benchmarks.engine $(ARGS)
 
 browser: ## Install Chromium for the browser tests (Debian, as root)

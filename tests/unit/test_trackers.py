@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow_server import serving
 from msgspec.structs import replace
 
 from evalgate.core.data import Recipe
@@ -259,26 +259,9 @@ def test_a_table_keeps_its_columns() -> None:
 
 @pytest.fixture
 def mlflow_server(tmp_path: Path) -> Iterator[str]:
-    """A tracking server on this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uri, log = f"sqlite:///{tmp_path}/server.db", (tmp_path / "server.log").open("wb")
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--backend-store-uri", uri, "--default-artifact-root", str(tmp_path / "artifacts")]  # fmt: skip
-    server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, (tmp_path / "server.log").read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(20)
-        log.close()
+    """A tracking server on this machine; artefacts lie where it says, not behind it."""
+    with serving(tmp_path, "--default-artifact-root", str(tmp_path / "artifacts")) as uri:
+        yield uri
 
 
 @pytest.fixture
