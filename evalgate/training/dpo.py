@@ -17,6 +17,7 @@ from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
 from evalgate.core.results import AdapterCard, CurvePoint
 from evalgate.core.seeds import clock
+from evalgate.core.showing import verbose
 from evalgate.files import write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
@@ -80,7 +81,7 @@ def prefer(
     selection = Selection(recipe, stage.path / CHECKPOINTS, examiner)
     if (card := finished(stage, selection)) is not None:
         return card
-    with quiet(), ExitStack() as stack:
+    with quiet(heard=verbose(progress)), ExitStack() as stack:
         told = [callback(tracking, first.n_steps)] if tracking else []
         return _prefer(stage, selection, progress, stack, [*told, *callbacks])
 
@@ -95,7 +96,7 @@ def _prefer(
         progress.note(f"{n_dropped} of {len(stage.pairs)} pairs are too long for max_length and were left out")
     with memory_errors(recipe, stage.path, longest):
         trainer = _trainer(stage, kept, tokenizer, where)
-        watching = watcher(progress, f"preferences {recipe.name}", stack, stage.path)
+        watching = watcher(progress, f"preferences {recipe.name}", stack, stage.path, n_tokens)
         for each in [watching, selection.callback(trainer), *callbacks]:
             trainer.add_callback(each)
         # The Trainer of the first stage's checkpoints is another one.

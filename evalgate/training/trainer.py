@@ -20,6 +20,7 @@ from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
 from evalgate.core.results import AdapterCard
 from evalgate.core.seeds import clock
+from evalgate.core.showing import verbose
 from evalgate.files import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
@@ -121,7 +122,7 @@ def train(
     if processes(recipe) > 1:
         launched(job, recipe, job.path, progress)
         return read_record(job.path / CARD, AdapterCard, fix=f"delete {job.path} and train again")
-    with quiet(), ExitStack() as stack:
+    with quiet(heard=verbose(progress)), ExitStack() as stack:
         card = fit(job, selection, progress, stack, callbacks)
         assert card is not None
         return card
@@ -173,7 +174,7 @@ def fit(
     with memory_errors(job.recipe, job.path, max(encoded.lengths)):
         trainer = _trainer(job, encoded, tokenizer, where)
         told = [callback(job.tracking)] if job.tracking else []
-        watching = watcher(progress, f"training {job.recipe.name}", stack, job.path)
+        watching = watcher(progress, f"training {job.recipe.name}", stack, job.path, encoded.n_tokens)
         for each in [*told, watching, selection.callback(trainer), *callbacks]:
             trainer.add_callback(each)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]

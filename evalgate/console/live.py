@@ -1,0 +1,156 @@
+"""Progress on a terminal: what is at work below, in lines that are drawn again, and what is done above."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from evalgate.console.pieces import (
+    Piece,
+    clean,
+    counted,
+    duration,
+    finished,
+    fitted,
+    gpu_memory,
+    moving,
+    writable,
+)
+from evalgate.console.tally import Tally, Work
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDEST, BAR, LEAST_BAR, NAMES = 100, 28, 8, 32
+# How often the terminal is drawn, a second, and how often the GPU is asked, in seconds.
+REDRAWN, GPU_S = 4, 1.0
+
+
+class Bars:
+    """The stages at work with bar, rate and time left, the whole run below them; what has ended stands above."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float], work: Work) -> None:
+        self._console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
+        self._clock, self._work = clock, work
+        self._started = clock()
+        self._active: list[Tally] = []
+        self._doing = ""
+        self._gpu, self._gpu_at = "", float("-inf")
+        self._live: Live | None = None
+
+    def start(self) -> None:
+        """Begin to draw. What others print to the terminal meanwhile goes above."""
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._drawn,
+            refresh_per_second=REDRAWN,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # data that goes to a file stays there
+        )
+        self._live.start()
+
+    def stop(self) -> None:
+        """Take away what is drawn, and show the cursor again."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def begin(self, tally: Tally) -> None:
+        """A stage begins."""
+        self._active.append(tally)
+        self.moved(tally)
+
+    def moved(self, tally: Tally) -> None:
+        """Asks the GPU here, between steps: a thread of its own could disturb a CUDA graph that is being recorded."""
+        if (now := self._clock()) - self._gpu_at >= GPU_S:
+            self._gpu_at, self._gpu = now, gpu_memory()
+
+    def end(self, tally: Tally) -> None:
+        """A stage ends: one line above."""
+        self._active.remove(tally)
+        whole = tally.done >= tally.total
+        name = self._shortened(tally.name, NAMES)
+        wide = max((cell_len(f"{n} · {t}") for n, t in self._work.pairs), default=0)
+        gap = " " * max(0, min(wide, NAMES) - cell_len(name))
+        mark = Text("✓ " if whole else "✗ ", style="green" if whole else "yellow")
+        self._print(mark + Text(name + gap, style="bold") + Text(f"  {finished(tally)}"))
+
+    def note(self, text: str) -> None:
+        """One line of news, above."""
+        self._print(Text(text))
+
+    def detail(self, text: str) -> None:
+        """One line for who wants to know more."""
+        self._print(Text(text, style="dim"))
+
+    def doing(self, text: str) -> None:
+        """Work that cannot be counted begins; empty: it has ended."""
+        self._doing = text
+
+    def did(self, text: str, seconds: float, *, tell: bool) -> None:
+        """It has ended; who waited for it is told how long."""
+        if tell or seconds >= 2:
+            self._print(Text("✓ ", style="green") + Text(text, style="bold") + Text(f"  {duration(seconds)}"))
+
+    def _print(self, text: Text) -> None:
+        self._console.print(self._safe(text), soft_wrap=self._live is None)
+
+    def _safe(self, text: Text) -> Text:
+        plain = writable(clean(text.plain), self._console.encoding)
+        if len(plain) == len(text.plain):  # styles keep their places
+            text.plain = plain
+            return text
+        return Text(plain)
+
+    def _drawn(self) -> RenderableType:
+        width = min(self._console.width, WIDEST) - 1  # a full line makes some terminals begin a new one
+        lines = [line for tally in tuple(self._active) for line in self._stage(tally, width)]
+        if not lines:
+            lines = [Text(self._shortened(self._doing or "working", width), style="bold")]
+        lines.append(Text(fitted(self._whole(), width, cell_len, " · "), style="dim"))
+        return Group(*(self._cut(self._safe(line), width) for line in lines if line.plain.strip()))
+
+    def _cut(self, line: Text, width: int) -> Text:
+        line.no_wrap = True
+        line.truncate(width)
+        return line
+
+    def _stage(self, tally: Tally, width: int) -> list[Text]:
+        n_done = counted(tally)
+        share = min(1.0, tally.done / tally.total) if tally.total else 1.0
+        name = self._shortened(tally.name, max(8, width - cell_len(n_done) - 2))
+        room = min(BAR, width - cell_len(name) - cell_len(n_done) - 4)
+        head = Text(name, style="bold")
+        if room >= LEAST_BAR:
+            filled = int(room * share)
+            head += Text("  ") + Text("━" * filled, style="cyan") + Text("─" * (room - filled), style="dim")
+        return [head + Text(f"  {n_done}"), Text("  " + fitted(moving(tally), width - 2, cell_len))]
+
+    def _whole(self) -> list[Piece]:
+        work = self._work
+        found: list[Piece] = []
+        now = self._active[-1].system if self._active else ""
+        if now in work.names:
+            found.append((2, f"system {work.names.index(now) + 1} of {len(work.names)}"))
+        if work.total:
+            found.append((4, f"{work.done:,} of {work.total:,} answers"))
+        found.append((3, f"{duration(self._clock() - self._started)} in all"))
+        if (left := work.left_s) is not None and work.done < work.total:
+            found.append((1, f"about {duration(left)} of answers left"))
+        return [*found, (5, self._gpu)] if self._gpu else found
+
+    def _shortened(self, name: str, width: int) -> str:
+        """The name in at most `width` columns, its middle left out: both ends tell."""
+        name = " ".join(clean(name).split())
+        if cell_len(name) <= width:
+            return name
+        head, tail = name, name[-((width - 1) // 2) :]
+        while head and cell_len(head) + 1 + cell_len(tail) > width:
+            head = head[:-1]
+        return f"{head}…{tail}"
