@@ -12,9 +12,7 @@ from evalgate.planning import Plan
 from evalgate.store import BASE, CAPABILITY
 
 
-def planned_answers(
-    plan: Plan, n_questions: int, left_out: Collection[str] = ()
-) -> dict[str, dict[str, int]]:
+def planned_answers(plan: Plan, n_questions: int, left_out: Collection[str] = ()) -> dict[str, dict[str, int]]:
     """How many held-out examples each system is asked for each task, and `n_questions` on capability, in order.
 
     Candidates in `left_out` are asked nothing more.

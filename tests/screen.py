@@ -130,7 +130,7 @@ def in_terminal(
                 interrupt = None
             if time.monotonic() - started > limit_s:
                 process.kill()
-                raise AssertionError(f"no end after {limit_s} s: {written!r}")
+                raise AssertionError(f"no end after {limit_s} s: {written[-500:]!r}")
         assert process.stdout is not None
         out = process.stdout.read().decode()
     os.close(leader)

@@ -49,11 +49,10 @@ def _louder(how: str) -> Callable[[click.Context, click.Parameter, bool], None]:
 
 def _time(context: click.Context) -> None:
     """Say at the command's end how long it took."""
-    from evalgate.console.pieces import duration
     from evalgate.core.seeds import clock
 
     started = clock()
-    context.call_on_close(lambda: say(f"{context.command_path}: {duration(clock() - started)} in all"))
+    context.call_on_close(lambda: say(f"{context.command_path} took {clock() - started:.1f} s"))
 
 
 def loudness() -> str:

@@ -1,11 +1,11 @@
-"""Progress where lines cannot be overwritten, in CI logs and pipes: whole lines at a bounded pace; or nothing at all."""
+"""Progress where lines cannot be drawn again, in CI logs and pipes: whole lines at a bounded pace; or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from evalgate.console.pieces import clean, counted, duration, finished, gpu_memory, moving, writable
+from evalgate.console.pieces import Piece, clean, counted, duration, finished, gpu_memory, moving, writable
 from evalgate.console.tally import Tally, Work
 
 # A stage speaks again after this many seconds and another tenth of its items; or, if it is slow, after a time that
@@ -41,12 +41,12 @@ class Lines:
         far = now - spoke >= SOON_S and tally.done - done >= SHARE * tally.total
         if tally.done < tally.total and (far or now - spoke >= late):
             self._spoke[id(tally)] = (now, tally.done)
-            self._say(", ".join([f"{tally.name}: {counted(tally)}", *(text for _, text in moving(tally)), *_gpu()]))
+            self._say(_line(f"{tally.name}: {counted(tally)}, ", moving(tally)))
 
     def end(self, tally: Tally) -> None:
         """A stage ends."""
         self._spoke.pop(id(tally), None)
-        self._say(", ".join([f"{tally.name}: {finished(tally)}", *_gpu()]))
+        self._say(_line(f"{tally.name}: ", finished(tally)))
 
     def note(self, text: str) -> None:
         """One line of news."""
@@ -74,8 +74,8 @@ class Lines:
         print(writable(line, self._stream.encoding or "utf-8"), file=self._stream, flush=True)
 
 
-def _gpu() -> list[str]:
-    return [text] if (text := gpu_memory()) else []
+def _line(head: str, pieces: Sequence[Piece]) -> str:
+    return head + ", ".join(filter(None, [*(text for _, text in pieces), gpu_memory()]))
 
 
 class Silence:

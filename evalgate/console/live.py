@@ -27,7 +27,7 @@ from evalgate.console.tally import Tally, Work
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-WIDEST, BAR, LEAST_BAR, NAMES = 100, 28, 8, 32
+WIDEST, BAR, LEAST_BAR, NAMES, NARROW = 100, 28, 8, 32, 60
 # How often the terminal is drawn, a second, and how often the GPU is asked, in seconds.
 REDRAWN, GPU_S = 4, 1.0
 
@@ -47,8 +47,8 @@ class Bars:
     def start(self) -> None:
         """Begin to draw. What others print to the terminal meanwhile goes above."""
         self._live = Live(
+            self,  # drawn anew whenever anything is printed
             console=self._console,
-            get_renderable=self._drawn,
             refresh_per_second=REDRAWN,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # data that goes to a file stays there
@@ -75,11 +75,15 @@ class Bars:
         """A stage ends: one line above."""
         self._active.remove(tally)
         whole = tally.done >= tally.total
-        name = self._shortened(tally.name, NAMES)
+        name, width = self._shortened(tally.name, NAMES), self._console.width - 1
         wide = max((cell_len(f"{n} · {t}") for n, t in self._work.pairs), default=0)
         gap = " " * max(0, min(wide, NAMES) - cell_len(name))
-        mark = Text("✓ " if whole else "✗ ", style="green" if whole else "yellow")
-        self._print(mark + Text(name + gap, style="bold") + Text(f"  {finished(tally)}"))
+        if width < NARROW:  # a line of its own
+            between, room = "\n  ", width - 2
+        else:
+            between, room = gap + "  ", width - cell_len(name) - len(gap) - 4
+        mark = ("✓ ", "green") if whole else ("✗ ", "yellow")
+        self._print(Text.assemble(mark, (name, "bold"), between + fitted(finished(tally), room, cell_len)))
 
     def note(self, text: str) -> None:
         """One line of news, above."""
@@ -96,7 +100,7 @@ class Bars:
     def did(self, text: str, seconds: float, *, tell: bool) -> None:
         """It has ended; who waited for it is told how long."""
         if tell or seconds >= 2:
-            self._print(Text("✓ ", style="green") + Text(text, style="bold") + Text(f"  {duration(seconds)}"))
+            self._print(Text.assemble(("✓ ", "green"), (text, "bold"), f"  {duration(seconds)}"))
 
     def _print(self, text: Text) -> None:
         self._console.print(self._safe(text), soft_wrap=self._live is None)
@@ -108,9 +112,12 @@ class Bars:
             return text
         return Text(plain)
 
-    def _drawn(self) -> RenderableType:
+    def __rich__(self) -> RenderableType:
+        """The lines at work, as they stand now."""
         width = min(self._console.width, WIDEST) - 1  # a full line makes some terminals begin a new one
         lines = [line for tally in tuple(self._active) for line in self._stage(tally, width)]
+        if lines and self._doing:
+            lines.append(Text(f"  {self._doing}"))
         if not lines:
             lines = [Text(self._shortened(self._doing or "working", width), style="bold")]
         lines.append(Text(fitted(self._whole(), width, cell_len, " · "), style="dim"))
@@ -126,11 +133,14 @@ class Bars:
         share = min(1.0, tally.done / tally.total) if tally.total else 1.0
         name = self._shortened(tally.name, max(8, width - cell_len(n_done) - 2))
         room = min(BAR, width - cell_len(name) - cell_len(n_done) - 4)
-        head = Text(name, style="bold")
+        bar: list[str | tuple[str, str]] = []
         if room >= LEAST_BAR:
             filled = int(room * share)
-            head += Text("  ") + Text("━" * filled, style="cyan") + Text("─" * (room - filled), style="dim")
-        return [head + Text(f"  {n_done}"), Text("  " + fitted(moving(tally), width - 2, cell_len))]
+            bar = ["  ", ("━" * filled, "cyan"), ("─" * (room - filled), "dim")]
+        return [
+            Text.assemble((name, "bold"), *bar, f"  {n_done}"),
+            Text("  " + fitted(moving(tally), width - 2, cell_len)),
+        ]
 
     def _whole(self) -> list[Piece]:
         work = self._work

@@ -12,6 +12,9 @@ from evalgate.console.tally import Tally
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # How signs of ours are written where the terminal's encoding lacks them.
 _PLAIN = str.maketrans({"·": "-", "…": "~", "✓": "+", "✗": "x", "━": "#", "─": ".", "–": "-", "—": "-", "×": "x"})
+# Below this rate the time for each item says more.
+SLOW = 0.1
+# What a line may have: how soon it may be left out (the largest number first), and the text.
 Piece = tuple[int, str]
 
 
@@ -47,7 +50,9 @@ def duration(seconds: float) -> str:
 
 
 def rate(per_s: float, unit: str = "") -> str:
-    """How many a second: `1,240 tokens/s`, `6.3/s`, `0.21/s`."""
+    """How many a second: `1,240 tokens/s`, `6.3/s`; or how long for each: `12 s each`."""
+    if per_s < SLOW:
+        return f"{duration(1 / per_s)} each"
     number = f"{per_s:,.0f}" if per_s >= 10 else f"{per_s:.2g}"
     return f"{number} {unit}/s" if unit else f"{number}/s"
 
@@ -61,7 +66,7 @@ def moving(tally: Tally) -> list[Piece]:
     """What a stage at work says, in order; of two pieces the one with the smaller number goes first where it is narrow."""
     found: list[Piece] = []
     if (per_s := tally.per_s) is not None:
-        found.append((2, rate(per_s)))
+        found.append((2, rate(per_s, tally.unit)))
     if (tokens := tally.tokens_per_s) is not None:
         found.append((5, rate(tokens, "tokens")))
     found.append((4, f"{duration(tally.seconds)} so far"))
@@ -84,18 +89,20 @@ def fates(tally: Tally) -> list[Piece]:
     return found
 
 
-def finished(tally: Tally) -> str:
-    """What a stage has done: `400 examples in 12 s, 33/s, 2 failed`."""
-    told = [text for _, text in fates(tally)]
+def finished(tally: Tally) -> list[Piece]:
+    """What a stage has done: `400 examples in 12 s`, `33 examples/s`, `2 failed`; why it has ended, if it is not whole."""
     if tally.total and tally.before >= tally.total:
-        return f"{tally.total:,} {tally.unit}".rstrip() + ", all recorded before"
+        return [(1, f"{tally.total:,} {tally.unit}".rstrip() + ", all recorded before")]
+    if tally.known and tally.known >= tally.total - tally.before:
+        return [(1, f"{tally.total:,} {tally.unit}".rstrip() + ", all known")]
     if tally.done < tally.total:
-        return ", ".join([f"stopped at {counted(tally)} after {duration(tally.seconds)}", *told])
-    rates = [rate(tally.per_s)] if tally.per_s is not None and tally.seconds >= 1 else []
-    if tally.tokens_per_s is not None and tally.seconds >= 1:
-        rates.append(rate(tally.tokens_per_s, "tokens"))
-    what = f"{tally.total:,} {tally.unit}".rstrip()
-    return ", ".join([f"{what} in {duration(tally.seconds)}", *rates, *told])
+        return [(1, f"stopped at {counted(tally)} after {duration(tally.seconds)}"), *fates(tally)]
+    found: list[Piece] = [(1, f"{tally.total:,} {tally.unit}".rstrip() + f" in {duration(tally.seconds)}")]
+    if tally.asked and tally.seconds >= 1:
+        found.append((2, rate(tally.asked / tally.seconds, tally.unit)))
+    if tally.tokens and tally.seconds >= 1:
+        found.append((5, rate(tally.tokens / tally.seconds, "tokens")))
+    return found + fates(tally)
 
 
 def gpu_memory() -> str:

@@ -162,9 +162,7 @@ def redrawn(stream: TextIO) -> bool:
     return stream.isatty() and not in_ci and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
-def _display(
-    loudness: Loudness, stream: TextIO, live: bool, clock: Callable[[], float], work: Work
-) -> Display:
+def _display(loudness: Loudness, stream: TextIO, live: bool, clock: Callable[[], float], work: Work) -> Display:
     if loudness is Loudness.QUIET:
         from evalgate.console.lines import Silence
 

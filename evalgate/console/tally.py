@@ -73,20 +73,24 @@ class Tally:
 
     @property
     def per_s(self) -> float | None:
-        """Items a second; None before the first one that took time."""
-        return self.asked / self.seconds if self.asked and self.seconds > 0 else None
+        """Items a second up to the last one; None before the first one that took time."""
+        return self.asked / self._busy if self.asked and self._busy > 0 else None
+
+    @property
+    def _busy(self) -> float:
+        return self.last - self.started
 
     @property
     def tokens_per_s(self) -> float | None:
         """Tokens a second; None where none were counted."""
-        return self.tokens / self.seconds if self.tokens and self.seconds > 0 else None
+        return self.tokens / self._busy if self.tokens and self._busy > 0 else None
 
     @property
     def left_s(self) -> float | None:
         """Seconds to go, counted down between items; None before the first item that took time."""
         if not self.asked:
             return None
-        pace, still = (self.last - self.started) / self.asked, self.total - self.done
+        pace, still = self._busy / self.asked, self.total - self.done
         left = still * pace - (self._clock() - self.last)
         return left if left > 0 else still * self.seconds / self.asked
 
@@ -149,4 +153,4 @@ class Work:
     def _pace(self, task: str | None) -> float | None:
         tallies = [tally for tally in self._tallies if task in (None, tally.task)]
         n = sum(tally.asked for tally in tallies)
-        return sum(tally.last - tally.started for tally in tallies) / n if n else None
+        return sum(tally.last - tally.started for tally in tallies if tally.asked) / n if n else None

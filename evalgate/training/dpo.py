@@ -97,7 +97,7 @@ def _prefer(
     with memory_errors(recipe, stage.path, longest):
         trainer = _trainer(stage, kept, tokenizer, where)
         watching = watcher(progress, f"preferences {recipe.name}", stack, stage.path, n_tokens)
-        for each in [watching, selection.callback(trainer), *callbacks]:
+        for each in [watching, selection.callback(trainer, progress), *callbacks]:
             trainer.add_callback(each)
         # The Trainer of the first stage's checkpoints is another one.
         identity: list[Any] = [*stage.digests, stage.first.adapter_digest, where, hardware.compute_dtype(where)]

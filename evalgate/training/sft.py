@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from evalgate.core.protocols import Progress
-from evalgate.core.showing import count, state as standing, stage as shown
+from evalgate.core.showing import count
+from evalgate.core.showing import stage as shown
+from evalgate.core.showing import state as standing
 from evalgate.training.adapter import diverged
 from evalgate.training.data import IGNORED
 from evalgate.training.failures import risen

@@ -175,7 +175,7 @@ def fit(
         trainer = _trainer(job, encoded, tokenizer, where)
         told = [callback(job.tracking)] if job.tracking else []
         watching = watcher(progress, f"training {job.recipe.name}", stack, job.path, encoded.n_tokens)
-        for each in [*told, watching, selection.callback(trainer), *callbacks]:
+        for each in [*told, watching, selection.callback(trainer, progress), *callbacks]:
             trainer.add_callback(each)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
         with trainer.accelerator.main_process_first():
