@@ -27,7 +27,8 @@ from evalgate.console.tally import Tally, Work
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-WIDEST, BAR, LEAST_BAR, NAMES, NARROW = 100, 28, 8, 32, 60
+Part = str | tuple[str, str]
+WIDEST, BAR, LEAST_BAR, NAMES, LEAST_NAME, NARROW = 100, 28, 8, 32, 12, 60
 # How often the terminal is drawn, a second, and how often the GPU is asked, in seconds.
 REDRAWN, GPU_S = 4, 1.0
 
@@ -83,15 +84,15 @@ class Bars:
         else:
             between, room = gap + "  ", width - cell_len(name) - len(gap) - 4
         mark = ("✓ ", "green") if whole else ("✗ ", "yellow")
-        self._print(Text.assemble(mark, (name, "bold"), between + fitted(finished(tally), room, cell_len)))
+        self._print(self._text(mark, (name, "bold"), between + fitted(finished(tally), room, cell_len)))
 
     def note(self, text: str) -> None:
         """One line of news, above."""
-        self._print(Text(text))
+        self._print(self._text(text))
 
     def detail(self, text: str) -> None:
         """One line for who wants to know more."""
-        self._print(Text(text, style="dim"))
+        self._print(self._text((text, "dim")))
 
     def doing(self, text: str) -> None:
         """Work that cannot be counted begins; empty: it has ended."""
@@ -100,28 +101,26 @@ class Bars:
     def did(self, text: str, seconds: float, *, tell: bool) -> None:
         """It has ended; who waited for it is told how long."""
         if tell or seconds >= 2:
-            self._print(Text.assemble(("✓ ", "green"), (text, "bold"), f"  {duration(seconds)}"))
+            self._print(self._text(("✓ ", "green"), (text, "bold"), f"  {duration(seconds)}"))
 
     def _print(self, text: Text) -> None:
-        self._console.print(self._safe(text), soft_wrap=self._live is None)
+        self._console.print(text, soft_wrap=self._live is None)
 
-    def _safe(self, text: Text) -> Text:
-        plain = writable(clean(text.plain), self._console.encoding)
-        if len(plain) == len(text.plain):  # styles keep their places
-            text.plain = plain
-            return text
-        return Text(plain)
+    def _text(self, *parts: Part) -> Text:
+        """Parts with their styles as one text, in signs that the terminal has and that do nothing to it."""
+        sane = ((part, "") if isinstance(part, str) else part for part in parts)
+        return Text.assemble(*((writable(clean(text), self._console.encoding), style) for text, style in sane))
 
     def __rich__(self) -> RenderableType:
         """The lines at work, as they stand now."""
         width = min(self._console.width, WIDEST) - 1  # a full line makes some terminals begin a new one
         lines = [line for tally in tuple(self._active) for line in self._stage(tally, width)]
         if lines and self._doing:
-            lines.append(Text(f"  {self._doing}"))
+            lines.append(self._text(f"  {self._doing}"))
         if not lines:
-            lines = [Text(self._shortened(self._doing or "working", width), style="bold")]
-        lines.append(Text(fitted(self._whole(), width, cell_len, " · "), style="dim"))
-        return Group(*(self._cut(self._safe(line), width) for line in lines if line.plain.strip()))
+            lines = [self._text((self._shortened(self._doing or "working", width), "bold"))]
+        lines.append(self._text((fitted(self._whole(), width, cell_len, " · "), "dim")))
+        return Group(*(self._cut(line, width) for line in lines if line.plain.strip()))
 
     def _cut(self, line: Text, width: int) -> Text:
         line.no_wrap = True
@@ -130,17 +129,17 @@ class Bars:
 
     def _stage(self, tally: Tally, width: int) -> list[Text]:
         n_done = counted(tally)
+        if cell_len(n_done) + LEAST_NAME + 2 > width:
+            n_done = f"{tally.done:,}/{tally.total:,}"
         share = min(1.0, tally.done / tally.total) if tally.total else 1.0
-        name = self._shortened(tally.name, max(8, width - cell_len(n_done) - 2))
+        name = self._shortened(tally.name, max(4, width - cell_len(n_done) - 2))
         room = min(BAR, width - cell_len(name) - cell_len(n_done) - 4)
-        bar: list[str | tuple[str, str]] = []
+        bar: list[Part] = []
         if room >= LEAST_BAR:
             filled = int(room * share)
             bar = ["  ", ("━" * filled, "cyan"), ("─" * (room - filled), "dim")]
-        return [
-            Text.assemble((name, "bold"), *bar, f"  {n_done}"),
-            Text("  " + fitted(moving(tally), width - 2, cell_len)),
-        ]
+        how = fitted(moving(tally), width - 2, cell_len)
+        return [self._text((name, "bold"), *bar, f"  {n_done}"), self._text(f"  {how}")]
 
     def _whole(self) -> list[Piece]:
         work = self._work
@@ -160,7 +159,9 @@ class Bars:
         name = " ".join(clean(name).split())
         if cell_len(name) <= width:
             return name
-        head, tail = name, name[-((width - 1) // 2) :]
+        head, tail = name, name
+        while cell_len(tail) > (width - 1) // 2:
+            tail = tail[1:]
         while head and cell_len(head) + 1 + cell_len(tail) > width:
             head = head[:-1]
         return f"{head}…{tail}"

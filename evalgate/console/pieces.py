@@ -63,7 +63,7 @@ def counted(tally: Tally) -> str:
 
 
 def moving(tally: Tally) -> list[Piece]:
-    """What a stage at work says, in order; of two pieces the one with the smaller number goes first where it is narrow."""
+    """What a stage at work says, in order; each piece with how soon it may be left out."""
     found: list[Piece] = []
     if (per_s := tally.per_s) is not None:
         found.append((2, rate(per_s, tally.unit)))
@@ -90,7 +90,7 @@ def fates(tally: Tally) -> list[Piece]:
 
 
 def finished(tally: Tally) -> list[Piece]:
-    """What a stage has done: `400 examples in 12 s`, `33 examples/s`, `2 failed`; why it has ended, if it is not whole."""
+    """What a stage has done: `400 examples in 12 s`, `33 examples/s`, `2 failed`; or how far it has come."""
     if tally.total and tally.before >= tally.total:
         return [(1, f"{tally.total:,} {tally.unit}".rstrip() + ", all recorded before")]
     if tally.known and tally.known >= tally.total - tally.before:
@@ -106,7 +106,7 @@ def finished(tally: Tally) -> list[Piece]:
 
 
 def gpu_memory() -> str:
-    """GPU memory as `GPU 12.3 of 139.8 GB`, by all processes; empty where torch uses none, which is never loaded here."""
+    """What all processes take of the GPU: `GPU 12.3 of 139.8 GB`; empty where torch, never loaded here, uses none."""
     cuda = getattr(sys.modules.get("torch"), "cuda", None)
     try:
         if cuda is None or not cuda.is_initialized():

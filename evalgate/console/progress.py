@@ -79,9 +79,9 @@ class RichProgress:
         from evalgate.core import seeds  # brings numpy, so only what takes long pays for it
 
         self._clock = clock or seeds.clock
-        self._loudness, self._work = loudness, Work()
+        self._loudness, self.work = loudness, Work()
         stream = stream or sys.stderr
-        self._display = _display(loudness, stream, redrawn(stream) if live is None else live, self._clock, self._work)
+        self._display = _display(loudness, stream, redrawn(stream) if live is None else live, self._clock, self.work)
         self._active: list[Tally] = []
         self._depth = 0
 
@@ -115,7 +115,7 @@ class RichProgress:
         """A stage whose items have a name, and maybe a system and a task."""
         moved = self._display.moved
         tally = Tally(name, total, done, unit=unit, clock=self._clock, moved=moved, system=system, task=task)
-        self._work.add(tally)
+        self.work.add(tally)
         with self:
             self._active.append(tally)
             self._display.begin(tally)
@@ -138,7 +138,7 @@ class RichProgress:
 
     def outline(self, outline: Outline) -> None:
         """All that will be asked."""
-        self._work.outline(outline)
+        self.work.outline(outline)
 
     def note(self, text: str) -> None:
         """One line of news."""

@@ -13,7 +13,7 @@ CHATTY = ("accelerate", "bitsandbytes", "datasets", "huggingface_hub", "peft", "
 
 @contextlib.contextmanager
 def quiet(*, heard: bool = False) -> Iterator[None]:
-    """Only errors get through; levels, filters and bars are put back on leaving. What is `heard` goes on, but for bars."""
+    """Only errors get through, or all that libraries say if it shall be `heard`, but no bars; put back on leaving."""
     loggers = {name: logging.getLogger(name) for name in CHATTY}
     levels = {name: logger.level for name, logger in loggers.items()}
     # Read when `datasets` and `huggingface_hub` are first imported.
