@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from threading import Event, RLock, Thread
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -33,34 +34,69 @@ WIDEST, BAR, LEAST_BAR, NAMES, LEAST_NAME, NARROW = 100, 28, 8, 32, 12, 60
 REDRAWN, GPU_S = 4, 1.0
 
 
+class _Guarded(Console):
+    """A console that one thread prints to at a time.
+
+    rich goes up as many lines as it drew last; another thread that draws meanwhile would make that a wrong number, and
+    a line above would be lost.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._guard = RLock()
+
+    def __enter__(self) -> Console:
+        self._guard.acquire()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            self._guard.release()
+
+
 class Bars:
     """The stages at work with bar, rate and time left, the whole run below them; what has ended stands above."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float], work: Work) -> None:
-        self._console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
+        self._console = _Guarded(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
         self._clock, self._work = clock, work
         self._started = clock()
         self._active: list[Tally] = []
         self._doing = ""
         self._gpu, self._gpu_at = "", float("-inf")
         self._live: Live | None = None
+        self._ended = Event()
 
     def start(self) -> None:
         """Begin to draw. What others print to the terminal meanwhile goes above."""
         self._live = Live(
             self,  # drawn anew whenever anything is printed
             console=self._console,
-            refresh_per_second=REDRAWN,
+            auto_refresh=False,  # the console's guard comes first, which rich's own thread does not know
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # data that goes to a file stays there
         )
-        self._live.start()
+        with self._console:
+            self._live.start()
+        self._ended = Event()
+        Thread(target=self._redraw, args=(self._live, self._ended), daemon=True).start()
 
     def stop(self) -> None:
         """Take away what is drawn, and show the cursor again."""
-        if self._live is not None:
+        if self._live is None:
+            return
+        self._ended.set()
+        with self._console:
             self._live.stop()
-            self._live = None
+        self._live = None
+
+    def _redraw(self, live: Live, ended: Event) -> None:
+        while not ended.wait(1 / REDRAWN):
+            with self._console:
+                if not ended.is_set():
+                    live.refresh()
 
     def begin(self, tally: Tally) -> None:
         """A stage begins."""
@@ -79,12 +115,12 @@ class Bars:
         name, width = self._shortened(tally.name, NAMES), self._console.width - 1
         wide = max((cell_len(f"{n} · {t}") for n, t in self._work.pairs), default=0)
         gap = " " * max(0, min(wide, NAMES) - cell_len(name))
-        if width < NARROW:  # a line of its own
-            between, room = "\n  ", width - 2
+        if width < NARROW:  # as many lines as it takes
+            told = "\n  " + ", ".join(text for _, text in finished(tally))
         else:
-            between, room = gap + "  ", width - cell_len(name) - len(gap) - 4
+            told = gap + "  " + fitted(finished(tally), width - cell_len(name) - len(gap) - 4, cell_len)
         mark = ("✓ ", "green") if whole else ("✗ ", "yellow")
-        self._print(self._text(mark, (name, "bold"), between + fitted(finished(tally), room, cell_len)))
+        self._print(self._text(mark, (name, "bold"), told))
 
     def note(self, text: str) -> None:
         """One line of news, above."""
@@ -114,12 +150,15 @@ class Bars:
     def __rich__(self) -> RenderableType:
         """The lines at work, as they stand now."""
         width = min(self._console.width, WIDEST) - 1  # a full line makes some terminals begin a new one
-        lines = [line for tally in tuple(self._active) for line in self._stage(tally, width)]
+        active = tuple(self._active)  # another thread draws
+        lines = [line for tally in active for line in self._stage(tally, width)]
         if lines and self._doing:
             lines.append(self._text(f"  {self._doing}"))
         if not lines:
             lines = [self._text((self._shortened(self._doing or "working", width), "bold"))]
-        lines.append(self._text((fitted(self._whole(), width, cell_len, " · "), "dim")))
+        lines.append(
+            self._text((fitted(self._whole(active[-1].system if active else ""), width, cell_len, " · "), "dim"))
+        )
         return Group(*(self._cut(line, width) for line in lines if line.plain.strip()))
 
     def _cut(self, line: Text, width: int) -> Text:
@@ -141,12 +180,11 @@ class Bars:
         how = fitted(moving(tally), width - 2, cell_len)
         return [self._text((name, "bold"), *bar, f"  {n_done}"), self._text(f"  {how}")]
 
-    def _whole(self) -> list[Piece]:
-        work = self._work
+    def _whole(self, system: str) -> list[Piece]:
+        work, names = self._work, self._work.names
         found: list[Piece] = []
-        now = self._active[-1].system if self._active else ""
-        if now in work.names:
-            found.append((2, f"system {work.names.index(now) + 1} of {len(work.names)}"))
+        if system in names:
+            found.append((2, f"system {names.index(system) + 1} of {len(names)}"))
         if work.total:
             found.append((4, f"{work.done:,} of {work.total:,} answers"))
         found.append((3, f"{duration(self._clock() - self._started)} in all"))

@@ -119,7 +119,7 @@ def gpu_memory() -> str:
 
 def fitted(pieces: Sequence[Piece], width: int, measure: Callable[[str], int] = len, between: str = ", ") -> str:
     """The pieces in one line of at most `width` columns; the least important ones are left out first."""
-    kept = list(pieces)
+    kept = [piece for piece in pieces if measure(piece[1]) <= width]
     while kept and measure(between.join(text for _, text in kept)) > width:
         kept.remove(max(kept, key=lambda piece: piece[0]))
     return between.join(text for _, text in kept)

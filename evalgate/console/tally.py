@@ -74,7 +74,8 @@ class Tally:
     @property
     def per_s(self) -> float | None:
         """Items a second up to the last one; None before the first one that took time."""
-        return self.asked / self._busy if self.asked and self._busy > 0 else None
+        asked = self.asked
+        return asked / self._busy if asked and self._busy > 0 else None
 
     @property
     def _busy(self) -> float:
@@ -88,11 +89,12 @@ class Tally:
     @property
     def left_s(self) -> float | None:
         """Seconds to go, counted down between items; None before the first item that took time."""
-        if not self.asked:
+        asked, busy = self.asked, self._busy  # another thread may count meanwhile
+        if not asked or busy <= 0:
             return None
-        pace, still = self._busy / self.asked, self.total - self.done
-        left = still * pace - (self._clock() - self.last)
-        return left if left > 0 else still * self.seconds / self.asked
+        still = self.total - self.done
+        left = still * busy / asked - (self._clock() - self.last)
+        return left if left > 0 else still * self.seconds / asked
 
 
 class Work:
