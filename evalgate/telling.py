@@ -30,13 +30,18 @@ def _sizes(plan: Plan, system: SystemSpec) -> dict[str, int]:
 
 
 def run_details(run: Run, folder: str) -> Iterator[str]:
-    """What a run's numbers depend on, a line each: suite, model, serving, versions, how every system asks."""
+    """What a run's numbers depend on, a line each: suite, model, serving, versions, systems."""
     yield f"run {run.id} in {folder}, started {run.started}, seed {run.seed}, limit {run.limit or 'none'}"
     digests = f"digest {short(run.suite_digest)}, data {short(run.data_digest)}"
     yield f"suite '{run.suite.name}' version {run.suite.version} in {run.suite_folder}, {digests}"
     model = run.suite.model.id or "none"
     yield f"model {model}, digest {short(run.model_digest)}; {_pairs(run.serving) or 'not served yet'}"
     yield f"versions: {_pairs(run.versions)}"
+    yield from system_details(run)
+
+
+def system_details(run: Run) -> Iterator[str]:
+    """Every system's digest, and how it asks."""
     for system in run.systems.values():
         of = f", adapter {short(system.adapter_digest)}" if system.adapter_digest else ""
         yield f"system {system.name} ({system.kind}), digest {short(digest_of(system))}{of}"

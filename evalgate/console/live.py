@@ -137,7 +137,9 @@ class Bars:
     def did(self, text: str, seconds: float, *, tell: bool) -> None:
         """It has ended; who waited for it is told how long."""
         if tell or seconds >= 2:
-            self._print(self._text(("✓ ", "green"), (text, "bold"), f"  {duration(seconds)}"))
+            took = duration(seconds)
+            name = self._shortened(text, max(LEAST_NAME, self._console.width - len(took) - 5))
+            self._print(self._text(("✓ ", "green"), (name, "bold"), f"  {took}"))
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=self._live is None)
