@@ -21,7 +21,7 @@ DONE = """\
 ✓ zero_shot · summarize  20 examples, 1 failed
 ✓ zero_shot · route      20 examples, 1 failed
 ✓ zero_shot · extract    20 examples, 1 failed
-1 of 20 answers of zero_shot to extract break the constraint json_schema
+11 of 20 answers of zero_shot to extract break the constraint json_schema
 ✓ zero_shot · policy_qa  20 examples, 1 failed
 ✓ zero_shot · redteam    20 examples, 1 failed
 ✓ rag · policy_qa        20 examples, 1 failed"""
@@ -69,7 +69,7 @@ def test_the_screen_shows_the_work_and_keeps_what_was_done(suite: Path) -> None:
     # Run again there is nothing to do, and each line says so.
     again = run(suite)
     assert again.screen.text.count("20 examples, all recorded before") == 6
-    assert "1 of 20 answers" not in again.screen.text
+    assert "11 of 20 answers" not in again.screen.text
 
 
 def frames_of(shown: Shown) -> list[str]:
