@@ -48,6 +48,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
         _begin(job, options)
+        outline(progress, planned_answers(job.plan, job.n_questions))
         with standing_heap():
             job.choose_prompts()
             job.asking.calibrate_judges()
@@ -83,7 +84,6 @@ def _begin(job: Job, options: RunOptions) -> None:
         job.preflight(resume=options.resume)
     with doing(job.progress, "opening the model"):
         job.start(resume=options.resume)
-    outline(job.progress, planned_answers(job.plan, job.n_questions))
     detail(job.progress, *run_details(job.run, str(job.folder.folder)))
 
 

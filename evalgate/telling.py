@@ -61,8 +61,9 @@ def decision_details(decision: Decision) -> Iterator[str]:
 def _asks(prompt: PromptSpec) -> str:
     parts = [f"template {short(digest_of(prompt.template))}", *_settings(prompt.sampling)]
     shots = len(prompt.shots) or (prompt.choice.n if prompt.choice else 0)
-    parts += [f"{shots} shots"] if shots else []
-    return ", ".join([*parts, *([f"{prompt.retrieve} passages"] if prompt.retrieve else [])])
+    for n, what in ((shots, "shot"), (prompt.retrieve, "passage")):
+        parts += [f"{n} {what}{'s' * (n != 1)}"] if n else []
+    return ", ".join(parts)
 
 
 def _settings(sampling: Sampling) -> Iterator[str]:
