@@ -2,8 +2,9 @@
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
@@ -15,7 +16,12 @@ from screen import Screen
 from evalgate.console.pieces import clean, duration, fitted, gpu_memory, rate, writable
 from evalgate.console.progress import Loudness, RichProgress, redrawn
 from evalgate.core import showing
-from evalgate.core.protocols import Progress
+from evalgate.core.data import Sampling
+from evalgate.core.protocols import Ask, Progress, Request
+from evalgate.core.results import Failure, Generation
+from evalgate.execution.local import predict
+from evalgate.sealing import Seal
+from evalgate.training.following import Following, Telling
 
 
 class Clock:
@@ -471,3 +477,49 @@ def test_a_display_that_knows_only_stages_is_told_only_those() -> None:
         showing.state(tick, "loss")
         tick(1)
     assert (bare.seen, showing.verbose(progress)) == ([("a", 2, 1), 1], False)
+
+
+def test_what_training_processes_tell_is_shown_as_that_of_one(tmp_path: Path) -> None:
+    plain = Plain()
+    telling = Telling(tmp_path / "events.jsonl")
+    with Following(tmp_path / "events.jsonl", plain.progress) as following:
+        showing.outline(telling, {"a": {"b": 1}})
+        showing.detail(telling, "not asked for")
+        with showing.stage(telling, "training a", 4, 1, unit="steps") as tick:
+            following.read()
+            plain.clock.now += 10
+            showing.count(tick, tokens=5000)
+            showing.state(tick, "loss 0.41")
+            tick(2)
+            following.read()
+            with showing.doing(telling, "looking at dev answers"):
+                tick()
+        telling.note("saved")
+        following.read()
+    assert plain.lines == [
+        "[00:00:00] training a: 1/4 steps",
+        "[00:00:10] training a: 3/4 steps, 0.2 steps/s, 500 tokens/s, 10 s so far, 5 s left, loss 0.41, "
+        "1 recorded before",
+        "[00:00:10] training a: 4 steps in 10 s, 0.3 steps/s, 500 tokens/s, loss 0.41, 1 recorded before",
+        "[00:00:10] saved",
+    ]
+
+
+def test_a_sealed_suite_shows_how_much_is_answered_and_nothing_of_how(tmp_path: Path) -> None:
+    pyrage = pytest.importorskip("pyrage", reason="the extra `seal` is not installed")
+    seal = Seal([str(pyrage.x25519.Identity.generate().to_public())])
+    asks = [Ask(example_id=f"e{i}", request=Request(messages=(), sampling=Sampling())) for i in range(4)]
+    for kept, fates in ((None, ", 4 failed"), (seal, "")):
+        plain = Plain()
+        given = predict(asks, system="a", task="t", adapter=None, backend=Broken(), path=tmp_path / f"{kept is None}",
+                        progress=plain.progress, seal=kept)  # fmt: skip
+        assert len(list(given)) == 4
+        assert plain.lines == ["[00:00:00] a · t: 0/4 examples", f"[00:00:00] a · t: 4 examples in 0 s{fates}"]
+
+
+class Broken:
+    """A backend that answers nothing."""
+
+    def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
+        for i in range(len(requests)):
+            yield i, Generation(output=None, status="error", failure=Failure(code="x", message="y"))
