@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from evalgate.console.tally import Tally
+if TYPE_CHECKING:
+    from evalgate.console.tally import Tally  # brings numpy, and errors are cleaned here as well
 
 # Signs that turn the direction of what follows: a name could make a line read otherwise than it is.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

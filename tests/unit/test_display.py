@@ -1,6 +1,7 @@
 """What a command shows of its progress: plain lines, a live display, nothing, or more; and no text harms a terminal."""
 
 import io
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from screen import Screen
 
+from evalgate.cli import run_cli
+from evalgate.console import decision_text, show_decision
 from evalgate.console.pieces import clean, duration, fitted, gpu_memory, rate, writable
 from evalgate.console.progress import Loudness, RichProgress, redrawn
 from evalgate.core import showing
 from evalgate.core.data import Sampling
 from evalgate.core.protocols import Ask, Progress, Request
-from evalgate.core.results import Failure, Generation
+from evalgate.core.results import Decision, Failure, Generation, Verdict
 from evalgate.execution.local import predict
 from evalgate.sealing import Seal
 from evalgate.training.following import Following, Telling
@@ -523,3 +526,33 @@ class Broken:
     def generate(self, requests: Sequence[Request], *, adapter: str | None = None) -> Iterator[tuple[int, Generation]]:
         for i in range(len(requests)):
             yield i, Generation(output=None, status="error", failure=Failure(code="x", message="y"))
+
+
+def test_an_error_is_told_without_loading_what_is_heavy() -> None:
+    code = "from evalgate.cli import run_cli; import sys; run_cli(['gate', '--frob'])\n\
+print([m for m in ('numpy', 'rich', 'torch', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr[:17]) == ("[]\n", "error[bad-usage]:")
+
+
+def test_names_in_errors_and_decisions_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["gate", f"no-{HOSTILE[:-8]}"]) == 3
+    assert r"\x1b[2J\x1b]0;owned\x07 [red]x[/red]" in capsys.readouterr().err
+    decision = Decision(
+        outcome="ship", ship=HOSTILE, reason="[b]r", verdicts=(Verdict(gate=HOSTILE, outcome="pass", reason=""),)
+    )
+    for kind in ("text", "md"):
+        text = decision_text(decision, kind)
+        assert not any(sign in text for sign in ("\x1b", "\x07", "\x9b", "\u202e", "\r"))
+        assert r"\x1b[2J" in text
+
+
+def test_names_in_the_table_of_a_decision_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch, 200)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    verdict = Verdict(gate="[red]gate", outcome="pass", reason="", candidate=f"[b]{HOSTILE}")
+    show_decision(Decision(outcome="ship", ship=":smile:", reason="r", verdicts=(verdict,)), "text")
+    lines = terminal.screen.lines
+    assert r"[b]\x1b[2J\x1b]0;owned\x07 [red]x[/red] \u202egnp.exe \r\x9b31m :smile:" in lines[1]
+    assert (lines[3].split()[1], lines[-2]) == ("[red]gate", "decision: SHIP :smile:: r")
