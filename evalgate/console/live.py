@@ -32,6 +32,7 @@ Part = str | tuple[str, str]
 WIDEST, BAR, LEAST_BAR, NAMES, LEAST_NAME, NARROW = 100, 28, 8, 32, 12, 60
 # How often the terminal is drawn, a second, and how often the GPU is asked, in seconds.
 REDRAWN, GPU_S = 4, 1.0
+BETWEEN = " · "
 
 
 class _Guarded(Console):
@@ -158,9 +159,8 @@ class Bars:
             lines.append(self._text(f"  {self._doing}"))
         if not lines:
             lines = [self._text((self._shortened(self._doing or "working", width), "bold"))]
-        lines.append(
-            self._text((fitted(self._whole(active[-1].system if active else ""), width, cell_len, " · "), "dim"))
-        )
+        whole = self._whole(active[-1].system if active else "", width)
+        lines += [self._text((line, "dim")) for line in whole]
         return Group(*(self._cut(line, width) for line in lines if line.plain.strip()))
 
     def _cut(self, line: Text, width: int) -> Text:
@@ -182,17 +182,19 @@ class Bars:
         how = fitted(moving(tally), width - 2, cell_len)
         return [self._text((name, "bold"), *bar, f"  {n_done}"), self._text(f"  {how}")]
 
-    def _whole(self, system: str) -> list[Piece]:
+    def _whole(self, system: str, width: int) -> list[str]:
+        """How far the run is, and time and memory: in one line if they fit, else in two."""
         work, names = self._work, self._work.names
-        found: list[Piece] = []
+        run: list[Piece] = []
         if system in names:
-            found.append((2, f"system {names.index(system) + 1} of {len(names)}"))
+            run.append((2, f"system {names.index(system) + 1} of {len(names)}"))
         if work.total:
-            found.append((4, f"{work.done:,} of {work.total:,} answers"))
-        found.append((3, f"{duration(self._clock() - self._started)} in all"))
+            run.append((3, f"{work.done:,} of {work.total:,} answers"))
         if (left := work.left_s) is not None and work.done < work.total:
-            found.append((1, f"about {duration(left)} of answers left"))
-        return [*found, (5, self._gpu)] if self._gpu else found
+            run.append((1, f"about {duration(left)} of answers left"))
+        machine = [(2, f"{duration(self._clock() - self._started)} in all"), *([(1, self._gpu)] if self._gpu else [])]
+        one = BETWEEN.join(text for _, text in [*run, *machine])
+        return [one] if cell_len(one) <= width else [fitted(part, width, cell_len, BETWEEN) for part in (run, machine)]
 
     def _shortened(self, name: str, width: int) -> str:
         """The name in at most `width` columns, its middle left out: both ends tell."""

@@ -197,7 +197,7 @@ def test_the_live_display_shows_the_stage_the_run_and_what_is_done(monkeypatch: 
                 "news of [red]1[/red]\n"
                 "few-shot · route  ━━━━━━━─────────────────────  100/400 examples\n"
                 "  5 examples/s, 150 tokens/s, 20 s so far, 1 min 00 s left, 2 failed\n"
-                "system 2 of 2 · 500 of 800 answers · 28 s in all · about 17 s of answers left"
+                "system 2 of 2 · 500 of 800 answers · about 17 s of answers left · 28 s in all"
             )
             assert not terminal.screen.cursor
             clock.now += 45
@@ -246,7 +246,8 @@ def test_what_is_drawn_again_has_whole_lines_and_leaves_none_behind(
                 tick.count(failed=12, known=34_567, tokens=1_000_000)
                 tick(90_000)
                 progress.note("n")
-                drawn = terminal.screen.lines[-3:]
+                shown = terminal.screen.lines
+                drawn = shown[len(shown) - shown[::-1].index("n") :]
                 assert "90,000/90,000" in drawn[0]
                 assert all(line and len(line) < width for line in drawn)
     shown = terminal.screen
@@ -284,7 +285,7 @@ def test_a_terminal_of_40_columns_shows_the_time_left(monkeypatch: pytest.Monkey
             progress.note("news")
             assert terminal.screen.text == (
                 "news\nfew-shot · extract  100/400 examples\n"
-                "  5 examples/s, 1 min 00 s left\nabout 1 min 00 s of answers left"
+                "  5 examples/s, 1 min 00 s left\nabout 1 min 00 s of answers left\n20 s in all"
             )
     assert terminal.screen.lines[1:4] == [
         "✗ few-shot · extract",
@@ -419,6 +420,16 @@ def test_gpu_memory_is_what_torch_says_where_it_uses_one(monkeypatch: pytest.Mon
     with live(terminal) as (progress, _), progress.stage("a", 4):
         progress.note("n")
         assert terminal.screen.lines[-1] == "0 s in all · GPU 12.3 of 139.8 GB"
+    with live(terminal) as (progress, clock):  # in a line of its own where the run's takes one
+        progress.outline({"a": {"t": 8000}})
+        with progress.staged("a · t", 8000, unit="examples", system="a", task="t") as tick:
+            clock.now += 64
+            tick(1000)
+            progress.note("n")
+            assert terminal.screen.lines[-2:] == [
+                "system 1 of 1 · 1,000 of 8,000 answers · about 7 min 28 s of answers left",
+                "1 min 04 s in all · GPU 12.3 of 139.8 GB",
+            ]
     with plain.progress.stage("a", 1) as tick:
         tick()
     assert plain.lines[-1] == "[00:00:00] a: 1 in 0 s, GPU 12.3 of 139.8 GB"
