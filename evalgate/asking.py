@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from evalgate.core.protocols import Ask, Generates, LocalBackend, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Prediction, Score
 from evalgate.core.serving import Cost
+from evalgate.core.showing import detail, outline
 from evalgate.execution.process import give_back_memory
 from evalgate.files import Appender, read_keys, read_lines, write_record
 from evalgate.gates.stages import Stage, winning_tasks
@@ -24,6 +25,7 @@ from evalgate.refereeing import Refereeing, Waiting, set_aside
 from evalgate.scoring import Scorer
 from evalgate.store import BASE, CAPABILITY, RunFolder, load_run
 from evalgate.suite.order import first_half, frozen_order
+from evalgate.telling import planned_answers
 from evalgate.validity import trained_systems
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Asking:
         asks = {ask.example_id: ask for ask in self._asks(system, name)}
         self._folder.forget_others(system.name, name, {ask.digest for ask in asks.values()})
         task = self._plan.suite.tasks[name]
+        detail(self._progress, f"{system.name} · {name}: answers in {path}")
         write_record(self._folder.shown(system.name, name), shown_of(system, task, self._asks(system, name)))
         self._folder.forget_unscored(system.name, name, {metric.spec.name for metric in task_metrics(task)})
         choose = first_half if half else frozen_order
@@ -173,6 +176,7 @@ class Asking:
         """Ask the candidates stage by stage; under the run's early stop, one that has failed is asked no further."""
         left = {system.name: system for system in candidates}
         for stage, tasks in self._stages().items():
+            self._outline(left)
             for system in left.values():
                 for task in tasks:
                     if task == CAPABILITY:
@@ -182,6 +186,11 @@ class Asking:
             left = self._left(left, stage)
         self.time_candidates([left[name] for name in self._plan.run.candidates if name in left])  # of seeds the first
         self._tell_known()
+
+    def _outline(self, left: Collection[str]) -> None:
+        n_questions = self._harness.n_items if self._harness is not None else 0
+        others = trained_systems(self._plan.run).keys() - left
+        outline(self._progress, planned_answers(self._plan, n_questions, others))
 
     def _tell_known(self) -> None:
         if isinstance(self._answers, Remembering) and (n := self._answers.n_known):

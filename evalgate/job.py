@@ -202,6 +202,11 @@ class Job:
                 f"timing and judging will ask for the owner's key ({IDENTITY_FILE})"
             )
 
+    @property
+    def n_questions(self) -> int:
+        """How many capability questions each system is asked."""
+        return self._harness.n_items if self._harness is not None else 0
+
     def train(self, recipe: Recipe) -> SystemSpec:
         """Make a candidate's artefact unless it is there; returns the system that it is part of."""
         tuning = Tuning(self.plan, self.folder, self.progress)

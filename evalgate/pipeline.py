@@ -20,6 +20,7 @@ from evalgate.core.data import RunOptions
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
+from evalgate.core.showing import detail, doing, outline
 from evalgate.execution.process import no_collections, settle_environment, standing_heap
 from evalgate.files import read_record, write_atomic, write_record
 from evalgate.job import Job
@@ -28,6 +29,7 @@ from evalgate.looks import disclosed
 from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
+from evalgate.telling import planned_answers, run_details
 from evalgate.training.outcome import tell
 
 # A sealed decision's length says little.
@@ -37,15 +39,16 @@ DECISION_BYTES = 1 << 14
 def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> Decision:
     """Do the whole job, or what is left of it; raises `EvalgateError` for all that a user can mend."""
     settle_environment()
-    plan = make_plan(options)
+    with doing(progress, f"checking {options.suite}"):
+        plan = make_plan(options)
     kept = read_accepted(Path(options.against)) if options.against else None
     if kept is not None:
         refuse_unmeasured(plan.run)
         refuse_other_suite(kept, plan.run)
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
-        job.preflight(resume=options.resume)
-        job.start(resume=options.resume)
+        _begin(job, options)
+        outline(progress, planned_answers(job.plan, job.n_questions))
         with standing_heap():
             job.choose_prompts()
             job.asking.calibrate_judges()
@@ -58,7 +61,8 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
                 job.asking.measure(checked)
             job.note_decoding()
             job.end_scoring()
-            return finish(job.folder.folder, plan.seal, kept, progress.note)
+            with doing(progress, "judging"):
+                return finish(job.folder.folder, plan.seal, kept, progress.note)
 
 
 def train(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> dict[str, Path]:
@@ -67,12 +71,20 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
     Gives each candidate's adapter folder.
     """
     settle_environment()
-    plan = make_plan(options)
+    with doing(progress, f"checking {options.suite}"):
+        plan = make_plan(options)
     job = Job(plan, progress, backend)
     with closing(job), job.folder.locked():
-        job.preflight(resume=options.resume)
-        job.start(resume=options.resume)
+        _begin(job, options)
         return {job.train(recipe).name: job.folder.adapter(recipe.name) for recipe in plan.recipes}
+
+
+def _begin(job: Job, options: RunOptions) -> None:
+    with doing(job.progress, "checking the training rows"):
+        job.preflight(resume=options.resume)
+    with doing(job.progress, "opening the model"):
+        job.start(resume=options.resume)
+    detail(job.progress, *run_details(job.run, str(job.folder.folder)))
 
 
 def gate(folder: Path, against: Path | None = None) -> Decision:

@@ -13,6 +13,7 @@ from evalgate.core.protocols import LocalBackend, Progress, Request
 from evalgate.core.record import digest_of
 from evalgate.core.results import AdapterCard
 from evalgate.core.seeds import clock
+from evalgate.core.showing import stage
 from evalgate.files import read_record, write_record
 from evalgate.planning import Plan
 from evalgate.probes.outcome import checks_of, failures
@@ -55,7 +56,7 @@ def _probed(
         if known.digest == digest:
             return known
     started = clock()
-    with progress.stage("validity checks", 1 + len(candidates)) as tick:
+    with stage(progress, "validity checks", 1 + len(candidates), unit="systems") as tick:
         measured: list[Measured] = []
         for found in _measure(plan, folder, backend, candidates, items):
             measured += found

@@ -22,6 +22,7 @@ from evalgate.core.record import digest_of, short
 from evalgate.core.results import Score
 from evalgate.core.search import Searched, SearchPlan, Trial, Try
 from evalgate.core.seeds import clock, rng
+from evalgate.core.showing import stage
 from evalgate.files import Appender, read_lines
 from evalgate.stats.interval import estimate_scores
 from evalgate.systems.prompt import prepare
@@ -130,7 +131,8 @@ def search_prompts(
     searches = [_Search(plan, dev_only(tasks)[plan.task], retrievers, folder, seed) for plan in plans]
     sizes = [(search.n_recorded, search.n_asks) for search in searches]
     found = []
-    with progress.stage("prompt search on dev", sum(n for _, n in sizes), sum(done for done, _ in sizes)) as tick:
+    n_done, n_asks = map(sum, zip(*sizes, strict=True))
+    with stage(progress, "prompt search on dev", n_asks, n_done, unit="answers") as tick:
         for search in searches:
             made = search.run(backend, _Within(progress, tick))
             progress.note(told(made))

@@ -15,6 +15,7 @@ from evalgate.core.capability import Drift
 from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalModel, Progress
 from evalgate.core.record import digest_bytes
+from evalgate.core.showing import stage
 from evalgate.files import read_lines, write_lines
 
 # Tokens that are scored in one context, and logits that one model may hold at a time: 256 MB in float32.
@@ -69,7 +70,7 @@ def measure_drift(
     if [drift.document for drift in known] == names:
         return known
     found = []
-    with progress.stage(f"{system} · drift", len(documents)) as tick:
+    with stage(progress, f"{system} · drift", len(documents), unit="documents") as tick:
         for name, document in zip(names, documents, strict=True):
             found.append(document_drift(model, adapter, name, document))
             tick(1)

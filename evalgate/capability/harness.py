@@ -18,6 +18,7 @@ from evalgate.core.errors import UsageError
 from evalgate.core.protocols import LocalModel, Progress
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Score
+from evalgate.core.showing import count, stage
 from evalgate.files import Appender, read_keys, write_atomic
 from evalgate.sealing import Seal, SealedLine
 from evalgate.store import CAPABILITY
@@ -83,12 +84,14 @@ class Harness:
         n_done = sum(len(kept[name]) for name in done)
         if n_done < self.n_items:
             live = Live(model, adapter, cache if seal is None else None, self._tokens)
-            stage = progress.stage(f"{system} · {CAPABILITY}", self.n_items, n_done)
-            with stage as tick, Appender(path, seal) as file:
+            about = {"unit": "questions", "system": system, "task": CAPABILITY}
+            shown = stage(progress, f"{system} · {CAPABILITY}", self.n_items, n_done, **about)
+            with shown as tick, Appender(path, seal) as file:
                 for name in [name for name in self._tasks if name not in done]:
                     scores = self._ask(live, name, self._tasks[name], system, bare=seal is not None)
                     file.write(scores)
                     kept[name] = [*scores]
+                    count(tick, known=sum(bool(score.responses and score.responses.cached) for score in scores))
                     tick(len(scores))
             if cache is not None and live.known:
                 of = self.n_items - n_done

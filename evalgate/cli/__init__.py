@@ -95,13 +95,13 @@ def run_cli(arguments: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except EvalgateError as error:
         _trace(arguments)
-        click.echo(str(error), err=True)
+        click.echo(_harmless(str(error)), err=True)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last door: a user never sees a traceback unasked
         _trace(arguments)
         text = " ".join(f"{type(error).__name__}: {error}".split())
         fix = "run again with --debug and report what it prints"
-        click.echo(str(EvalgateError(text, code="internal", fix=fix)), err=True)
+        click.echo(_harmless(str(EvalgateError(text, code="internal", fix=fix))), err=True)
         return ExitCode.ERROR
 
 
@@ -109,8 +109,15 @@ def _print_usage(error: click.ClickException) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "evalgate"
     message = error.format_message()
-    click.echo(str(EvalgateError(message, code="bad-usage", fix=f"see `{path} --help`")), err=True)
+    click.echo(_harmless(str(EvalgateError(message, code="bad-usage", fix=f"see `{path} --help`"))), err=True)
     return ExitCode.USAGE
+
+
+def _harmless(text: str) -> str:
+    """An error quotes what others wrote: rows, ids, paths."""
+    from evalgate.console.pieces import clean
+
+    return clean(text)
 
 
 def _trace(arguments: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalgate.cli.options import debug_option, json_option, json_text
+from evalgate.cli.options import debug_option, json_option, json_text, say
 
 
 @click.group("capability", short_help="Bring the data of lm-eval tasks into a folder.")
@@ -32,7 +32,7 @@ def mirror_command(tasks: tuple[str, ...], folder: Path, own: Path | None, kind:
     """
     from evalgate.capability.mirror import mirror_tasks
 
-    index = mirror_tasks(tasks, folder, own=own, note=lambda text: click.echo(text, err=True))
+    index = mirror_tasks(tasks, folder, own=own, note=say)
     n, n_rows = len(index.data), sum(sum(m.rows.values()) for m in index.data)
     if kind == "json":
         click.echo(json_text({"folder": str(folder), "data_sets": n, "rows": n_rows}), nl=False)

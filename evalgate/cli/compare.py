@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from evalgate.cli.options import debug_option, format_option
+from evalgate.cli.options import VERBOSE, debug_option, format_option, loudness, say
 
 EPILOG = """
 \b
@@ -71,10 +71,14 @@ def compare_command(outputs: tuple[Path, ...], rule: str, kind: str, **settings:
     from evalgate.comparing.judging import compare_recordings
     from evalgate.comparing.sides import Asked
     from evalgate.comparing.writing import markdown, refuse_other_files, write_report
+    from evalgate.telling import decision_details, system_details
 
     refuse_other_files(outputs)
     data = compare_recordings(Asked(rule="better" if rule == "better" else "not_worse", **settings))
     for path in outputs:
         write_report(data, path)
     assert data.decision is not None
+    if loudness() == VERBOSE:
+        for line in (*system_details(data.run), *decision_details(data.decision)):
+            say(line)
     return tell(data.decision, kind, markdown(data) if os.environ.get("GITHUB_STEP_SUMMARY") else "")

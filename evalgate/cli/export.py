@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from evalgate.cli.options import debug_option
+from evalgate.cli.options import debug_option, json_option, shown_progress
 
 
 @click.command(
@@ -21,7 +21,7 @@ from evalgate.cli.options import debug_option
 @click.option("--merge", type=click.Choice(["adapter", "dequantized", "bf16"]),
               help="Another form than the one that was gated: the adapter alone, or merged by a policy.")  # fmt: skip
 @click.option("--anyway", is_flag=True, help="Export what the decision does not ship.")
-@click.option("--format", "kind", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
 @debug_option
 def export_command(
     run: Path,
@@ -36,9 +36,9 @@ def export_command(
     Its files must still have the digest that was gated. Merged models come with their parity report.
     """
     from evalgate.console.exporting import exported_text
-    from evalgate.console.progress import RichProgress
     from evalgate.exporting import export
 
-    found = export(run, candidate, to, RichProgress(), merge=merge, anyway=anyway)
+    with shown_progress() as progress:
+        found = export(run, candidate, to, progress, merge=merge, anyway=anyway)
     click.echo(exported_text(found, kind), nl=False)
     return 0

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from evalgate.cli.options import (
+    VERBOSE,
     against_option,
     debug_option,
     format_option,
     json_option,
     json_text,
     listed,
+    loudness,
     run_argument,
+    say,
+    shown_progress,
     suite_argument,
 )
 from evalgate.core.errors import ExitCode
@@ -72,7 +76,6 @@ def run_command(
 ) -> int:
     """Score the baselines, train and score the candidates of SUITE, judge them, and decide."""
     from evalgate import pipeline
-    from evalgate.console.progress import RichProgress
     from evalgate.core.data import RunOptions
 
     options = RunOptions(
@@ -89,7 +92,9 @@ def run_command(
         cache=str(cache) if cache else None,
         against=str(against) if against else None,
     )
-    return tell(pipeline.run(options, RichProgress()), kind)
+    with shown_progress() as progress:
+        decision = pipeline.run(options, progress)
+    return tell(decision, kind)
 
 
 @click.command(
@@ -109,8 +114,19 @@ def gate_command(run: Path, rescore: bool, against: Path | None, kind: str) -> i
     if rescore:
         from evalgate.doctor.rescore import rescore as again
 
-        click.echo(f"scored again: {', '.join(again(run)) or 'nothing, every metric counts as before'}", err=True)
-    return tell(pipeline.gate(run, against) if against else pipeline.gate(run), kind)
+        say(f"scored again: {', '.join(again(run)) or 'nothing, every metric counts as before'}")
+    decision = pipeline.gate(run, against) if against else pipeline.gate(run)
+    if loudness() == VERBOSE:
+        _say_details(run, decision)
+    return tell(decision, kind)
+
+
+def _say_details(run: Path, decision: Decision) -> None:
+    from evalgate.store import load_identity
+    from evalgate.telling import decision_details, run_details
+
+    for line in (*run_details(load_identity(run), str(run)), *decision_details(decision)):
+        say(line)
 
 
 @click.command("report", short_help="Write a run's HTML report again.")
@@ -202,6 +218,6 @@ def tell(decision: Decision, kind: str, report: str = "") -> int:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(report or decision_text(decision, "md"))
         except OSError as error:
-            click.echo(f"warning: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}", err=True)
+            say(f"warning: GITHUB_STEP_SUMMARY cannot be written: {error.strerror}")
     codes = {"ship": ExitCode.SHIP, "keep_baseline": ExitCode.BLOCKED, "inconclusive": ExitCode.INCONCLUSIVE}
     return codes[decision.outcome]

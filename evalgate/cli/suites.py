@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalgate.cli.options import debug_option, json_option, json_text, suite_argument
+from evalgate.cli.options import debug_option, json_option, json_text, say, suite_argument
 
 
 @click.command("validate", short_help="Check a suite and everything that competes on it.")
@@ -29,7 +29,7 @@ def validate_command(suite: Path, kind: str) -> int:
     refuse_hopeless(project)
     open_recorded(project)
     if not_checked := refuse_unkept(project):
-        click.echo(not_checked, err=True)
+        say(not_checked)
     overlaps = find_overlaps(project)
     long = too_long_in(project)
     click.echo(validated_text(project, overlaps, kind, frozen=frozen, too_long=long), nl=False)
@@ -90,7 +90,7 @@ def retrieval_command(suite: Path, kind: str) -> int:
     project = load_project(suite, splits=("train", "dev"), verify=False)
     drafts = drafts_of(project)
     for note in filter(None, (note_of(suite / name) for name in encoders_of(drafts))):
-        click.echo(note, err=True)
+        say(note)
     found = open_retrievers(drafts, project.suite.tasks, lambda encoder: open_encoder(suite / encoder))
     if kind == "json":
         click.echo(json_text(recalled(drafts, project.suite.tasks, found)), nl=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalgate.cli.options import debug_option, json_option, listed, suite_argument
+from evalgate.cli.options import debug_option, json_option, listed, shown_progress, suite_argument
 
 if TYPE_CHECKING:
     from evalgate.core.data import RunOptions
@@ -66,10 +66,11 @@ def train_command(
     if plan:
         return _plan(options, tflops, n_shown, kind)
     from evalgate import pipeline
-    from evalgate.console.progress import RichProgress
     from evalgate.console.training import trained_text
 
-    click.echo(trained_text(pipeline.train(options, RichProgress()), kind), nl=False)
+    with shown_progress() as progress:
+        adapters = pipeline.train(options, progress)
+    click.echo(trained_text(adapters, kind), nl=False)
     return 0
 
 

@@ -47,11 +47,13 @@ def decision_text(decision: Decision, kind: str) -> str:
 
         return msgspec.json.format(msgspec.json.encode(decision), indent=2).decode() + "\n"
     rows = decision_rows(decision) if decision.verdicts else []
+    from evalgate.console.pieces import clean
+
     report = f"bound: {decision.bound}\n" if decision.bound else ""
     report += f"report: {decision.report}\n" if decision.report else ""
     if kind == "md":
-        return markdown_table(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else "")
-    return aligned(rows) + f"decision: {headline(decision)}\n{report}"
+        return clean(markdown_table(rows) + f"**Decision: {headline(decision)}**\n" + (f"\n{report}" if report else ""))
+    return clean(aligned(rows) + f"decision: {headline(decision)}\n{report}")
 
 
 def show_decision(decision: Decision, kind: str) -> None:
@@ -203,17 +205,21 @@ def _show_table(decision: Decision) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from evalgate.console.pieces import clean
+
     header, *rows = decision_rows(decision)
-    table = Table(*header)
+    table = Table()
+    for name in header:
+        table.add_column(Text(clean(name)))
     for row in rows:
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-    console = Console()
+        table.add_row(*(Text(clean(cell), style=_COLOURS.get(cell, "")) for cell in row))
+    console = Console(markup=False, highlight=False, emoji=False)
     console.print(table)
-    console.print(f"decision: {headline(decision)}", style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(clean(f"decision: {headline(decision)}"), style="bold", soft_wrap=True)
     if decision.bound:
-        console.print(f"bound: {decision.bound}", markup=False, highlight=False, soft_wrap=True)
+        console.print(clean(f"bound: {decision.bound}"), soft_wrap=True)
     if decision.report:
-        console.print(f"report: {decision.report}", markup=False, highlight=False, soft_wrap=True)
+        console.print(clean(f"report: {decision.report}"), soft_wrap=True)
 
 
 def aligned(rows: list[list[str]]) -> str:

@@ -10,11 +10,12 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from evalgate.core.answers import extract
-from evalgate.core.protocols import Ask, Generates, Progress
+from evalgate.core.protocols import Ask, Generates, Progress, Ticker
 from evalgate.core.record import Record
 from evalgate.core.results import Failure, Generation, Prediction
 from evalgate.core.seeds import clock, rng
 from evalgate.core.serving import LatencyPair
+from evalgate.core.showing import count, stage
 from evalgate.execution.holding import keeps
 from evalgate.files import Appender, read_keys
 from evalgate.sealing import Seal
@@ -38,18 +39,27 @@ def predict(
     done = {p.example_id: p for p in read_keys(path, Prediction, seal)}
     yield from (p for ask in asks if isinstance(p := done.get(ask.example_id), Prediction))
     missing = [ask for ask in asks if ask.example_id not in done]
-    stage = progress.stage(f"{system} · {task}", len(asks), len(asks) - len(missing))
+    name, n_done = f"{system} · {task}", len(asks) - len(missing)
+    shown = stage(progress, name, len(asks), n_done, unit="examples", system=system, task=task)
     n_broken = 0
-    with stage as tick, Appender(path, seal) as file:
+    with shown as tick, Appender(path, seal) as file:
         for i, answer in backend.generate([ask.request for ask in missing], adapter=adapter):
             prediction = _prediction(missing[i], answer, system, task)
             file.write([prediction])
             yield prediction
             n_broken += bool(prediction.constraint_broken)
+            if seal is None:
+                _count(tick, prediction)
             tick()
     if n_broken and seal is None:  # of a sealed run, nothing but the decision is told
         kept = missing[0].request.sampling.constraint
         progress.note(f"{n_broken} of {len(missing)} answers of {system} to {task} break the constraint {kept}")
+
+
+def _count(tick: Ticker, prediction: Prediction) -> None:
+    known = bool(prediction.cached)
+    tokens = 0 if known else prediction.completion_tokens or 0
+    count(tick, failed=prediction.status == "error", known=known, tokens=tokens)
 
 
 def _prediction(ask: Ask, answer: Generation, system: str, task: str) -> Prediction:
@@ -151,7 +161,7 @@ def measure_latency(
     order = [int(i) for _ in range(laps) for i in random.permutation(len(contests)) for _ in range(n_repeats)]
     names = ["", *sorted(paths)]  # the empty name is the baseline
     turns = [[names[i] for i in random.permutation(len(names))] for _ in range(n_pairs)]
-    with progress.stage("latency", n_pairs, done) as tick, ExitStack() as stack:
+    with stage(progress, "latency", n_pairs, done, unit="rounds") as tick, ExitStack() as stack:
         files = {name: stack.enter_context(Appender(path, seal)) for name, path in paths.items()}
         for i in order[:n_warmup]:
             _time_round(contests[i], names, backend)

@@ -17,6 +17,7 @@ from evalgate.core.judges import Agreement, JudgedBy, JudgeSpec
 from evalgate.core.protocols import Ask, Generates, JudgedMetric, Progress
 from evalgate.core.record import digest_of
 from evalgate.core.results import Generation, Prediction
+from evalgate.core.showing import stage as shown
 from evalgate.files import Appender, read_keys, read_lines
 from evalgate.judged.planned import ACCEPT, judge_models, required_gates, yaml_place
 from evalgate.judges.agreeing import agreement_of, told
@@ -153,7 +154,7 @@ class Judges:
         if not places:
             return
         found: list[dict[int, Generation]] = [{} for _ in questions]
-        with self._progress.stage(stage, len(questions)) as tick:
+        with shown(self._progress, stage, len(questions), unit="answers") as tick:
             requests = [questions[i].requests[k] for i, k in places]
             for n, reply in backend.generate(requests, adapter=adapter):
                 i, k = places[n]

@@ -18,6 +18,7 @@ from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
 from evalgate.core.results import AdapterCard, CurvePoint
 from evalgate.core.seeds import clock
+from evalgate.core.showing import verbose
 from evalgate.files import write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
@@ -82,7 +83,7 @@ def prefer(
     selection = Selection(recipe, stage.path / CHECKPOINTS, examiner)
     if (card := finished(stage, selection)) is not None:
         return card
-    with quiet(), ExitStack() as stack:
+    with quiet(heard=verbose(progress)), ExitStack() as stack:
         told = [callback(tracking, first.n_steps)] if tracking else []
         return _prefer(stage, selection, progress, stack, [*told, *callbacks])
 
@@ -97,8 +98,8 @@ def _prefer(
         progress.note(f"{n_dropped} of {len(stage.pairs)} pairs are too long for max_length and were left out")
     with memory_errors(recipe, stage.path, longest):
         trainer = _trainer(stage, kept, tokenizer, where)
-        watching = watcher(progress, f"preferences {recipe.name}", stack, stage.path)
-        for each in [watching, selection.callback(trainer), *callbacks]:
+        watching = watcher(progress, f"preferences {recipe.name}", stack, stage.path, n_tokens)
+        for each in [watching, selection.callback(trainer, progress), *callbacks]:
             trainer.add_callback(each)
         # The Trainer of the first stage's checkpoints is another one.
         identity: list[Any] = [*stage.digests, stage.first.adapter_digest, where, hardware.compute_dtype(where)]

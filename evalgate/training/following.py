@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Progress, Ticker
 from evalgate.core.record import Record, from_json, to_json_line
+from evalgate.core.showing import Outline, count, state
+from evalgate.core.showing import stage as shown
 from evalgate.files import write_record
 
 LOG = "log.txt"
@@ -20,7 +22,7 @@ KILLED = re.compile(r"exitcode\s*:\s*-9\b")
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """One piece of news: a stage that begins or ends, a step of it, or a line for the user."""
+    """One piece of news: a stage that begins or ends, steps of it and how it stands, or a line for the user."""
 
     stage: str = ""
     total: int = 0
@@ -28,6 +30,9 @@ class Event(Record, frozen=True, kw_only=True):
     tick: int = 0
     end: bool = False
     note: str = ""
+    unit: str = ""
+    tokens: int = 0
+    state: str = ""
 
 
 class Fault(Record, frozen=True, kw_only=True):
@@ -41,21 +46,35 @@ class Fault(Record, frozen=True, kw_only=True):
 
 
 class Telling:
-    """A progress that writes what it is told to a file; without a path it is silent."""
+    """A progress that writes what it is told to a file; without a path it is silent. Its details are not asked for."""
+
+    verbose = False
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def stage(self, name: str, total: int, done: int = 0) -> AbstractContextManager[Ticker]:
         """A stage."""
+        return self.staged(name, total, done)
 
-        @contextmanager
-        def told() -> Iterator[Ticker]:
-            self._write(Event(stage=name, total=total, done=done))
-            yield lambda n=1: self._write(Event(tick=n))
-            self._write(Event(end=True))
+    @contextmanager
+    def staged(
+        self, name: str, total: int, done: int = 0, *, unit: str = "", system: str = "", task: str = ""
+    ) -> Iterator[Ticker]:
+        """A stage whose items have a name."""
+        self._write(Event(stage=name, total=total, done=done, unit=unit))
+        yield _Step(self._write)
+        self._write(Event(end=True))
 
-        return told()
+    def doing(self, text: str) -> AbstractContextManager[None]:
+        """Nothing that is worth a line."""
+        return nullcontext()
+
+    def outline(self, outline: Outline) -> None:
+        """Not known here."""
+
+    def detail(self, text: str) -> None:
+        """Not asked for."""
 
     def note(self, text: str) -> None:
         """A line of news."""
@@ -65,6 +84,25 @@ class Telling:
         if self._path is not None:
             with self._path.open("ab", buffering=0) as file:
                 file.write(to_json_line(event))
+
+
+class _Step:
+    """The ticker of a stage that is told."""
+
+    def __init__(self, write: Callable[[Event], None]) -> None:
+        self._write, self._tokens, self._state = write, 0, ""
+
+    def __call__(self, n: int = 1) -> None:
+        self._write(Event(tick=n, tokens=self._tokens, state=self._state))
+        self._tokens, self._state = 0, ""
+
+    def count(self, *, failed: int = 0, known: int = 0, tokens: int = 0) -> None:
+        """Goes with the next step."""
+        self._tokens += tokens
+
+    def state(self, text: str) -> None:
+        """Goes with the next step."""
+        self._state = text
 
 
 class Following:
@@ -95,8 +133,12 @@ class Following:
 
     def _show(self, event: Event) -> None:
         if event.stage:
-            self._tick = self._stage.enter_context(self._progress.stage(event.stage, event.total, event.done))
+            begun = shown(self._progress, event.stage, event.total, event.done, unit=event.unit)
+            self._tick = self._stage.enter_context(begun)
         if event.tick and self._tick:
+            count(self._tick, tokens=event.tokens)
+            if event.state:
+                state(self._tick, event.state)
             self._tick(event.tick)
         if event.end:
             self._stage.close()

@@ -12,20 +12,22 @@ CHATTY = ("accelerate", "bitsandbytes", "datasets", "huggingface_hub", "peft", "
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Only errors get through; levels, filters and bars are put back on leaving."""
+def quiet(*, heard: bool = False) -> Iterator[None]:
+    """Only errors get through, or all that libraries say if it shall be `heard`, but no bars; put back on leaving."""
     loggers = {name: logging.getLogger(name) for name in CHATTY}
     levels = {name: logger.level for name, logger in loggers.items()}
     # Read when `datasets` and `huggingface_hub` are first imported.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    for logger in loggers.values():
+    for logger in () if heard else loggers.values():
         logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        if not heard:
+            warnings.simplefilter("ignore")
         from transformers.utils import logging as hf_logging
 
         bars, level = hf_logging.is_progress_bar_enabled(), hf_logging.get_verbosity()
-        hf_logging.set_verbosity_error()
+        if not heard:
+            hf_logging.set_verbosity_error()
         hf_logging.disable_progress_bar()
         try:
             yield

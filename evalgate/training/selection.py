@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from evalgate.core.data import Recipe
 from evalgate.core.protocols import Progress
 from evalgate.core.record import digest_bytes, plain
 from evalgate.core.seeds import clock
+from evalgate.core.showing import doing
 from evalgate.core.training import AdapterCard, Choice, CurvePoint, Evaluation, Examined
 from evalgate.training.checkpoints import STATE
 from evalgate.training.choosing import chosen, compared, evaluation_steps, exhausted, overfitting
@@ -20,6 +22,8 @@ from evalgate.training.start import restore
 
 # The entry of an evaluation in the Trainer's log, which a checkpoint carries and a resumed training reads.
 ENTRY = "evaluation"
+# What the display says meanwhile.
+LOOKING = "looking at dev answers"
 
 
 NO_CHOICE = "the last one: checkpoints of whole models, and of trainings with an accelerate_config, are not compared"
@@ -74,7 +78,7 @@ class Selection:
         was = card.choices[-1].examiner if card.choices else ""
         return was == "".join(self.identity)
 
-    def callback(self, trainer: Any) -> Any:
+    def callback(self, trainer: Any, progress: Progress | None = None) -> Any:
         """A `TrainerCallback` that evaluates and saves at this stage's own steps, and ends it early."""
         from transformers import TrainerCallback
 
@@ -89,7 +93,8 @@ class Selection:
                 due = at in evaluation_steps(state.max_steps, selection._settings.evaluations)
                 control.should_evaluate, control.should_save = due and trainer.eval_dataset is not None, due
                 if due:
-                    selection._look(model, state)
+                    with doing(progress, LOOKING) if progress and selection._examiner else nullcontext():
+                        selection._look(model, state)
                     control.should_training_stop |= exhausted(selection._seen(state), selection._settings)
 
         return Looking()

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from evalgate.core.protocols import Progress
+from evalgate.core.showing import count
+from evalgate.core.showing import stage as shown
+from evalgate.core.showing import state as standing
 from evalgate.training.adapter import diverged
 from evalgate.training.collective import average_gradients
 from evalgate.training.data import IGNORED
@@ -139,8 +142,11 @@ def trainer_class() -> type[Any]:
     return CompletionTrainer
 
 
-def watcher(progress: Progress, stage: str, stack: ExitStack, where: Path) -> Any:
-    """A callback that moves the progress display and stops at a loss that is not a number, or that rose for good."""
+def watcher(progress: Progress, stage: str, stack: ExitStack, where: Path, n_tokens: int = 0) -> Any:
+    """A callback that moves the progress display and stops at a loss that is not a number, or that rose for good.
+
+    An epoch has `n_tokens`, which are counted by its share.
+    """
     from math import isfinite
 
     from transformers import TrainerCallback
@@ -149,9 +155,13 @@ def watcher(progress: Progress, stage: str, stack: ExitStack, where: Path) -> An
         """See the function."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.tick = stack.enter_context(progress.stage(stage, state.max_steps, state.global_step))
+            self.n_seen = round(n_tokens * (state.epoch or 0))
+            self.tick = stack.enter_context(shown(progress, stage, state.max_steps, state.global_step, unit="steps"))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            n_seen = round(n_tokens * (state.epoch or 0))
+            count(self.tick, tokens=n_seen - self.n_seen)
+            self.n_seen = n_seen
             self.tick()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -161,5 +171,7 @@ def watcher(progress: Progress, stage: str, stack: ExitStack, where: Path) -> An
                     raise diverged(f"{key} is {value} at step {state.global_step}", str(where))
             if why := risen([entry["loss"] for entry in state.log_history if "loss" in entry]):
                 raise diverged(f"{why}, at step {state.global_step}", str(where))
+            if "loss" in (logs or {}):
+                standing(self.tick, f"loss {logs['loss']:.3g}")
 
     return Watcher()

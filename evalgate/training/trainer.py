@@ -20,6 +20,7 @@ from evalgate.core.protocols import Progress
 from evalgate.core.record import Record, digest_of
 from evalgate.core.results import AdapterCard
 from evalgate.core.seeds import clock
+from evalgate.core.showing import verbose
 from evalgate.files import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
@@ -122,7 +123,7 @@ def train(
         return card
     if processes(recipe) > 1:
         return _together(job, selection, progress)
-    with quiet(), ExitStack() as stack:
+    with quiet(heard=verbose(progress)), ExitStack() as stack:
         card = fit(job, selection, progress, stack, callbacks)
         assert card is not None
         return card
@@ -157,8 +158,8 @@ def fit(
     with memory_errors(job.recipe, job.path, max(encoded.lengths)):
         trainer = _trainer(job, encoded, tokenizer, where)
         told = [callback(job.tracking)] if job.tracking else []
-        watching = watcher(progress, f"training {job.recipe.name}", stack, job.path)
-        for each in [*told, watching, selection.callback(trainer), *callbacks]:
+        watching = watcher(progress, f"training {job.recipe.name}", stack, job.path, encoded.n_tokens)
+        for each in [*told, watching, selection.callback(trainer, progress), *callbacks]:
             trainer.add_callback(each)
         identity = [*job.digests, where, hardware.compute_dtype(where), hardware.versions(), *_started_from(job)]
         with trainer.accelerator.main_process_first():

@@ -1,6 +1,5 @@
 """The command line: exit codes, error texts, what is imported, what is printed where."""
 
-import io
 import json
 import re
 import resource
@@ -15,7 +14,6 @@ from small_suite import write_suite
 import evalgate
 from evalgate.cli import run_cli
 from evalgate.console import decision_text
-from evalgate.console.progress import RichProgress, duration
 from evalgate.core.data import RunOptions
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import Decision, Verdict
@@ -300,56 +298,3 @@ def test_ls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_record(tmp_path / "desk" / "r1" / "decision.json", DECISION)
     assert run_cli(["ls", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"?                          unreadable     {tmp_path}/desk/r1\n"
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_plain_progress_speaks_at_most_every_few_seconds() -> None:
-    stream, clock = io.StringIO(), Clock()
-    progress = RichProgress(stream, live=False, clock=clock)
-    with progress.stage("scoring few-shot", 1200, done=200) as tick:
-        for _ in range(500):
-            clock.now += 0.02
-            tick()
-        clock.now += 10
-        tick(500)
-    progress.note("saved")
-    assert stream.getvalue() == (
-        "scoring few-shot 200/1200\n"
-        "scoring few-shot 451/1200, 15 s left\n"
-        "scoring few-shot 1200/1200, took 20 s\n"
-        "saved\n"
-    )
-
-
-def test_live_progress_nests_and_ends() -> None:
-    stream = io.StringIO()
-    progress = RichProgress(stream, live=True)
-    with progress.stage("outer [x]", 2) as outer, progress.stage("inner", 0):
-        outer(2)
-        progress.note("news [y]")
-    text = stream.getvalue()
-    assert "outer [x]" in text
-    assert "news [y]" in text
-    with progress.stage("again", 1) as tick:
-        tick()
-
-
-def test_progress_survives_an_error_inside() -> None:
-    progress = RichProgress(io.StringIO(), live=True)
-    for _ in range(2):
-        with pytest.raises(ValueError, match="x"), progress.stage("a", 1):
-            raise ValueError("x")
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")])
-def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

@@ -25,12 +25,17 @@ GOOD = {"summarize": "a short summary", "route": "refund", "extract": '{"order":
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """The small suite with a recorded baseline and a recorded candidate, and no model at all."""
-    suite = write_suite(tmp_path, n=200)
+    return write_recorded(tmp_path)
+
+
+def write_recorded(root: Path, n: int = 200) -> Path:
+    """That suite with `n` rows a split, frozen."""
+    suite = write_suite(root, n=n)
     lines = (suite / "suite.yaml").read_text().splitlines()
     kept = [x for x in lines if not any(word in x for word in ("capability", "latency", "model:"))]
     (suite / "suite.yaml").write_text("\n".join(kept) + "\n")
     (suite / "candidates" / "qlora.yaml").unlink()
-    baselines = tmp_path / "baselines" / "desk"
+    baselines = root / "baselines" / "desk"
     for path in baselines.glob("*.yaml"):
         path.unlink()
     for folder, name in ((baselines, "old"), (suite / "candidates", "new")):
@@ -38,7 +43,7 @@ def desk(tmp_path: Path) -> Path:
         (folder / f"{name}.yaml").write_text(f"kind: recorded\npredictions:\n{files}")
         for task in TASKS:
             answer = GOOD.get(task, "I cannot help with that.") if name == "new" or task != "summarize" else "nothing"
-            ids = [f"{task}-heldout-{i}" for i in range(200)]
+            ids = [f"{task}-heldout-{i}" for i in range(n)]
             write_rows(folder / name / f"{task}.jsonl", [{"id": i, "output": answer} for i in ids])
     freeze(suite, load_suite_spec(suite))
     return suite
