@@ -1,1 +1,1 @@
-"""What a decision ships, made into a folder that proves it: the gated bytes, the numbers, and what they were made from."""
+"""What a decision ships, as a folder that proves it: the gated bytes, the numbers, what they were made from."""

@@ -7,7 +7,6 @@ example is its id, label, cluster, tags, number of words, and whether it is a ro
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import UNSET
@@ -27,7 +26,7 @@ FIELD = "text"
 
 def write_evidence(data: RunData, to: RunFolder) -> None:
     """Write a run's recording without texts in the layout of a run; lines that are sealed stay as they are."""
-    run, was = data.run, RunFolder(Path(data.folder))
+    run = data.run
     write_record(to.run_file, run)
     for task, examples in data.examples.items():
         if examples:
@@ -35,7 +34,7 @@ def write_evidence(data: RunData, to: RunFolder) -> None:
     if run.suite.disclosure == "full":
         _write_open(data, to)
     else:
-        _copy_sealed(data, was, to)
+        _copy_sealed(Path(data.folder), to)
     for name, card in data.cards.items():
         write_record(to.adapter(name) / "card.json", card)
     for name, probe in data.probes.items():
@@ -71,11 +70,11 @@ def _write_open(data: RunData, to: RunFolder) -> None:
             write_lines(to.merged_latency(name), merged)
 
 
-def _copy_sealed(data: RunData, was: RunFolder, to: RunFolder) -> None:
+def _copy_sealed(was: Path, to: RunFolder) -> None:
     """The sealed files as they are: only the owner opens them."""
     for part in ("predictions", "scores", "latency", "latency_merged"):
-        if (was.folder / part).is_dir():
-            shutil.copytree(was.folder / part, to.folder / part)
+        if (was / part).is_dir():
+            shutil.copytree(was / part, to.folder / part)
 
 
 def redacted_example(example: Example) -> Example:
@@ -108,8 +107,3 @@ def copy_suite_files(suite: Path, to: Path) -> None:
     for name in (LOCK_FILE, LEDGER_FILE, DIGESTS_FILE):
         if (suite / name).is_file():
             shutil.copyfile(suite / name, to / name)
-
-
-def names_of(examples: Sequence[Example]) -> set[str]:
-    """The ids of some examples."""
-    return {example.id for example in examples}

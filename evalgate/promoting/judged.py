@@ -33,11 +33,6 @@ def differences(recorded: Decision, again: Decision) -> list[str]:
     return found
 
 
-def equal(a: object, b: object) -> bool:
-    """Whether two plain values say the same."""
-    return next(_differing(a, b, ""), None) is None
-
-
 def paths_of(a: object, b: object) -> list[str]:
     """Where two plain values differ."""
     return list(_differing(a, b, ""))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evalgate.core.results import AdapterCard, Decision, Estimate, Run, SystemScore
 from evalgate.core.record import short
+from evalgate.core.results import AdapterCard, Decision, Estimate, Run, SystemScore
 from evalgate.store import BASE, CAPABILITY
 
 FENCE = "---\n"

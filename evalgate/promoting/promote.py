@@ -1,4 +1,4 @@
-"""`evalgate promote`: a decision that ships becomes a folder with the gated bytes and the proof, whole or not at all."""
+"""`evalgate promote`: a decision that ships becomes a folder with the gated bytes and the proof, or nothing."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from evalgate.suite.frozen import load_suite
 from evalgate.suite.ledger import lost_look, open_ledger
 
 
-class Refused(EvalgateError):
+class NotShippingError(EvalgateError):
     """A decision that ships nothing; the process ends with the decision's own exit code."""
 
     def __init__(self, what: str, *, code: str, fix: str, where: str = "") -> None:
@@ -94,7 +94,7 @@ def _refuse_unshipped(run: Run, decision: Decision, paths: RunFolder) -> None:
     why = f"{first.candidate} on gate '{first.gate}': {first.outcome}. {first.reason}".strip() if first else (
         decision.reason
     )  # fmt: skip
-    error = Refused(
+    error = NotShippingError(
         f"run {run.id} ships nothing, its decision is {decision.outcome}: {why}",
         code="not-shipping",
         fix=f"read why: `evalgate report {paths.folder}`",

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from evalgate.core.artefacts import ADAPTER_CARD, Merge, artefact_digest, is_whole, model_files
 from evalgate.core.adapter_files import CONFIG, WEIGHTS
+from evalgate.core.artefacts import ADAPTER_CARD, Merge, artefact_digest, is_whole, model_files
 from evalgate.core.record import digest_of, plain
 from evalgate.core.results import AdapterCard, Decision, Run, Verdict
 from evalgate.files import read_record
