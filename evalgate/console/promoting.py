@@ -38,7 +38,8 @@ def verified_text(found: Verified, kind: str) -> str:
         return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     lines = []
     for check in found.checks:
-        mark = MARKS[check.outcome] + ("" if check.required or check.outcome != "unknown" else " (not needed)")
+        optional = check.outcome == "unknown" and not check.required
+        mark = "not needed" if optional else MARKS[check.outcome]
         file = f"{check.file}: " if check.outcome == "tampered" else ""
         lines.append(f"{mark:<11}  {check.name}: {file}{check.what}")
     return "\n".join([*lines, f"{found.folder}: {ENDS[code].format(files=', '.join(found.tampered))}"]) + "\n"

@@ -9,6 +9,7 @@ from evalgate.core.results import AdapterCard, Decision, Overlap, Run, SystemSco
 from evalgate.promoting.model_index import baseline_of, front_matter, on_hub, scores_of, to_yaml, version_line
 from evalgate.promoting.names import PROMPTS
 from evalgate.report import words
+from evalgate.report.artefacts import parity_lines
 from evalgate.report.markdown import SIGNS, text
 
 # More slices than these nobody reads here; the report has all.
@@ -178,6 +179,7 @@ def _origin(found: Carried) -> list[str]:
         ("Recipe", f"{short(card.recipe_digest)}, training seed {card.seed}"),
         ("Code", run.code_commit or "unknown commit"),
     )
+    parity = [f"- Parity: {text(line)}" for line in parity_lines(card.parity)]
     verify = "evalgate verify FOLDER" + (" --public-key OWNER.pub" if found.signed else "")
-    lines = ["## Where it comes from", "", *(f"- {k}: {text(str(v))}" for k, v in facts)]
+    lines = ["## Where it comes from", "", *(f"- {k}: {text(str(v))}" for k, v in facts), *parity]
     return [*lines, "", f"`{verify}` checks artefact, data and decision again, offline."]

@@ -71,6 +71,7 @@ class Promoted:
         found = []
         for path in self.folder.rglob("*"):
             parts = path.relative_to(self.folder).parts
-            if not path.is_dir() and not FOREIGN.intersection(parts):
+            # A link to a folder is nothing that was promoted; one to a file has that file's digest.
+            if (path.is_symlink() or not path.is_dir()) and not FOREIGN.intersection(parts):
                 found.append("/".join(parts))
         return sorted(set(found) - {PROVENANCE, SIGNATURE})

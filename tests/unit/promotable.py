@@ -1,10 +1,11 @@
 """Whole runs without a model whose candidate has real adapter files, so that what ships can be promoted."""
 
 import json
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from ledger_suite import base, options, put_adapters, right, write_ledger_suite
 from msgspec.structs import replace
 from recorder import Recorder
@@ -12,8 +13,10 @@ from recorder import Recorder
 from evalgate import pipeline
 from evalgate.backends.fake import FakeBackend
 from evalgate.core.adapter_files import CONFIG, WEIGHTS, adapter_digest
+from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard, Decision
 from evalgate.files import read_record, write_record
+from evalgate.promoting.promote import Promotion, promote
 from evalgate.store import RunFolder
 
 SHIPS, FAILS = right, base
@@ -42,7 +45,30 @@ def put_weights(paths: RunFolder, name: str) -> None:
     write_record(place / "card.json", replace(card, adapter_digest=adapter_digest(place)))
 
 
-def copied(root: Path, to: Path) -> Path:
-    """A copy of everything below `root`, for a test that breaks something in it."""
-    shutil.copytree(root, to, symlinks=True)
-    return to
+def promoted(root: Path, to: str = "out", **more: Path | str) -> Promotion:
+    """Promote `root/run` to a folder below `root`."""
+    return promote(root / "run", str(root / to), Recorder(), **more)  # type: ignore[arg-type]
+
+
+def fault(act: Callable[[], object]) -> str:
+    """The whole text of the error that something ends with."""
+    with pytest.raises(EvalgateError) as caught:
+        act()
+    return str(caught.value)
+
+
+@contextmanager
+def changed(path: Path, change: Callable[[bytes], bytes] | None) -> Iterator[None]:
+    """A file that is changed, made (where it was not) or, without a change, taken away for a while."""
+    before = path.read_bytes() if path.exists() else None
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(before or b""))
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(before)
