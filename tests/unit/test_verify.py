@@ -189,12 +189,12 @@ def test_an_edited_number_of_the_card_is_found_though_its_digest_was_mended(out:
         return text.replace(old.encode(), old.replace("0.9", "0.8").replace("7", "8").replace("40", "41").encode(), 1)
 
     wrong = "90.1%" if old == "90.0%" else ""
-    with changed(out / "provenance.json", lambda data: data):
-        with changed(
-            out / "README.md", lambda text: text.replace(old.encode(), wrong.encode()) if wrong else more(text)
-        ):
-            with_digests(out)
-            assert verify(out, look_around=False).tampered == ["README.md"]
+    with (
+        changed(out / "provenance.json", lambda data: data),
+        changed(out / "README.md", lambda text: text.replace(old.encode(), wrong.encode()) if wrong else more(text)),
+    ):
+        with_digests(out)
+        assert verify(out, look_around=False).tampered == ["README.md"]
 
 
 def rescored(text: bytes) -> bytes:
