@@ -264,13 +264,13 @@ def test_weights_and_base_must_be_those_that_were_gated(made: Path) -> None:
 
 def test_what_has_no_weights_here_cannot_be_promoted(made: Path) -> None:
     run = made / "run"
-    with changed(run / "run.json", lambda data: data.replace(b'"kind": "tuned"', b'"kind": "api"')):
-        with changed(run / "digests.json", lambda data: data):
-            write_digests(run, "")
-            assert fault(lambda: promoted(made, "new")) == (
-                "error[no-weights]: 'good' is of `kind: api`: its weights are not here, so none can be promoted\n"
-                f"  at: {run / 'run.json'}\n\nhint: promote it where it is served; the decision is in decision.json"
-            )
+    served = (run / "run.json").read_bytes().replace(b'"kind": "tuned"', b'"kind": "api"')
+    with changed(run / "digests.json", lambda data: data), changed(run / "run.json", lambda _: served):
+        write_digests(run, "")
+        assert fault(lambda: promoted(made, "new")) == (
+            "error[no-weights]: 'good' is of `kind: api`: its weights are not here, so none can be promoted\n"
+            f"  at: {run / 'run.json'}\n\nhint: promote it where it is served; the decision is in decision.json"
+        )
 
 
 def test_a_folder_that_does_not_verify_is_not_kept(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

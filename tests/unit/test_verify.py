@@ -1,4 +1,4 @@
-"""Verification: whatever is done to a promoted folder, the file is named; what cannot be checked is not called sound."""
+"""Verification: whatever is done to a promoted folder, the file is named; what is not checked is not called sound."""
 
 import base64
 import json
@@ -162,10 +162,10 @@ def test_an_edited_number_of_the_decision_is_found_though_all_digests_were_mende
     file = out / "evidence" / "decision.json"
     decision = json.loads(file.read_bytes())
     path = data.draw(st.sampled_from(numbers_of(decision)))
-    with changed(out / "provenance.json", lambda old: old), changed(out / "README.md", lambda old: old):
-        with changed(file, lambda _: json.dumps(edited(decision, path, by)).encode()):
-            blessed(out)
-            found = verify(out, look_around=False)
+    other = json.dumps(edited(decision, path, by)).encode()
+    with changed(out / "provenance.json", lambda old: old), changed(file, lambda _: other):
+        blessed(out)
+        found = verify(out, look_around=False)
     assert found.exit_code == ExitCode.BLOCKED
     assert "evidence/decision.json" in found.tampered
 
