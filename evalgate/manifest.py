@@ -9,7 +9,6 @@ from evalgate.core.record import Record
 from evalgate.files import read_record, write_record
 
 DIGESTS = "digests.json"
-CHUNK_BYTES = 1 << 24
 # What a decision is made from, and the decision. Reports are made from these; weights have digests of their own.
 PATTERNS = (
     "run.json", "decision.json", "decision.json.age", "probes.json", "*.jsonl",
@@ -29,11 +28,8 @@ class Digests(Record, frozen=True, kw_only=True):
 
 def file_digest(path: Path) -> str:
     """The plain SHA-256 of a file, as `sha256sum` prints it."""
-    state = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            state.update(chunk)
-    return state.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded_files(folder: Path) -> dict[str, str]:

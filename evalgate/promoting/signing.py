@@ -9,12 +9,12 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from evalgate.core.artefacts import PROVENANCE
 from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.sealing import write_key
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -27,18 +27,8 @@ def make_signing_key(path: Path) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    for file, data, mode in ((path, private, 0o600), (public, _pem(key.public_key()), 0o644)):
-        try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
-            raise UsageError(
-                "there is a file of that name, and a key is never written over",
-                code="key-exists",
-                fix="name another file",
-                where=str(file),
-            ) from None
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
+    write_key(path, private)
+    write_key(public, _pem(key.public_key()), 0o644)
     return public
 
 

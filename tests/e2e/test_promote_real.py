@@ -42,7 +42,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["tiny", "half"])
 def test_what_was_gated_is_what_is_loaded(suite: Path, name: str) -> None:
     run, to = suite.parents[1] / "runs" / name, suite.parents[1] / "served" / name
-    asked = RunOptions(suite=str(suite), output=str(run), limit=2, candidates=(name,))
+    asked = RunOptions(suite=str(suite), output=str(run), limit=20, candidates=(name,))
     assert pipeline.run(asked, Recorder()).ship == name
     found = promote(run, str(to), Recorder(), licence="apache-2.0")
     assert found.digest == load_run(run).run.systems[name].adapter_digest
