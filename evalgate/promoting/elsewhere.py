@@ -14,8 +14,12 @@ from evalgate.manifest import changes, read_digests
 from evalgate.promoting.checks import FolderCheck, ok, tampered, unknown
 from evalgate.promoting.names import Promoted
 from evalgate.promoting.statement import GONE
+from evalgate.store import RunFolder
 from evalgate.suite.frozen import load_suite
 from evalgate.suite.lock import LOCK_FILE, Lock, read_lock
+
+# A folder that is no frozen suite was not tampered with: it is not the suite.
+NO_SUITE = ("not-a-suite", "not-frozen")
 
 
 def check_suite(place: Promoted, given: Path | None, *, look_around: bool) -> Iterator[FolderCheck]:
@@ -35,7 +39,8 @@ def check_suite(place: Promoted, given: Path | None, *, look_around: bool) -> It
             return
         suite = load_suite(folder, load_suite_spec(folder))
     except EvalgateError as error:
-        yield tampered(name, error.what, error.where or str(folder))
+        found = unknown(name, error.what) if error.code in NO_SUITE else None
+        yield found or tampered(name, error.what, error.where or str(folder))
         return
     if suite.digest != run.suite_digest:
         what = f"expected {short(run.suite_digest)}, found {short(suite.digest)}"
@@ -49,6 +54,9 @@ def check_run(place: Promoted, given: Path | None) -> Iterator[FolderCheck]:
     name = "run on disk"
     if given is None:
         yield unknown(name, "no run was given (`--run RUN`)", required=False)
+        return
+    if not RunFolder(given).run_file.is_file():
+        yield unknown(name, f"{given} holds no run.json")
         return
     noted = read_digests(place.digests)
     wrong = changes(given, noted)

@@ -39,11 +39,7 @@ def write_evidence(data: RunData, to: RunFolder) -> None:
         write_record(to.adapter(name) / "card.json", card)
     for name, probe in data.probes.items():
         write_record(to.probe(name), probe)
-    asked = [e for task, rows in data.examples.items() if task != CAPABILITY for e in rows]
-    told = {content_digest(text_of(e)): content_digest(text_of(redacted_example(e))) for e in asked}
-    for name, rows in data.trained.items():
-        if leaks := [replace(r, content_digest=told[r.content_digest]) for r in rows if r.content_digest in told]:
-            write_lines(to.trained(name), leaks)
+    _write_leaks(data, to)
     if data.probed is not None:
         write_record(to.probed, data.probed)
     if data.overlaps is not None:
@@ -52,6 +48,18 @@ def write_evidence(data: RunData, to: RunFolder) -> None:
         write_lines(to.costs, data.costs)
     if data.agreements:
         write_lines(to.agreement, data.agreements)
+
+
+def _write_leaks(data: RunData, to: RunFolder) -> None:
+    """The rows that were trained on and asked, with the digests that the examples have here."""
+    asked = [e for task, rows in data.examples.items() if task != CAPABILITY for e in rows]
+    told: dict[str, list[str]] = {}  # one text may have several forms, of different numbers of words
+    for example in asked:
+        told.setdefault(content_digest(text_of(example)), []).append(content_digest(text_of(redacted_example(example))))
+    for name, rows in data.trained.items():
+        forms = [(row, form) for row in rows for form in dict.fromkeys(told.get(row.content_digest, ()))]
+        if forms:
+            write_lines(to.trained(name), (replace(row, content_digest=form) for row, form in forms))
 
 
 def _write_open(data: RunData, to: RunFolder) -> None:

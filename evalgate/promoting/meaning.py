@@ -64,7 +64,8 @@ def _file_of(where: str, otherwise: str) -> str:
 
 def _statement_again(place: Promoted, statement: Statement) -> Iterator[FolderCheck]:
     predicate = statement["predicate"]
-    again = make_statement(place, signer=predicate.get("signer"), version=str(predicate.get("evalgate")))
+    signer, version = predicate.get("signer"), str(predicate.get("evalgate"))
+    again = make_statement(place, signer=signer, version=version, subjects=statement["subject"])  # just read
     found = [path for path in paths_of(statement, again) if not path.startswith("predicate.checksum")]
     if found:
         yield tampered("provenance", f"the files say otherwise: {'; '.join(found[:3])}", PROVENANCE)

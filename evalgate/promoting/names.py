@@ -11,8 +11,8 @@ from evalgate.suite.chain import DIGESTS_FILE, LEDGER_FILE
 from evalgate.suite.lock import LOCK_FILE
 
 CARD, SIGNATURE, EVIDENCE, PROMPTS = "README.md", "provenance.sig", "evidence", "prompts"
-# What git, hubs and file browsers put beside; nothing that answers reads it.
-FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".DS_Store"})
+# What git, hubs, registries and file browsers put beside; nothing that answers reads it.
+FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".DS_Store", "registered_model_meta"})
 
 
 class Promoted:

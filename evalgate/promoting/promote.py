@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import tempfile
@@ -28,7 +27,7 @@ from evalgate.promoting.prompts import copy_tokenizer, write_prompts
 from evalgate.promoting.ready import Ready, ready, refuse_taken
 from evalgate.promoting.signing import envelope, key_id, read_private
 from evalgate.promoting.statement import make_statement, to_bytes
-from evalgate.promoting.targets import Target, parse_target
+from evalgate.promoting.targets import Target, parse_target, push
 from evalgate.promoting.verify import verify
 from evalgate.store import RunFolder
 
@@ -72,17 +71,10 @@ def promote(
     with _workshop(target, found.ship) as folder:
         made = _make(found, folder, private, licence)
         if target.kind != "folder":
-            return _told(found, made, push(folder, target.text), signed=private is not None)
+            return _told(found, made, push(folder, target), signed=private is not None)
         already = _put(folder, target.folder)
         place = Promoted(target.folder)
         return _told(found, place, str(target.folder), signed=private is not None, already=already)
-
-
-def push(folder: Path, target: str) -> str:
-    """Send a finished folder to the hub or a registry; gives its address there."""
-    pushing = importlib.import_module("evalgate.pushing")
-    send = pushing.push_hub if parse_target(target).kind == "hub" else pushing.push_mlflow
-    return str(send(folder, target))
 
 
 @contextmanager

@@ -27,11 +27,14 @@ GONE = "promote the run again: `evalgate promote RUN --to FOLDER`"
 Statement = dict[str, Any]
 
 
-def make_statement(place: Promoted, *, signer: str | None, version: str) -> Statement:
+def make_statement(
+    place: Promoted, *, signer: str | None, version: str, subjects: list[dict[str, Any]] | None = None
+) -> Statement:
     """The statement on a folder: its files by digest, and what its records say of artefact, data and decision.
 
-    `signer` is the id of the key that signs it, `version` that of the evalgate that wrote the folder. Raises
-    `not-a-run` and `broken-record` for records that are gone or cannot be read.
+    `signer` is the id of the key that signs it, `version` that of the evalgate that wrote the folder; `subjects` are
+    the files where they have just been read. Raises `not-a-run` and `broken-record` for records that are gone or cannot
+    be read.
     """
     run = read_record(place.evidence.run_file, Run, fix=GONE)
     decision = read_record(place.evidence.decision_file, Decision, fix=GONE)
@@ -52,11 +55,16 @@ def make_statement(place: Promoted, *, signer: str | None, version: str) -> Stat
     }
     statement = {
         "_type": TYPE,
-        "subject": [{"name": n, "digest": {"sha256": file_digest(place.folder / n)}} for n in place.subjects()],
+        "subject": subjects or [subject_of(place.folder, name) for name in place.subjects()],
         "predicateType": PREDICATE_TYPE,
         "predicate": predicate,
     }
     return with_checksum(msgspec.to_builtins(statement))
+
+
+def subject_of(folder: Path, name: str) -> dict[str, Any]:
+    """A file as a subject."""
+    return {"name": name, "digest": {"sha256": file_digest(folder / name)}}
 
 
 def artefact_files(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -37,6 +38,13 @@ def parse_target(text: str) -> Target:
     if not text.strip() or re.match(r"[a-zA-Z][\w+.-]*:/", text):
         raise _bad(text)
     return Target("folder", text)
+
+
+def push(folder: Path, target: Target) -> str:
+    """Send a finished folder to the hub or a registry; gives its address there, and raises what the push does."""
+    pushing = importlib.import_module("evalgate.pushing")  # a network client only where one is asked for
+    send = pushing.push_hub if target.kind == "hub" else pushing.push_mlflow
+    return str(send(folder, target.text))
 
 
 def _bad(text: str) -> UsageError:

@@ -272,6 +272,16 @@ def test_the_suite_and_the_run_on_disk_are_named_where_they_differ(made: Path, o
     assert given.tampered == [str(suite / "suite.lock")]
 
 
+def test_what_is_no_suite_and_no_run_is_not_checked(out: Path, tmp_path: Path) -> None:
+    found = verify(out, suite=tmp_path, run=tmp_path)
+    assert (found.tampered, found.exit_code) == ([], ExitCode.ERROR)
+    told = [(c.name, c.what) for c in found.checks if c.outcome == "unknown" and c.required]
+    assert told == [
+        ("suite on disk", f"there is no suite at '{tmp_path}'"),
+        ("run on disk", f"{tmp_path} holds no run.json"),
+    ]
+
+
 def test_a_signed_promotion_is_its_owner_s(signed: tuple[Path, Path]) -> None:
     folder, public = signed
     found = verify(folder, public_key=public, look_around=False)
