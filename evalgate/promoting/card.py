@@ -163,8 +163,9 @@ def _loading(found: Carried) -> list[str]:
     serving = ", ".join(f"{k} {v}" for k, v in found.run.serving.items() if k in ("dtype", "quantization", "backend"))
     told = [f"It was gated in this form: {serving}." if serving else ""]
     told.append(
-        f"The numbers hold for the prompts in `{PROMPTS}/`: each template gives one user message, "
-        f"`{PROMPTS}/system.json` has decoding, shots and retrieval."
+        f"The numbers hold for the prompts in `{PROMPTS}/`: each template (Jinja2 with `trim_blocks` and "
+        f"`lstrip_blocks`, the result stripped) gives one user message; `{PROMPTS}/system.json` has decoding, shots and "
+        "retrieval."
     )
     return ["## How to load it", "", "```python", *code, "```", "", *(line for line in told if line), ""]
 
