@@ -164,8 +164,8 @@ def _loading(found: Carried) -> list[str]:
     told = [f"It was gated in this form: {serving}." if serving else ""]
     told.append(
         f"The numbers hold for the prompts in `{PROMPTS}/`: each template (Jinja2 with `trim_blocks` and "
-        f"`lstrip_blocks`, the result stripped) gives one user message; `{PROMPTS}/system.json` has decoding, shots and "
-        "retrieval."
+        f"`lstrip_blocks`, the result stripped) gives one user message; `{PROMPTS}/system.json` has decoding, shots "
+        "and retrieval."
     )
     return ["## How to load it", "", "```python", *code, "```", "", *(line for line in told if line), ""]
 
