@@ -56,7 +56,7 @@ def export(
         raises.
     """
     run, paths = load_identity(run_folder), RunFolder(run_folder)
-    card = _card(run, paths, candidate)
+    card = card_of(run, paths, candidate)
     _refuse_unshipped(run, paths, candidate, anyway=anyway)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(
@@ -75,7 +75,7 @@ def export(
         )
     gated = wanted == card.merge
     if gated or wanted == "adapter":
-        made = _copied(run, paths, candidate, card, to, whole=card.kind == "model" and gated)
+        made = copied(run, paths, candidate, card, to, whole=card.kind == "model" and gated)
     else:
         made = _merged_anew(run, paths, candidate, to, wanted, progress)
     return Exported(
@@ -90,7 +90,7 @@ def export(
     )
 
 
-def _card(run: Run, paths: RunFolder, candidate: str) -> AdapterCard:
+def card_of(run: Run, paths: RunFolder, candidate: str) -> AdapterCard:
     """The card of the candidate's artefact; raises `no-artefact`."""
     known = sorted(name for name in run.systems if paths.card(name).exists())
     if candidate not in known:
@@ -121,7 +121,7 @@ def _refuse_unshipped(run: Run, paths: RunFolder, candidate: str, *, anyway: boo
     )
 
 
-def _copied(run: Run, paths: RunFolder, candidate: str, card: AdapterCard, to: Path, *, whole: bool) -> AdapterCard:
+def copied(run: Run, paths: RunFolder, candidate: str, card: AdapterCard, to: Path, *, whole: bool) -> AdapterCard:
     """Copy the whole model, or the adapter; what lies in the run must still be what was recorded.
 
     Raises `artefact-changed`.

@@ -26,6 +26,7 @@ from evalgate.files import read_record, write_atomic, write_record
 from evalgate.job import Job
 from evalgate.judging import judge_look, judge_run
 from evalgate.looks import disclosed
+from evalgate.manifest import write_digests
 from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
@@ -157,6 +158,7 @@ def finish(
         data = beside(data, kept)
     with standing_heap():
         decision = _finish(folder, data, seal, told(kept) if kept else "")
+    write_digests(folder, data.run.id)
     tell(folder, data.cards, decision, note)
     return decision
 

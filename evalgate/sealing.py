@@ -88,8 +88,14 @@ def make_identity(path: Path) -> str:
     """Write a new private key for its owner's eyes; returns the public key. Raises `key-exists`."""
     identity = _pyrage().x25519.Identity.generate()
     public = str(identity.to_public())
+    write_key(path, f"# public key: {public}\n{identity}\n".encode())
+    return public
+
+
+def write_key(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a new file that holds a key, by default for its owner alone. Raises `key-exists`."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise UsageError(
             "there is a file of that name, and a key is never written over",
@@ -97,9 +103,8 @@ def make_identity(path: Path) -> str:
             fix="name another file",
             where=str(path),
         ) from None
-    with os.fdopen(handle, "w") as file:
-        file.write(f"# public key: {public}\n{identity}\n")
-    return public
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
 
 
 def _pyrage() -> Any:

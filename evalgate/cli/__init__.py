@@ -17,6 +17,7 @@ from evalgate.cli.export import export_command
 from evalgate.cli.init import init_command
 from evalgate.cli.options import dashes, debug_option
 from evalgate.cli.power import power_command
+from evalgate.cli.promote import promote_command, verify_command
 from evalgate.cli.runs import (
     doctor_command,
     gate_command,
@@ -37,6 +38,7 @@ Examples:
   evalgate run suites/support                    baselines, training, gates, decision
   evalgate run suites/support -L 20              a quick look at 20 examples a task
   evalgate gate reports/support/RUN              judge a recording again, in seconds
+  evalgate promote reports/support/RUN --to DIR  what ships, with its proof; `verify DIR` checks it
   evalgate compare old.csv new.csv               two recordings of any tool
   evalgate freeze suites/support --bump          release a changed suite
 
@@ -74,7 +76,7 @@ COMMANDS = (
     debug_option(init_command), validate_command, power_command, freeze_command, run_command, gate_command,
     report_command, doctor_command, search_command, ledger_command, retrieval_command, keygen_command, ls_command,
     cache_command, capability_command, train_command, export_command, compare_command,
-    baseline_command, schema_command,
+    promote_command, verify_command, baseline_command, schema_command,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -101,10 +101,20 @@ def retrieval_command(suite: Path, kind: str) -> int:
 
 @click.command("keygen", short_help="Make a release owner's key pair.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--sign", is_flag=True, help="A pair for `promote --key FILE` and `verify --public-key FILE.pub`.")
 @json_option
 @debug_option
-def keygen_command(file: Path, kind: str) -> int:
-    """Write a private key to FILE, for its owner alone, and print the public key for `sealed_for` in suite.yaml."""
+def keygen_command(file: Path, sign: bool, kind: str) -> int:
+    """Write a private key to FILE, for its owner alone, and print the public key for `sealed_for` in suite.yaml.
+
+    With --sign an Ed25519 pair that signs promotions: the public key is FILE.pub, and its path is printed.
+    """
+    if sign:
+        from evalgate.promoting.signing import make_signing_key
+
+        beside = str(make_signing_key(file))
+        click.echo(json_text({"file": str(file), "public_key": beside}).rstrip() if kind == "json" else beside)
+        return 0
     from evalgate.sealing import make_identity
 
     public = make_identity(file)

@@ -17,6 +17,8 @@ ArtefactKind = Literal["adapter", "model"]
 Merge = Literal["adapter", "dequantized", "bf16"]
 
 MODEL, CONFIG, WEIGHTS, CARD = "model", "config.json", "*.safetensors", "card.json"
+# What a promoted folder says of its model beside it.
+ADAPTER_CARD, PROVENANCE = "adapter_card.json", "provenance.json"
 # What a whole model's answers depend on.
 PATTERNS = (WEIGHTS, "*.json", "*.jinja", "*.model", "*.txt")
 CHUNK_BYTES = 1 << 24
@@ -83,7 +85,7 @@ def model_digest(folder: Path) -> str:
 def model_files(folder: Path) -> list[Path]:
     """The files of a whole model that its answers depend on, by name."""
     found = {path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}
-    return sorted(path for path in found if path.name != CARD)
+    return sorted(path for path in found if path.name not in (CARD, ADAPTER_CARD, PROVENANCE))
 
 
 def model_config(folder: Path) -> dict[str, Any]:
