@@ -96,10 +96,12 @@ def report(folder: Path) -> Path:
         for name, text in render_sealed(run, decision, str(folder)).items():
             write_atomic(folder / name, text.encode())
         return html
-    data = load_run(folder)
-    if data.decision is None:
-        data = msgspec.structs.replace(data, decision=judge_run(data))
-    return _write_reports(folder, data)
+    with no_collections():
+        data = load_run(folder)
+    with standing_heap():
+        if data.decision is None:
+            data = msgspec.structs.replace(data, decision=judge_run(data))
+        return _write_reports(folder, data)
 
 
 def _write_reports(folder: Path, data: RunData) -> Path:
