@@ -22,10 +22,8 @@ from evalgate.core.protocols import LocalBackend, Progress
 from evalgate.core.results import Decision
 from evalgate.execution.process import no_collections, settle_environment, standing_heap
 from evalgate.files import read_record, write_atomic, write_record
-from evalgate.job import Job
 from evalgate.judging import judge_look, judge_run
 from evalgate.looks import disclosed
-from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
 from evalgate.training.outcome import tell
@@ -36,6 +34,10 @@ DECISION_BYTES = 1 << 14
 
 def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> Decision:
     """Do the whole job, or what is left of it; raises `EvalgateError` for all that a user can mend."""
+    # Not above: what answers and trains is a fifth of the time in which `gate` and `report` start.
+    from evalgate.job import Job
+    from evalgate.planning import make_plan
+
     settle_environment()
     plan = make_plan(options)
     kept = read_accepted(Path(options.against)) if options.against else None
@@ -66,6 +68,9 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
 
     Gives each candidate's adapter folder.
     """
+    from evalgate.job import Job
+    from evalgate.planning import make_plan
+
     settle_environment()
     plan = make_plan(options)
     job = Job(plan, progress, backend)

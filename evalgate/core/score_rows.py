@@ -6,10 +6,10 @@ Shapes: `n` scores of one system in one metric, `k` parts.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import overload
+from typing import TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from evalgate.core.results import Failure, Score
 
+T = TypeVar("T")
 # So few lines at once stay in a core's cache until they are columns.
 CHUNK_BYTES = 1 << 17
-Intern = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,53 +47,46 @@ class ScoreColumn:
 
     def at(self, places: Sequence[int]) -> ScoreColumn:
         """The scores at some places, in that order."""
-        chosen, moved = np.array(places, dtype=np.int64), {old: new for new, old in enumerate(places)}
+        chosen = np.array(places, dtype=np.int64)
         return ScoreColumn(
             ids=tuple([self.ids[place] for place in places]),
             parts=self.parts[chosen],
             scored=self.scored[chosen],
-            repeats={moved[i]: v for i, v in self.repeats.items() if i in moved},
-            clusters={moved[i]: v for i, v in self.clusters.items() if i in moved},
-            details={moved[i]: v for i, v in self.details.items() if i in moved},
-            failures={moved[i]: v for i, v in self.failures.items() if i in moved},
+            repeats=_moved(self.repeats, places),
+            clusters=_moved(self.clusters, places),
+            details=_moved(self.details, places),
+            failures=_moved(self.failures, places),
         )
+
+
+def _moved(by_place: dict[int, T], places: Sequence[int]) -> dict[int, T]:
+    return {new: by_place[old] for new, old in enumerate(places) if old in by_place} if by_place else {}
 
 
 @dataclass(slots=True)
 class _Growing:
-    """A column that is being read."""
+    """A column that is being read; `empty` and `lost` are places without parts, and of another status than scored."""
 
     ids: list[str] = field(default_factory=list)
     parts: array[float] = field(default_factory=lambda: array("d"))
     sizes: set[int] = field(default_factory=set)
     empty: list[int] = field(default_factory=list)
-    unscored: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     repeats: dict[int, int] = field(default_factory=dict)
     clusters: dict[int, str] = field(default_factory=dict)
     details: dict[int, str] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
 
-    def add(self, rows: Sequence[Score], intern: Intern) -> bool:
-        """Put scores at the end; tells whether all were scored."""
-        start = len(self.ids)
-        ids, parts = [row.example_id for row in rows], [row.parts for row in rows]
-        self.ids += map(intern, ids, ids)
-        self.parts.extend(chain.from_iterable(parts))
-        self.sizes.update(map(len, parts))
-        # In one pass what hardly any row has; several passes or a loop of statements take twice as long.
-        marked = [
-            (place, row)
-            for place, row in enumerate(rows, start)
-            if row.detail is not None or row.cluster is not None or row.repeat or row.status != "scored"
-            or not row.parts or row.failure is not None
-        ]  # fmt: skip
-        for place, row in marked:
-            self._mark(place, row)
-        return all(row.status == "scored" for _, row in marked)
+    def add(self, ids: Sequence[str], parts: bytes, sizes: Iterable[int]) -> None:
+        """Put scores at the end."""
+        self.ids += ids
+        self.parts.frombytes(parts)
+        self.sizes.update(sizes)
 
-    def _mark(self, place: int, row: Score) -> None:
+    def mark(self, place: int, row: Score) -> None:
+        """Keep what hardly any score has."""
         if row.status != "scored":
-            self.unscored.append(place)
+            self.lost.append(place)
         if not row.parts:
             self.empty.append(place)
         if row.repeat:
@@ -106,18 +99,18 @@ class _Growing:
             self.failures[place] = row.failure
 
     def column(self, shared: dict[tuple[str, ...], tuple[str, ...]]) -> ScoreColumn:
-        """What was read; equal ids are kept once. Raises `ValueError` for unequal numbers of parts."""
+        """What was read; equal ids are kept once. Raises `msgspec.ValidationError` for unequal numbers of parts."""
         ids = tuple(self.ids)
-        k, n = max(self.sizes, default=0), len(self.ids)
+        k, n = max(self.sizes, default=0), len(ids)
         if self.sizes - {0, k}:
-            raise ValueError(f"scores of one metric have {sorted(self.sizes)} parts")
+            raise msgspec.ValidationError(f"scores of one metric have {sorted(self.sizes)} parts")
         there = np.ones(n, dtype=np.bool_)
         there[self.empty] = False
         parts = np.full((n, k), np.nan)
         if k:
             parts[there] = np.frombuffer(self.parts, dtype=np.float64).reshape(-1, k)
         scored = there.copy()
-        scored[self.unscored] = False
+        scored[self.lost] = False
         parts[~scored] = np.nan
         return ScoreColumn(
             ids=shared.setdefault(ids, ids), parts=parts, scored=scored, repeats=self.repeats, clusters=self.clusters,
@@ -125,23 +118,59 @@ class _Growing:
         )  # fmt: skip
 
 
-def _columns(chunks: Iterable[Sequence[Score]]) -> tuple[dict[str, ScoreColumn], list[Score]]:
-    """Columns by metric, and the unscored rows in their order."""
-    known: dict[str, str] = {}
-    found: dict[str, _Growing] = {}
-    unscored: list[Score] = []
-    for rows in chunks:
-        grouped: dict[str, list[Score]] = {}
-        for row in rows:
-            own = grouped.get(row.metric)
-            if own is None:
-                own = grouped[row.metric] = []
-            own.append(row)
-        whole = [found.setdefault(m, _Growing()).add(own, known.setdefault) for m, own in grouped.items()]
-        if not all(whole):
-            unscored += [row for row in rows if row.status == "unscored"]
-    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-    return {metric: growing.column(shared) for metric, growing in found.items()}, unscored
+class _Reader:
+    """Turns rows into columns."""
+
+    def __init__(self) -> None:
+        self.unscored: list[Score] = []
+        self._known: dict[str, str] = {}
+        self._found: dict[str, _Growing] = {}
+
+    def columns(self, chunks: Iterable[Sequence[Score]]) -> dict[str, ScoreColumn]:
+        """Columns by metric."""
+        rest: Sequence[Score] = ()
+        for chunk in chunks:
+            rows = [*rest, *chunk]
+            names = [row.metric for row in rows]
+            # A run scores an example in all metrics before the next.
+            period = names.index(names[0], 1) if names[0] in names[1:] else len(names)
+            whole = len(rows) - len(rows) % period
+            rest = rows[whole:]
+            self._read(rows[:whole], names[:whole], period)
+        if rest:
+            self._read(rest, [row.metric for row in rest], len(rest))
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+        return {metric: growing.column(shared) for metric, growing in self._found.items()}
+
+    def _read(self, rows: Sequence[Score], names: Sequence[str], period: int) -> None:
+        """Put rows into the columns of their metrics, which repeat after `period`, or do not: then one by one."""
+        n = len(rows) // period
+        ids, parts = [row.example_id for row in rows], [row.parts for row in rows]
+        sizes = [*map(len, parts)]
+        regular = names == names[:period] * n and sizes == sizes[:period] * n
+        if not (regular and all(ids[j::period] == ids[::period] for j in range(1, period))):
+            if period > 1 or n > 1:
+                for row, name in zip(rows, names, strict=True):
+                    self._read([row], [name], 1)
+                return
+        table = np.fromiter(chain.from_iterable(parts), dtype=np.float64, count=sum(sizes)).reshape(n, -1)
+        heads = ids[::period]
+        heads = [*map(self._known.setdefault, heads, heads)]
+        columns = [self._found.setdefault(name, _Growing()) for name in names[:period]]
+        starts, at = [len(column.ids) for column in columns], 0
+        for column, size in zip(columns, sizes, strict=False):
+            column.add(heads, table[:, at : at + size].tobytes(), (size,))
+            at += size
+        # In one pass what hardly any row has: a loop of statements would take twice as long.
+        marked = [
+            (i, row)
+            for i, row in enumerate(rows)
+            if row.detail is not None or row.cluster is not None or row.repeat or row.status != "scored"
+            or not row.parts or row.failure is not None
+        ]  # fmt: skip
+        for i, row in marked:
+            columns[i % period].mark(starts[i % period] + i // period, row)
+        self.unscored += [row for _, row in marked if row.status == "unscored"]
 
 
 class ScoreRows(Sequence[Score]):
@@ -151,10 +180,12 @@ class ScoreRows(Sequence[Score]):
         """Read whole JSON lines. Raises what msgspec raises for the first wrong one."""
         self._data, self._n = data, data.count(b"\n")
         self._rows: list[Score] | None = None
+        reader = _Reader()
+        self.unscored = reader.unscored
         try:
-            self.columns, self.unscored = _columns(map(msgspec.json.Decoder(Score).decode_lines, _chunks(data)))
+            self.columns = reader.columns(map(msgspec.json.Decoder(Score).decode_lines, _chunks(data)))
         except (msgspec.ValidationError, msgspec.DecodeError):
-            self._all()  # names the line's place in the file
+            self._all()  # names the line's place in the whole file
             raise
 
     def _all(self) -> list[Score]:
@@ -183,7 +214,7 @@ class ScoreRows(Sequence[Score]):
 
 def columns_of(rows: Sequence[Score]) -> dict[str, ScoreColumn]:
     """One system's scores by metric."""
-    return rows.columns if isinstance(rows, ScoreRows) else _columns([rows])[0]
+    return rows.columns if isinstance(rows, ScoreRows) else _Reader().columns([rows] if rows else [])
 
 
 def unscored_of(rows: Sequence[Score]) -> list[Score]:
