@@ -73,7 +73,7 @@ def score_slices(
     places: dict[str, list[int]] = {}
     for place, example_id in enumerate(column.ids):
         places.setdefault(example_id, []).append(place)
-    first, rows = scores[0], []
+    first, rows = next(iter(scores)), []
     for (by, name), ids in parts.items():
         own = sorted(place for i in ids for place in places.get(i, ()))
         estimate = estimate_column(column.at(own), metric, level=level, seed=seed) if own else None

@@ -204,7 +204,9 @@ class ScoreRows(Sequence[Score]):
         return self._all()[place]
 
     def __iter__(self) -> Iterator[Score]:
-        return iter(self._all())
+        if self._rows is not None:
+            return iter(self._rows)
+        return chain.from_iterable(map(msgspec.json.Decoder(Score).decode_lines, _chunks(self._data)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self._all() == list(other)
