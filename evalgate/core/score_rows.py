@@ -142,35 +142,53 @@ class _Reader:
         shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         return {metric: growing.column(shared) for metric, growing in self._found.items()}
 
-    def _read(self, rows: Sequence[Score], names: Sequence[str], period: int) -> None:
-        """Put rows into the columns of their metrics, which repeat after `period`, or do not: then one by one."""
+    def _read(self, rows: Sequence[Score], names: list[str], period: int) -> None:
+        """Put rows into the columns of their metrics; those in which the metrics repeat after `period` all at once."""
         n = len(rows) // period
         ids, parts = [row.example_id for row in rows], [row.parts for row in rows]
         sizes = [*map(len, parts)]
         regular = names == names[:period] * n and sizes == sizes[:period] * n
-        if not (regular and all(ids[j::period] == ids[::period] for j in range(1, period))):
-            if period > 1 or n > 1:
-                for row, name in zip(rows, names, strict=True):
-                    self._read([row], [name], 1)
-                return
+        if not regular or any(ids[j::period] != ids[::period] for j in range(1, period)):
+            self._read_mixed(rows)
+            return
         table = np.fromiter(chain.from_iterable(parts), dtype=np.float64, count=sum(sizes)).reshape(n, -1)
-        heads = ids[::period]
-        heads = [*map(self._known.setdefault, heads, heads)]
+        heads = self._interned(ids[::period])
         columns = [self._found.setdefault(name, _Growing()) for name in names[:period]]
         starts, at = [len(column.ids) for column in columns], 0
         for column, size in zip(columns, sizes, strict=False):
             column.add(heads, table[:, at : at + size].tobytes(), (size,))
             at += size
-        # In one pass what hardly any row has: a loop of statements would take twice as long.
+        for i, row in self._marked(rows):
+            columns[i % period].mark(starts[i % period] + i // period, row)
+
+    def _read_mixed(self, rows: Sequence[Score]) -> None:
+        """Put rows in any order into the columns of their metrics."""
+        grouped: dict[str, list[Score]] = {}
+        for row in rows:
+            grouped.setdefault(row.metric, []).append(row)
+        for name, own in grouped.items():
+            column, parts = self._found.setdefault(name, _Growing()), [row.parts for row in own]
+            start = len(column.ids)
+            flat = array("d", chain.from_iterable(parts)).tobytes()
+            column.add(self._interned([row.example_id for row in own]), flat, map(len, parts))
+            for i, row in enumerate(own, start):
+                column.mark(i, row)
+        self.unscored += [row for row in rows if row.status == "unscored"]
+
+    def _interned(self, ids: list[str]) -> list[str]:
+        """The same ids, each kept once."""
+        return [*map(self._known.setdefault, ids, ids)]
+
+    def _marked(self, rows: Sequence[Score]) -> list[tuple[int, Score]]:
+        """Those of which anything is to be marked; one pass, since a loop of statements takes twice as long."""
         marked = [
             (i, row)
             for i, row in enumerate(rows)
             if row.detail is not None or row.cluster is not None or row.repeat or row.status != "scored"
             or not row.parts or row.failure is not None
         ]  # fmt: skip
-        for i, row in marked:
-            columns[i % period].mark(starts[i % period] + i // period, row)
         self.unscored += [row for _, row in marked if row.status == "unscored"]
+        return marked
 
 
 class ScoreRows(Sequence[Score]):
