@@ -147,7 +147,7 @@ class _Reader:
         n = len(rows) // period
         ids, parts = [row.example_id for row in rows], [row.parts for row in rows]
         sizes = [*map(len, parts)]
-        regular = names == names[:period] * n and sizes == sizes[:period] * n
+        regular = names == names[:period] * n and sizes == sizes[:period] * n and len({*names[:period]}) == period
         if not regular or any(ids[j::period] != ids[::period] for j in range(1, period)):
             self._read_mixed(rows)
             return

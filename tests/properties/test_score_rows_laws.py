@@ -5,8 +5,9 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from evalgate.core.record import to_json_line
 from evalgate.core.results import Failure, Score
@@ -49,7 +50,12 @@ def told(column: ScoreColumn) -> list[tuple[object, ...]]:
     ]  # fmt: skip
 
 
+SCORED = Score(example_id="e0", system="s", task="t", metric="a", parts=(0.5,))
+LOST = replace(SCORED, status="unscored", parts=(), failure=Failure(code="lost"))
+
+
 @given(scores(), st.integers(1, 4_000))
+@example([replace(SCORED, metric="b"), SCORED, LOST], 4_000)
 def test_columns_say_what_the_rows_say_however_the_file_is_cut(found: list[Score], chunk: int) -> None:
     with patch("evalgate.core.score_rows.CHUNK_BYTES", chunk):
         read = ScoreRows(b"".join(map(to_json_line, found)))
