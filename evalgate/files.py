@@ -14,6 +14,7 @@ import msgspec
 
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record, from_json, to_json_line
+from evalgate.core.score_rows import ScoreRows
 from evalgate.sealing import Seal, SealedLine
 
 R = TypeVar("R", bound=Record)
@@ -85,10 +86,21 @@ def read_lines(path: Path, kind: type[R], seal: Seal | None = None) -> list[R]:
 
     With a seal the lines are opened; raises `sealed` where that cannot be.
     """
+    return _decode_lines(path, _opened(path, seal), kind)
+
+
+def read_scores(path: Path, seal: Seal | None = None) -> ScoreRows:
+    """All whole lines of a file of scores, by column; opened as by `read_lines`."""
+    data = _opened(path, seal)
+    with _decoding(path):
+        return ScoreRows(data)
+
+
+def _opened(path: Path, seal: Seal | None) -> bytes:
+    data = _whole(path)
     if seal is None:
-        return _decode_lines(path, _whole(path), kind)
-    opened = [seal.open(line.sealed, str(path)) + b"\n" for line in _decode_lines(path, _whole(path), SealedLine)]
-    return _decode_lines(path, b"".join(opened), kind)
+        return data
+    return b"".join(seal.open(line.sealed, str(path)) + b"\n" for line in _decode_lines(path, data, SealedLine))
 
 
 def read_keys(path: Path, kind: type[R], seal: Seal | None = None) -> Sequence[R | SealedLine]:
@@ -102,8 +114,14 @@ def _whole(path: Path) -> bytes:
 
 
 def _decode_lines(path: Path, data: bytes, kind: type[R]) -> list[R]:
-    try:
+    with _decoding(path):
         return msgspec.json.Decoder(kind).decode_lines(data)
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise EvalgateError(
             f"a recorded line cannot be read: {error}",

@@ -11,7 +11,8 @@ from evalgate.artefacts import artefact_table
 from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.core.protocols import Metric
-from evalgate.core.results import Decision, Estimate, MetricSpec, Run, SystemScore, Verdict
+from evalgate.core.results import Decision, Estimate, MetricSpec, Run, Score, SystemScore, Verdict
+from evalgate.core.score_rows import columns_of
 from evalgate.decision import best_baselines, decide, shares_of_alpha
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import gain_over, judge
@@ -22,8 +23,8 @@ from evalgate.metrics.scoring import MeanMetric
 from evalgate.probes.outcome import checks_of, failures
 from evalgate.serving import break_even_table, serving_table
 from evalgate.slices import slice_table
-from evalgate.stats.interval import estimate_recipe, estimate_scores
-from evalgate.store import BASE, CAPABILITY, RunData, by_metric
+from evalgate.stats.interval import estimate_column, estimate_recipe
+from evalgate.store import BASE, CAPABILITY, RunData
 from evalgate.suite.order import first_half
 from evalgate.validity import doubtful, examine
 
@@ -171,19 +172,20 @@ def metrics_of(data: RunData) -> dict[str, Metric]:
 
 def score_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
     """One row for each system, task and metric that was measured, with its interval."""
-    grouped = {s: {task: by_metric(rows) for task, rows in data.scores[s].items()} for s in data.run.systems}
+    columns = {s: {task: columns_of(rows) for task, rows in data.scores[s].items()} for s in data.run.systems}
     cells: dict[str, list[SystemScore]] = {system: [] for system in data.run.systems}
     # All systems' numbers of a metric in turn: their resamples are the same.
     for name, metric in metrics.items():
         task = name.partition(".")[0]
         for system, found in cells.items():
-            if rows := grouped[system].get(task, {}).get(metric.spec.name):
+            column = columns[system].get(task, {}).get(metric.spec.name)
+            if column is not None:
                 found.append(
                     SystemScore(
                         system=system,
                         task=task,
                         metric=metric.spec.name,
-                        estimate=estimate_scores(rows, metric, seed=data.run.seed),
+                        estimate=estimate_column(column, metric, seed=data.run.seed),
                         better=metric.spec.better,
                     )
                 )
@@ -201,7 +203,7 @@ def clean_table(data: RunData, metrics: dict[str, Metric]) -> list[SystemScore]:
         touched.setdefault(overlap.task, set()).add(overlap.example_id)
     if not touched:
         return []
-    clean = {
+    clean: dict[str, dict[str, Sequence[Score]]] = {
         system: {t: [s for s in tasks.get(t, ()) if s.example_id not in gone] for t, gone in touched.items()}
         for system, tasks in data.scores.items()
     }

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,15 +24,16 @@ from evalgate.core.results import Decision
 from evalgate.core.showing import detail, doing, outline
 from evalgate.execution.process import no_collections, settle_environment, standing_heap
 from evalgate.files import read_record, write_atomic, write_record
-from evalgate.job import Job
 from evalgate.judging import judge_look, judge_run
 from evalgate.looks import disclosed
 from evalgate.manifest import write_digests
-from evalgate.planning import make_plan
 from evalgate.sealing import Seal, seal_of
 from evalgate.store import BASE, RunData, RunFolder, load_identity, load_run
 from evalgate.telling import planned_answers, run_details
 from evalgate.training.outcome import tell
+
+if TYPE_CHECKING:
+    from evalgate.job import Job
 
 # A sealed decision's length says little.
 DECISION_BYTES = 1 << 14
@@ -39,6 +41,10 @@ DECISION_BYTES = 1 << 14
 
 def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> Decision:
     """Do the whole job, or what is left of it; raises `EvalgateError` for all that a user can mend."""
+    # Not above: what answers and trains is a fifth of the time in which `gate` and `report` start.
+    from evalgate.job import Job
+    from evalgate.planning import make_plan
+
     settle_environment()
     with doing(progress, f"checking {options.suite}"):
         plan = make_plan(options)
@@ -71,6 +77,9 @@ def train(options: RunOptions, progress: Progress, backend: LocalBackend | None 
 
     Gives each candidate's adapter folder.
     """
+    from evalgate.job import Job
+    from evalgate.planning import make_plan
+
     settle_environment()
     with doing(progress, f"checking {options.suite}"):
         plan = make_plan(options)
@@ -109,10 +118,12 @@ def report(folder: Path) -> Path:
         for name, text in render_sealed(run, decision, str(folder)).items():
             write_atomic(folder / name, text.encode())
         return html
-    data = load_run(folder)
-    if data.decision is None:
-        data = msgspec.structs.replace(data, decision=judge_run(data))
-    return _write_reports(folder, data)
+    with no_collections():
+        data = load_run(folder)
+    with standing_heap():
+        if data.decision is None:
+            data = msgspec.structs.replace(data, decision=judge_run(data))
+        return _write_reports(folder, data)
 
 
 def _write_reports(folder: Path, data: RunData) -> Path:

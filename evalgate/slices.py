@@ -10,7 +10,8 @@ from evalgate.core.content import text_of
 from evalgate.core.data import Example, SliceBy, SliceSpec, TaskSpec
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Score, SliceScore
-from evalgate.stats.interval import estimate_scores
+from evalgate.core.score_rows import columns_of
+from evalgate.stats.interval import estimate_column
 from evalgate.store import RunData
 
 # Of each kind, the largest ones: a table of a thousand clusters tells nobody anything.
@@ -66,19 +67,20 @@ def score_slices(
 
     Intervals are those of the score table, each at its own `level`: of twenty at 95 %, one misses by chance.
     """
-    by_id: dict[str, list[Score]] = {}
-    for score in scores:
-        if score.metric == metric.spec.name:
-            by_id.setdefault(score.example_id, []).append(score)
-    rows = []
+    column = columns_of(scores).get(metric.spec.name)
+    if column is None or not parts:
+        return []
+    places: dict[str, list[int]] = {}
+    for place, example_id in enumerate(column.ids):
+        places.setdefault(example_id, []).append(place)
+    first, rows = next(iter(scores)), []
     for (by, name), ids in parts.items():
-        own = [score for i in ids for score in by_id.get(i, ())]
-        estimate = estimate_scores(own, metric, level=level, seed=seed) if own else None
+        own = sorted(place for i in ids for place in places.get(i, ()))
+        estimate = estimate_column(column.at(own), metric, level=level, seed=seed) if own else None
         if estimate is not None:
-            first = own[0]
             rows.append(
                 SliceScore(
-                    task=first.task, by=by, slice=name, system=first.system, metric=first.metric, estimate=estimate
+                    task=first.task, by=by, slice=name, system=first.system, metric=metric.spec.name, estimate=estimate
                 )
             )
     return rows

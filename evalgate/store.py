@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +25,7 @@ from evalgate.files import (
     read_keys,
     read_lines,
     read_record,
+    read_scores,
     write_atomic,
     write_lines,
 )
@@ -213,7 +214,7 @@ class RunData(Record, frozen=True, kw_only=True):
     folder: str
     examples: dict[str, list[Example]]
     predictions: dict[str, dict[str, list[Prediction]]]
-    scores: dict[str, dict[str, list[Score]]]
+    scores: dict[str, dict[str, Sequence[Score]]]
     latency: dict[str, list[LatencyPair]]
     cards: dict[str, AdapterCard]
     trained: dict[str, list[TrainedRow]] = {}
@@ -253,7 +254,7 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
         folder=str(folder),
         examples={t: read_lines(paths.examples(t), Example) for t in names},
         predictions={s: {t: read_lines(paths.predictions(s, t), Prediction, seal) for t in tasks} for s in run.systems},
-        scores={s: {t: read_lines(paths.scores(s, t), Score, seal) for t in names} for s in run.systems},
+        scores={s: {t: read_scores(paths.scores(s, t), seal) for t in names} for s in run.systems},
         latency={c: read_lines(paths.latency(c), LatencyPair, seal) for c in run.candidates},
         drift={c: rows for c in run.systems if (rows := read_lines(paths.drift(c), Drift))},
         cards={c: read_record(p, AdapterCard, fix=hint) for c, p in cards.items() if p.exists()},
@@ -270,14 +271,3 @@ def load_run(folder: Path, seal: Seal | None = None) -> RunData:
             c: pairs for c in run.candidates if (pairs := read_lines(paths.merged_latency(c), LatencyPair, seal))
         },
     )
-
-
-def by_metric(scores: Iterable[Score]) -> dict[str, list[Score]]:
-    """Scores of several metrics by metric, each in the order in which they come."""
-    found: dict[str, list[Score]] = {}
-    for score in scores:
-        rows = found.get(score.metric)
-        if rows is None:
-            rows = found[score.metric] = []
-        rows.append(score)
-    return found

@@ -12,6 +12,7 @@ from evalgate.core.content import content_digest, text_of
 from evalgate.core.prompts import Sampling
 from evalgate.core.record import digest_of
 from evalgate.core.results import Finding, Run
+from evalgate.core.score_rows import unscored_of
 from evalgate.store import BASE, CAPABILITY, RunData, RunFolder
 
 # Where a finding lies, seen from the run's folder.
@@ -71,7 +72,7 @@ def unscored(data: RunData) -> Iterator[Finding]:
     """Items without a score. Gates count them worst-case, so this is for information."""
     for name, tasks in data.scores.items():
         for task, rows in tasks.items():
-            lost = {s.example_id: s.failure.code if s.failure else "unknown" for s in rows if s.status == "unscored"}
+            lost = {s.example_id: s.failure.code if s.failure else "unknown" for s in unscored_of(rows)}
             if lost:
                 code, n = Counter(lost.values()).most_common(1)[0]
                 yield Finding(

@@ -97,7 +97,7 @@ def against(data: RunData, kept: Sequence[Kept]) -> RunData:
         name = one.record.system if one.record.system not in ours else f"accepted-{one.record.system}"
         if name == BASE and scores.get(BASE, {}).get(CAPABILITY):
             continue
-        systems[name], scores[name] = _system(one, name), _scores(one, name, list(data.examples))
+        systems[name], scores[name] = _system(one, name), {**_scores(one, name, list(data.examples))}
         baselines += [name] if name != BASE else []
     run = replace(run, systems=systems, baselines=tuple(baselines))
     predictions = {name: data.predictions.get(name, {}) if name in ours else {} for name in systems}

@@ -47,7 +47,9 @@ def compare_recordings(asked: Asked) -> RunData:
     refuse_unpaired(a, b)
     task = a.task if a.task == b.task else "items"
     ids = list(dict.fromkeys(item.id for side in (a, b) for item in side.items))
-    scores = {side.name: {task: scores_of(side, metric, ids, task, asked)} for side in (a, b)}
+    scores: dict[str, dict[str, Sequence[Score]]] = {
+        side.name: {task: scores_of(side, metric, ids, task, asked)} for side in (a, b)
+    }
     gate = GateSpec(
         name=metric, metric=f"{task}.{metric}", margin=asked.margin, alpha=asked.alpha, max_unscored=asked.max_missing,
         rule="better_than_baselines" if asked.rule == "better" else "not_worse_than_baseline",
@@ -141,7 +143,7 @@ def _decision(data: RunData, gate: GateSpec, a: Side, b: Side) -> Decision:
 
 
 def _table(data: RunData, systems: Sequence[str], task: str, metric: MeanMetric) -> list[SystemScore]:
-    rows: dict[str, list[Score]] = {name: data.scores[name][task] for name in systems}
+    rows: dict[str, Sequence[Score]] = {name: data.scores[name][task] for name in systems}
     return [
         SystemScore(system=name, task=task, metric=metric.spec.name, estimate=estimate_scores(found, metric))
         for name, found in rows.items()

@@ -33,7 +33,7 @@ def read_run(path: Path, asked: Asked, wanted: str | None, side: str) -> Side:
     name = choose_system(have, wanted, path, side)
     metrics = {m.spec.name: m for key, m in metrics_of(data).items() if key.partition(".")[0] == task and _fit(m)}
     return Side(
-        name=name, path=path, digest=digest_of([run.id, data.scores[name][task]]), task=task,
+        name=name, path=path, digest=digest_of([run.id, list(data.scores[name][task])]), task=task,
         items=tuple(_items(data, name, task, metrics, by_content=asked.id == HASH)),
         lower=frozenset(n for n, m in metrics.items() if m.spec.better == "lower"),
         signatures={n: m.spec.signature for n, m in metrics.items()}, note=_note(run),

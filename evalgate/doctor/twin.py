@@ -5,7 +5,7 @@ A recorded candidate often does not ship by itself, and a gate that did not pass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -74,7 +74,9 @@ def good_answers(copy: Copy, task: str, examples: Sequence[Example]) -> dict[str
     return {e.id: e.references[0] if e.references else e.label or baseline.get(e.id) for e in examples}
 
 
-def verdicts_on(data: RunData, scores: dict[str, dict[str, list[Score]]], gates: Sequence[GateSpec]) -> list[Verdict]:
+def verdicts_on(
+    data: RunData, scores: Mapping[str, Mapping[str, Sequence[Score]]], gates: Sequence[GateSpec]
+) -> list[Verdict]:
     """The only candidate's verdicts of some gates, with scores in place of the recorded ones."""
     gate_data = GateData(
         scores=scores,

@@ -12,9 +12,10 @@ from evalgate.core.data import GateSpec
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Score
+from evalgate.core.score_rows import ScoreColumn, columns_of
 from evalgate.core.serving import LatencyPair
 from evalgate.gates.pairs import Entry, cluster_codes
-from evalgate.store import CAPABILITY, by_metric
+from evalgate.store import CAPABILITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +44,26 @@ class GateData:
     halves: Mapping[str, Sequence[str]] = field(default_factory=dict)
     seed: int = 0
     seeds: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    _rows: dict[tuple[str, str], dict[str, list[Score]]] = field(default_factory=dict, compare=False, repr=False)
+    _found: dict[tuple[str, str], dict[str, ScoreColumn]] = field(default_factory=dict, compare=False, repr=False)
     _columns: dict[tuple[str, str], Column] = field(default_factory=dict, compare=False, repr=False)
 
-    def rows(self, gate: GateSpec, system: str) -> Sequence[Score]:
-        """One system's rows for the gate's metric; those of a task are sorted by metric once."""
+    def found(self, gate: GateSpec, system: str) -> ScoreColumn | None:
+        """One system's scores for the gate's metric, if there are any."""
         place = system, gate.task
-        if place not in self._rows:
-            self._rows[place] = by_metric(self.scores.get(system, {}).get(gate.task, ()))
-        return self._rows[place].get(gate.metric_name, ())
+        if place not in self._found:
+            self._found[place] = columns_of(self.scores.get(system, {}).get(gate.task, ()))
+        return self._found[place].get(gate.metric_name)
+
+    def put(self, gate: GateSpec, system: str, column: ScoreColumn | None) -> None:
+        """Let this be what `found` gives."""
+        self._found[system, gate.task] = {} if column is None else {gate.metric_name: column}
 
     def column(self, gate: GateSpec, system: str) -> Column | None:
         """What `column` gives, made once for all gates on the metric; None where there are no rows."""
-        if (gate.metric, system) not in self._columns and (rows := self.rows(gate, system)):
+        if (gate.metric, system) not in self._columns and (found := self.found(gate, system)) is not None:
             metric = self.metrics.get(gate.metric)
             lower = metric is not None and metric.spec.better == "lower"
-            self._columns[gate.metric, system] = _column(rows, self.examples.get(gate.task, ()), lower=lower)
+            self._columns[gate.metric, system] = _column(found, self.examples.get(gate.task, ()), lower=lower)
         return self._columns.get((gate.metric, system))
 
 
@@ -100,11 +105,17 @@ def column(gate: GateSpec, system: str, data: GateData) -> Column:
     return found
 
 
-def _column(rows: Sequence[Score], examples: Sequence[str], *, lower: bool) -> Column:
+def _column(found: ScoreColumn, examples: Sequence[str], *, lower: bool) -> Column:
+    values = found.values
+    if lower:
+        values = [None if value is None else 1 - value for value in values]
+    single: dict[str, Entry] = {**dict.fromkeys(examples), **dict(zip(found.ids, values, strict=True))}
+    if not found.repeats and len(set(found.ids)) == len(found.ids):
+        n_lost = sum(value is None for value in single.values())
+        return Column(single, n_lost / len(single), n_lost)
     lists: dict[str, list[float | None]] = {i: [] for i in examples}
-    for row in rows:
-        value = row.parts[0] if row.status == "scored" and row.parts else None
-        lists.setdefault(row.example_id, []).append(1 - value if lower and value is not None else value)
+    for example_id, value in zip(found.ids, values, strict=True):
+        lists.setdefault(example_id, []).append(value)
     entries: dict[str, Entry] = {i: values[0] if len(values) == 1 else values or None for i, values in lists.items()}
     n_unscored = sum(not values or None in values for values in lists.values())
     return Column(entries, n_unscored / len(lists), n_unscored)
@@ -112,7 +123,7 @@ def _column(rows: Sequence[Score], examples: Sequence[str], *, lower: bool) -> C
 
 def scored(gate: GateSpec, systems: Sequence[str], data: GateData) -> list[str]:
     """Those systems that have rows for the gate's metric."""
-    return [system for system in systems if data.rows(gate, system)]
+    return [system for system in systems if data.found(gate, system) is not None]
 
 
 def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[str, str | None] | None:
@@ -126,10 +137,10 @@ def clusters_of(gate: GateSpec, systems: Sequence[str], data: GateData) -> dict[
         return None
     found: dict[str, str | None] = {}
     for system in systems:
-        for row in data.rows(gate, system):
-            cluster = row.detail if capability else row.cluster
-            if cluster is not None:
-                found[row.example_id] = cluster
+        column = data.found(gate, system)
+        if column is not None:
+            named = column.details if capability else column.clusters
+            found |= {column.ids[place]: cluster for place, cluster in named.items()}
     return found or None
 
 

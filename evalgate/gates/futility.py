@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evalgate.core.data import GateSpec
-from evalgate.core.results import Score, Verdict
+from evalgate.core.results import Verdict
 from evalgate.gates.columns import GateData
 from evalgate.gates.judge import judge
 from evalgate.gates.words import count
@@ -49,11 +49,12 @@ def look(gate: GateSpec, *, candidate: str, baselines: Sequence[str], data: Gate
 def _only(half: Sequence[str], gate: GateSpec, data: GateData) -> GateData:
     """The data of the gate's task, cut to some examples."""
     ids = set(half)
-    scores: dict[str, dict[str, Sequence[Score]]] = {
-        system: {gate.task: [row for row in tasks.get(gate.task, ()) if row.example_id in ids]}
-        for system, tasks in data.scores.items()
-    }
-    return GateData(
-        scores=scores, metrics=data.metrics, base=data.base, examples={gate.task: list(half)}, seed=data.seed,
+    part = GateData(
+        scores={}, metrics=data.metrics, base=data.base, examples={gate.task: list(half)}, seed=data.seed,
         seeds=data.seeds,
     )  # fmt: skip
+    for system in data.scores:
+        column = data.found(gate, system)
+        places = [place for place, name in enumerate(column.ids) if name in ids] if column is not None else []
+        part.put(gate, system, column.at(places) if column is not None and places else None)
+    return part

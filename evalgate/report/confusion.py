@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from evalgate.core.data import TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
 from evalgate.report.index import Index
@@ -55,7 +53,8 @@ def confusion(index: Index, task: TaskSpec) -> list[View]:
 
 def _pairs(index: Index, system: str, task: str) -> Pairs:
     """(true, predicted) by example id."""
-    return {e.id: pair for e in index.examples(task) if (pair := index.predicted(system, task, e.id))}
+    labels = index.labels(system, task)
+    return {e.id: pair for e in index.examples(task) if (pair := labels.get(e.id))}
 
 
 def _most_confused(tables: dict[str, Table], labels: list[str]) -> list[str]:
@@ -184,9 +183,9 @@ def sureness(index: Index, task: str) -> list[View]:
     """Each system's reliability curve in ten bins: how sure it was, how often it was right, of how many examples."""
     found = []
     for system in index.systems:
-        rows = [s.parts for s in index.scores(system, task, "ece") if s.status == "scored" and len(s.parts) == 2]
-        if rows:
-            bins = bins_of(np.array(rows, dtype=np.float64), N_BINS)
+        rows = index.parts(system, task, "ece")
+        if len(rows) and rows.shape[1] == 2:
+            bins = bins_of(rows, N_BINS)
             found.append({"system": system, "bins": [_bin(i, bins) for i in range(N_BINS) if bins.n[i]]})
     return found
 

@@ -49,7 +49,8 @@ def change_counts(index: Index, task: str, candidate: str) -> View:
     better = sum(delta > EPSILON for delta, _ in rows)
     worse = sum(delta < -EPSILON for delta, _ in rows)
     total = len(index.examples(task))
-    not_asked = sum(not index.was_asked(candidate, task, e.id) for e in index.examples(task))
+    asked = index.asked(candidate, task)
+    not_asked = sum(e.id not in asked for e in index.examples(task))
     share = {k: 100 * v / max(total, 1) for k, v in (("better", better), ("worse", worse))}
     return {
         "better": better,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evalgate.core.data import Example, Passage, TaskSpec
 from evalgate.core.metric_kinds import LABEL_METRICS
-from evalgate.core.results import Prediction, Score
-from evalgate.store import BASE, CAPABILITY, RunData, by_metric
+from evalgate.core.results import Prediction
+from evalgate.core.score_rows import ScoreColumn, columns_of
+from evalgate.store import BASE, CAPABILITY, RunData
+
+Array = NDArray[np.float64]
 
 
 class Index:
@@ -20,15 +26,15 @@ class Index:
             for system, tasks in data.predictions.items()
             for task, rows in tasks.items()
         }
-        self._scores: dict[tuple[str, str], dict[str, dict[str, Score]]] = {
-            (system, task): {
-                metric: {score.example_id: score for score in rows if score.repeat == 0}
-                for metric, rows in by_metric(scores).items()
-            }
+        self._columns = {
+            (system, task): columns_of(scores)
             for system, by_task in data.scores.items()
             for task, scores in by_task.items()
         }
-        self._label_metrics = {place: sorted(LABEL_METRICS & found.keys()) for place, found in self._scores.items()}
+        self._values: dict[tuple[str, str, str], dict[str, float]] = {}
+        self._failures: dict[tuple[str, str], dict[str, str]] = {}
+        self._labels: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+        self._asked: dict[tuple[str, str], set[str]] = {}
         self._deltas: dict[tuple[str, str], list[tuple[float, Example]]] = {}
         self.item_metric = {task.name: self._item_metric(task) for task in self.tasks}
         self.best = {task.name: self._best_baseline(task.name) for task in self.tasks}
@@ -39,8 +45,8 @@ class Index:
 
     def _add_capability(self) -> None:
         """Capability questions have one metric, and are compared with the base model."""
-        asked = [s for s in self.systems if self._scores.get((s, CAPABILITY))]
-        self.item_metric[CAPABILITY] = next((m for s in asked for m in self._scores[s, CAPABILITY]), "")
+        asked = [s for s in self.systems if self._columns.get((s, CAPABILITY))]
+        self.item_metric[CAPABILITY] = next((m for s in asked for m in self._columns[s, CAPABILITY]), "")
         self.best[CAPABILITY] = (
             BASE if BASE in asked else next((s for s in asked if s in self.data.run.baselines), None)
         )
@@ -51,11 +57,9 @@ class Index:
         Macro-F1 and its kind have no value for a single example; accuracy beside it does.
         """
         for use in task.metrics:
-            rows = [
-                row for s in self.systems for row in self._scores.get((s, task.name), {}).get(use.name, {}).values()
-            ]
-            scored = [row for row in rows if row.status == "scored"]
-            if scored and all(len(row.parts) == 1 for row in scored):
+            found = [self._columns.get((s, task.name), {}).get(use.name) for s in self.systems]
+            scored = [column for column in found if column is not None and column.scored.any()]
+            if scored and all(column.parts.shape[1] == 1 for column in scored):
                 return use.name
         return task.primary if task.metrics else ""
 
@@ -71,31 +75,49 @@ class Index:
         """The held-out examples that were asked, in their order."""
         return self.data.examples.get(task, [])
 
+    def predictions(self, system: str, task: str) -> dict[str, Prediction]:
+        """One system's answers by example."""
+        return self._predictions.get((system, task), {})
+
     def prediction(self, system: str, task: str, example_id: str) -> Prediction | None:
         """One answer, or None where it was never recorded."""
-        return self._predictions.get((system, task), {}).get(example_id)
+        return self.predictions(system, task).get(example_id)
 
-    def was_asked(self, system: str, task: str, example_id: str) -> bool:
-        """Whether anything is recorded of a system's answer to an example."""
-        scores = self._scores.get((system, task), {}).values()
-        return self.prediction(system, task, example_id) is not None or any(example_id in rows for rows in scores)
+    def asked(self, system: str, task: str) -> set[str]:
+        """The examples of which anything is recorded of a system's answer."""
+        if (system, task) not in self._asked:
+            columns = self._columns.get((system, task), {}).values()
+            # Mostly the same ids for each metric.
+            known = {column.ids for column in columns if not column.repeats}
+            repeated = [places(column) for column in columns if column.repeats]
+            self._asked[system, task] = {*self.predictions(system, task)}.union(*known, *repeated)
+        return self._asked[system, task]
 
     def answered(self, system: str, task: str) -> bool:
         """Whether anything at all is recorded of a system on a task."""
-        return bool(self._predictions.get((system, task)) or self._scores.get((system, task)))
+        return bool(self._predictions.get((system, task)) or self._columns.get((system, task)))
 
-    def score(self, system: str, task: str, metric: str, example_id: str) -> Score | None:
-        """One score, or None where it was never recorded."""
-        return self._scores.get((system, task), {}).get(metric, {}).get(example_id)
+    def parts(self, system: str, task: str, metric: str) -> Array:
+        """What was scored in one metric, `[n, k]`."""
+        column = self._columns.get((system, task), {}).get(metric)
+        if column is None:
+            return np.empty((0, 0))
+        found = column.parts[[*places(column).values()]]
+        return found[column.scored[[*places(column).values()]]]
 
-    def scores(self, system: str, task: str, metric: str) -> list[Score]:
-        """All scores of one metric."""
-        return [*self._scores.get((system, task), {}).get(metric, {}).values()]
+    def values(self, system: str, task: str, metric: str | None = None) -> dict[str, float]:
+        """Each scored example's first part, by default in the task's item metric."""
+        place = system, task, metric if metric is not None else self.item_metric[task]
+        if place not in self._values:
+            column = self._columns.get((system, task), {}).get(place[2])
+            found = column.values if column is not None else []
+            rows = places(column).items() if column is not None else ()
+            self._values[place] = {i: value for i, at in rows if (value := found[at]) is not None}
+        return self._values[place]
 
     def value(self, system: str, task: str, example_id: str) -> float | None:
         """An example's score in the task's item metric; None where unscored."""
-        score = self.score(system, task, self.item_metric[task], example_id)
-        return score.parts[0] if score and score.status == "scored" and score.parts else None
+        return self.values(system, task).get(example_id)
 
     def deltas(self, task: str, candidate: str) -> list[tuple[float, Example]]:
         """Candidate minus best baseline for each example that both scored, in the examples' order."""
@@ -103,34 +125,55 @@ class Index:
         if best is None or best == candidate:
             return []
         if (task, candidate) not in self._deltas:
-            rows = ((self.value(best, task, e.id), self.value(candidate, task, e.id), e) for e in self.examples(task))
+            old, new = self.values(best, task), self.values(candidate, task)
+            rows = ((old.get(e.id), new.get(e.id), e) for e in self.examples(task))
             found = [(after - before, e) for before, after, e in rows if before is not None and after is not None]
             self._deltas[task, candidate] = found
         return self._deltas[task, candidate]
 
-    def failure(self, system: str, task: str, example_id: str) -> str:
-        """Why an answer is unscored or malformed, as a code; empty where nothing is wrong.
+    def failures(self, system: str, task: str) -> dict[str, str]:
+        """Why answers are unscored or malformed, as codes; without those of which nothing is wrong.
 
         A failed prediction or an unscored item metric comes first, then what `json_valid` found.
         """
-        prediction = self.prediction(system, task, example_id)
-        if prediction and prediction.failure:
-            return prediction.failure.code
-        score = self.score(system, task, self.item_metric[task], example_id)
-        if score and score.failure:
-            return score.failure.code
-        valid = self.score(system, task, "json_valid", example_id)
-        if valid and valid.failure:
-            return valid.failure.code
-        invalid = valid is not None and valid.parts[:1] != (1.0,)
-        return (valid.detail or "invalid") if valid is not None and invalid else ""
+        if (system, task) not in self._failures:
+            columns = self._columns.get((system, task), {})
+            item, valid = columns.get(self.item_metric[task]), columns.get("json_valid")
+            found = _invalid(valid) if valid is not None else {}
+            for column in (valid, item):
+                if column is not None and column.failures:
+                    found |= {i: column.failures[at].code for i, at in places(column).items() if at in column.failures}
+            found |= {i: p.failure.code for i, p in self.predictions(system, task).items() if p.failure}
+            self._failures[system, task] = found
+        return self._failures[system, task]
 
-    def predicted(self, system: str, task: str, example_id: str) -> tuple[str, str] | None:
+    def failure(self, system: str, task: str, example_id: str) -> str:
+        """One answer's; empty where nothing is wrong."""
+        return self.failures(system, task).get(example_id, "")
+
+    def labels(self, system: str, task: str) -> dict[str, tuple[str, str]]:
         """(true label, predicted label), from the detail of the first score of labels that has one."""
-        metrics = self._scores.get((system, task), {})
-        for name in self._label_metrics.get((system, task), ()):
-            score = metrics[name].get(example_id)
-            if score is not None and score.detail is not None and "\t" in score.detail:
-                true, _, predicted = score.detail.partition("\t")
-                return true, predicted
-        return None
+        if (system, task) not in self._labels:
+            columns = self._columns.get((system, task), {})
+            found: dict[str, tuple[str, str]] = {}
+            for column in (columns[name] for name in sorted(LABEL_METRICS & columns.keys(), reverse=True)):
+                details = column.details
+                for i, at in places(column).items():
+                    true, tab, predicted = details.get(at, "").partition("\t")
+                    if tab:
+                        found[i] = true, predicted
+            self._labels[system, task] = found
+        return self._labels[system, task]
+
+
+def places(column: ScoreColumn) -> dict[str, int]:
+    """Where each example's first repeat stands."""
+    if not column.repeats:
+        return dict(zip(column.ids, range(len(column.ids)), strict=True))
+    return {i: at for at, i in enumerate(column.ids) if at not in column.repeats}
+
+
+def _invalid(valid: ScoreColumn) -> dict[str, str]:
+    """What `json_valid` found wrong."""
+    right = valid.parts[:, 0] == 1 if valid.parts.size else valid.scored
+    return {i: valid.details.get(at) or "invalid" for i, at in places(valid).items() if not right[at]}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from evalgate.core.data import Example, SliceBy
+from evalgate.core.results import Prediction
 from evalgate.report.evidence import input_fields
 from evalgate.report.index import Index
 from evalgate.report.problems import Problems
@@ -16,6 +18,10 @@ from evalgate.report.slices import named_parts, places_in
 from evalgate.report.words import clean, cut
 from evalgate.store import CAPABILITY
 
+# One system's answers, values, failures, labels and problems, by example.
+_Found: TypeAlias = (
+    "tuple[dict[str, Prediction], dict[str, float], dict[str, str], dict[str, tuple[str, str]], dict[str, list[int]]]"
+)
 # Plain JSON opens in every browser and can be read in the source; gzip starts where it would weigh.
 PLAIN_LIMIT = 250_000
 # 2,000 examples x 6 systems.
@@ -28,12 +34,15 @@ LARGE = 8_000_000
 PASSAGE_LIMIT = 1200
 # Of more capability questions those that a candidate changed come first.
 MAX_QUESTIONS = 1_000
-_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+_ESCAPES = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "<>&\u2028\u2029"}
 
 
-def script_json(value: object) -> str:
+def script_json(value: object) -> bytes:
     """JSON that cannot end or open an HTML element and that is valid JavaScript too."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
+    data = msgspec.json.encode(value)
+    for found, escaped in _ESCAPES.items():
+        data = data.replace(found, escaped)
+    return data
 
 
 def embedded(index: Index, problems: Problems, room: int) -> str:
@@ -46,16 +55,18 @@ def embedded(index: Index, problems: Problems, room: int) -> str:
     n_answers = sum(task != CAPABILITY for _, task, _ in asked) * len(index.systems)
     budget = room * max(1.0, n_answers / USUAL_ANSWERS)
     step = max(1, len(asked) // SAMPLE_ROWS)
+    answers = Answers(index, problems)
     packed = ""
     for limit in TEXT_LIMITS:
         # A sample tells in a fraction of the time which limits are hopeless.
-        sample = _pack(script_json([_row(index, problems, *row, limit) for row in asked[::step]]))
+        sample = _pack(script_json([_row(answers, *row, limit) for row in asked[::step]]))
         if step > 1 and len(sample) * step > budget * 1.1 and limit != TEXT_LIMITS[-1]:
             continue
-        data = script_json(build(index, problems, limit))
-        if len(data) <= PLAIN_LIMIT and len(data.encode()) <= budget:
-            return data
-        packed = script_json({"gzip": _pack(data)})
+        data = script_json(build(index, problems, limit, answers))
+        # No more characters than this, and no more bytes than there is room for.
+        if len(data) <= budget and len(data.decode()) <= PLAIN_LIMIT:
+            return data.decode()
+        packed = f'{{"gzip":"{_pack(data)}"}}'
         if len(packed) <= budget:
             break
     return packed
@@ -82,14 +93,14 @@ def _questions(index: Index) -> list[Example]:
     return [e for e in rows if e.id in kept]
 
 
-def _pack(text: str) -> str:
+def _pack(data: bytes) -> str:
     # mtime 0: the same run gives the same bytes.
-    data = text.encode()
     return base64.b64encode(gzip.compress(data, 7 if len(data) < LARGE else 5, mtime=0)).decode()
 
 
-def build(index: Index, problems: Problems, limit: int) -> dict[str, Any]:
+def build(index: Index, problems: Problems, limit: int, answers: Answers | None = None) -> dict[str, Any]:
     """Everything that the page's script reads; positions instead of names wherever a name would repeat."""
+    answers = answers or Answers(index, problems)
     asked = _asked(index)
     tasks = [(task.name, str(task.kind)) for task in index.tasks]
     tasks += [(CAPABILITY, CAPABILITY)] if asked and asked[-1][1] == CAPABILITY else []
@@ -101,7 +112,7 @@ def build(index: Index, problems: Problems, limit: int) -> dict[str, Any]:
         "problems": [clean(name) for name in problems.names],
         "tasks": [_task(index, name, kind, limit, parts[name]) for name, kind in tasks],
         "left_out": len(index.examples(CAPABILITY)) - len(_questions(index)),
-        "rows": [[*_row(index, problems, *row, limit), *_places(parts[row[1]], row[2])] for row in asked],
+        "rows": [[*_row(answers, *row, limit), *_places(parts[row[1]], row[2])] for row in asked],
     }
 
 
@@ -124,7 +135,31 @@ def _task(index: Index, name: str, kind: str, limit: int, parts: list[tuple[Slic
     }
 
 
-def _row(index: Index, problems: Problems, position: int, task: str, example: Example, limit: int) -> list[Any]:
+class Answers:
+    """What is shown of every answer, looked up once for all examples of a task."""
+
+    def __init__(self, index: Index, problems: Problems) -> None:
+        self._index, self._problems = index, problems
+        self._found: dict[str, list[_Found]] = {}
+
+    def of(self, task: str) -> list[_Found]:
+        """By system."""
+        if task not in self._found:
+            index = self._index
+            self._found[task] = [
+                (
+                    index.predictions(system, task),
+                    index.values(system, task),
+                    index.failures(system, task),
+                    index.labels(system, task),
+                    self._problems.of(system, task),
+                )
+                for system in index.systems
+            ]
+        return self._found[task]
+
+
+def _row(answers: Answers, position: int, task: str, example: Example, limit: int) -> list[Any]:
     """One example: task, id, label, tags, input fields, reference, answers by system."""
     return [
         position,
@@ -133,26 +168,30 @@ def _row(index: Index, problems: Problems, position: int, task: str, example: Ex
         [clean(tag) for tag in example.tags],
         [[clean(name), cut(text, limit)] for name, text in input_fields(example)],
         cut(example.references[0], limit) if example.references else "",
-        [_answer(index, problems, system, task, example.id, limit) for system in index.systems],
+        [_answer(found, example.id, limit) for found in answers.of(task)],
     ]
 
 
-def _answer(index: Index, problems: Problems, system: str, task: str, example_id: str, limit: int) -> list[Any] | int:
+def _answer(found: _Found, example_id: str, limit: int) -> list[Any] | int:
     """One answer: output, score, failure code, label, passage ids, problems; short tails are dropped, 0 if none."""
-    prediction = index.prediction(system, task, example_id)
-    value = index.value(system, task, example_id)
+    predictions, values, failures, labels, problems = found
+    prediction, value = predictions.get(example_id), values.get(example_id)
     if prediction is None and value is None:
         return 0
-    pair = index.predicted(system, task, example_id)
-    output = prediction.output if prediction else None
-    row = [
+    output = prediction.output if prediction is not None else None
+    row: list[Any] = [
         None if output is None else cut(output, limit),
         round(value, 4) if value is not None and isfinite(value) else None,
-        clean(index.failure(system, task, example_id)),
-        clean(pair[1]) if pair else "",
-        [clean(c) for c in prediction.context_ids] if prediction else [],
-        problems.of(system, task, example_id),
     ]
-    while row and row[-1] in ("", []):
-        row.pop()
+    failure, pair, marks = failures.get(example_id), labels.get(example_id), problems.get(example_id)
+    passages = prediction.context_ids if prediction is not None else ()
+    if marks or passages or pair or failure:
+        row += [
+            clean(failure or ""),
+            clean(pair[1]) if pair else "",
+            [clean(passage) for passage in passages],
+            marks or [],
+        ]
+        while row[-1] in ("", []):
+            row.pop()
     return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from evalgate.core.data import TaskSpec
@@ -73,9 +74,9 @@ def phrases_view(index: Index, task: TaskSpec, candidate: str) -> View | None:
         if not example.references or any(p is None or p.output is None for p in pair):
             continue
         n += 1
-        texts = [words_of(p.output) for p in pair if p and p.output is not None]
-        for order in ORDERS:
-            wanted, old, new = (grams(words, order).keys() for words in (words_of(example.references[0]), *texts))
+        before, after = (p.output for p in pair if p and p.output is not None)
+        sets = _kept_sets(example.references[0]), _kept_sets(before), _gram_sets(after)
+        for order, wanted, old, new in zip(ORDERS, *sets, strict=True):
             more, fewer = (wanted & new) - old, (wanted & old) - new
             counts[order].update(wanted=len(wanted), old=len(wanted & old), new=len(wanted & new))
             counts[order].update(gained=len(more), lost=len(fewer))
@@ -86,6 +87,16 @@ def phrases_view(index: Index, task: TaskSpec, candidate: str) -> View | None:
         return None
     rows = [{"order": order, **_row(counts[order])} for order in ORDERS]
     return {"best": best, "n": n, "rows": rows, "gained": _top(gained), "lost": _top(lost)}
+
+
+def _gram_sets(text: str) -> tuple[frozenset[tuple[str, ...]], ...]:
+    """A text's n-grams, by order."""
+    words = words_of(text)
+    return tuple(frozenset(zip(*(words[at:] for at in range(order)), strict=False)) for order in ORDERS)
+
+
+# For references and the best baseline's answers, with which every candidate is compared.
+_kept_sets = lru_cache(maxsize=2 * MAX_EXAMPLES)(_gram_sets)
 
 
 def _row(count: Counter[str]) -> View:

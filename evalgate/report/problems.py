@@ -34,9 +34,10 @@ class Problems:
         self.names = sorted(kinds)
         self._number = {name: number for number, name in enumerate(self.names)}
 
-    def of(self, system: str, task: str, example_id: str) -> list[int]:
-        """The positions in `names` of what is wrong with one answer."""
-        return [self._number[name] for name in self._found.get((system, task), {}).get(example_id, ())]
+    def of(self, system: str, task: str) -> dict[str, list[int]]:
+        """The positions in `names` of what is wrong with answers, without those of which nothing is."""
+        found = self._found.get((system, task), {})
+        return {i: [self._number[name] for name in names] for i, names in found.items()}
 
     def number(self, kind: str) -> int:
         """A kind's position in `names`, -1 where no answer has it."""
@@ -57,7 +58,8 @@ class Problems:
             {"kind": kind, "number": self._number[kind], "cells": [count[kind] for count in counts.values()]}
             for kind in kinds
         ]
-        n = [sum(index.was_asked(s, task, e.id) for e in index.examples(task)) for s in counts]
+        asked = [index.asked(s, task) for s in counts]
+        n = [sum(e.id in ids for e in index.examples(task)) for ids in asked]
         return {"systems": [*counts], "n": n, "rows": rows}
 
     def _look(self, task: TaskSpec) -> None:
@@ -66,8 +68,21 @@ class Problems:
         wanted = {e.id: _wanted(e) for e in examples} if asks_json else {}
         for system in self._index.systems:
             if self._index.answered(system, task.name):
-                named = ((e.id, self._names(system, task, e.id, wanted.get(e.id))) for e in examples)
+                suspects = None if asks_json else self._suspects(system, task)
+                found = examples if suspects is None else [e for e in examples if e.id in suspects]
+                named = ((e.id, self._names(system, task, e.id, wanted.get(e.id))) for e in found)
                 self._found[system, task.name] = {example_id: names for example_id, names in named if names}
+
+    def _suspects(self, system: str, task: TaskSpec) -> set[str]:
+        """The examples of which something but JSON fields may be wrong: few, so that most need no look."""
+        index = self._index
+        found = {i for i, p in index.predictions(system, task.name).items() if p.status == "truncated"}
+        found.update(index.failures(system, task.name))
+        for use in task.metrics:
+            if use.name in REFUSALS:
+                values = index.values(system, task.name, use.name)
+                found.update(i for i, value in values.items() if value == REFUSALS[use.name][0])
+        return found
 
     def _names(self, system: str, task: TaskSpec, example_id: str, wanted: dict[str, object] | None) -> tuple[str, ...]:
         index = self._index
@@ -80,9 +95,8 @@ class Problems:
             names += _field_problems(wanted, prediction.output or "")
         for use in task.metrics:
             if use.name in REFUSALS:
-                score = index.score(system, task.name, use.name, example_id)
                 bad, words = REFUSALS[use.name]
-                names += [words] if score is not None and score.parts[:1] == (bad,) else []
+                names += [words] if index.values(system, task.name, use.name).get(example_id) == bad else []
         return tuple(names)
 
 

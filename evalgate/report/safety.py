@@ -19,8 +19,8 @@ def safety_view(index: Index, problems: Problems) -> View:
         kind = REFUSALS[metric][1]
         cells = []
         for system in systems:
-            scored = [s for s in index.scores(system, task.name, metric) if s.status == "scored"]
-            n = sum(s.parts[:1] == (REFUSALS[metric][0],) for s in scored)
+            scored = index.values(system, task.name, metric).values()
+            n = sum(value == REFUSALS[metric][0] for value in scored)
             cells.append({"system": system, "n": n, "of": len(scored)})
         number = problems.number(kind)
         rows.append({"task": task.name, "metric": metric, "kind": kind, "number": number, "cells": cells})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalgate.core.record import short
+from evalgate.core.score_rows import columns_of
 from evalgate.report import charts, words
 from evalgate.report.agreement import agreement_view
 from evalgate.report.artefacts import artefacts_view
@@ -132,9 +133,10 @@ def capability_view(index: Index) -> View:
     """Correct answers by subject and system: counts and their share."""
     table: dict[str, dict[str, list[float]]] = {}
     for system, tasks in index.data.scores.items():
-        for score in tasks.get(CAPABILITY, []):
-            if score.status == "scored" and score.parts and score.repeat == 0:
-                table.setdefault(score.detail or "(all)", {}).setdefault(system, []).append(score.parts[0])
+        for column in columns_of(tasks.get(CAPABILITY, [])).values():
+            for at, value in enumerate(column.values):
+                if value is not None and at not in column.repeats:
+                    table.setdefault(column.details.get(at) or "(all)", {}).setdefault(system, []).append(value)
     systems = [s for s in index.systems if any(s in by_system for by_system in table.values())]
     rows = [
         {"subject": s, "cells": [_share(found.get(name, [])) for name in systems]} for s, found in sorted(table.items())

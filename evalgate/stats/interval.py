@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import count
-from operator import attrgetter
+from operator import lt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from scipy.special import stdtrit
 
 from evalgate.core.protocols import Metric
 from evalgate.core.results import Estimate, Score
+from evalgate.core.score_rows import ScoreColumn, columns_of
 from evalgate.core.seeds import rng
 from evalgate.stats.draws import CHUNK_CELLS, resampled
 from evalgate.stats.paired import Codes, cluster_test, mean_test, t_test
@@ -38,19 +40,27 @@ def factorize(labels: Sequence[str]) -> Codes:
 
 
 def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.95, seed: int = 0) -> Estimate | None:
-    """The metric's value over one system's rows with a two-sided interval; None if nothing was scored.
+    """As `estimate_column`, for rows of one metric."""
+    columns = [*columns_of(rows).values()]
+    return estimate_column(columns[0], metric, level=level, seed=seed) if columns else None
 
-    Repeats of an example are averaged first (or resampled together); rows with clusters are resampled by cluster.
-    Unscored rows are left out and counted in `n_unscored`.
+
+def estimate_column(column: ScoreColumn, metric: Metric, *, level: float = 0.95, seed: int = 0) -> Estimate | None:
+    """The metric's value over one system's scores with a two-sided interval; None if nothing was scored.
+
+    Repeats of an example are averaged first (or resampled together); scores with clusters are resampled by cluster.
+    Unscored ones are left out and counted in `n_unscored`.
     """
-    rows = sorted(rows, key=attrgetter("example_id", "repeat"))
-    scored = [row for row in rows if row.status == "scored" and row.parts]
-    if not scored:
+    if not column.scored.any():
         return None
-    parts = np.array([row.parts for row in scored], dtype=np.float64)
-    examples = units = factorize([row.example_id for row in scored])
-    if any(row.cluster is not None for row in scored):
-        units = factorize([f"c:{r.cluster}" if r.cluster is not None else f"e:{r.example_id}" for r in scored])
+    # The same order whatever the one in which they came.
+    order = _order(column.ids, tuple(column.repeats.items()))
+    scored = order[column.scored[order]]
+    parts = column.parts[scored]
+    examples = units = _codes(column.ids, scored)
+    if column.clusters:
+        names = [(column.clusters.get(place), column.ids[place]) for place in scored.tolist()]
+        units = factorize([f"e:{example}" if cluster is None else f"c:{cluster}" for cluster, example in names])
     n = int(examples.max()) + 1
     n_units = int(units.max()) + 1
     if metric.is_mean:
@@ -68,8 +78,22 @@ def estimate_scores(rows: Sequence[Score], metric: Metric, *, level: float = 0.9
         return None
     return Estimate(
         value=value, low=low, high=high, level=level, n=n, method=method,
-        n_clusters=n_units if n_units < n else None, n_unscored=len(rows) - len(scored),
+        n_clusters=n_units if n_units < n else None, n_unscored=len(column.ids) - len(scored),
     )  # fmt: skip
+
+
+# A few: all metrics and systems of a task have the same ids in the same order.
+@lru_cache(maxsize=8)
+def _order(ids: tuple[str, ...], repeats: tuple[tuple[int, int], ...]) -> Codes:
+    """The places of scores in the order of ids, then repeats (those that are not 0, by place)."""
+    nth = dict(repeats)
+    return np.array(sorted(range(len(ids)), key=lambda i: (ids[i], nth.get(i, 0))), dtype=np.int64)
+
+
+def _codes(ids: tuple[str, ...], scored: Codes) -> Codes:
+    """The numbers of the examples of `scored`, which are sorted by id."""
+    found = [ids[place] for place in scored.tolist()]
+    return np.arange(len(found)) if all(map(lt, found, found[1:])) else factorize(found)
 
 
 def estimate_recipe(seeds: Sequence[Sequence[Score]], *, level: float = 0.95) -> Estimate | None:
