@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from evalgate.core.data import PromptSpec, SystemSpec
 from evalgate.core.prompts import Sampling
 from evalgate.core.record import digest_of, short
 from evalgate.core.results import Decision, Run
-from evalgate.planning import Plan
 from evalgate.store import BASE, CAPABILITY
+
+if TYPE_CHECKING:
+    from evalgate.planning import Plan
 
 
 def planned_answers(plan: Plan, n_questions: int, left_out: Collection[str] = ()) -> dict[str, dict[str, int]]:

@@ -171,7 +171,7 @@ def test_without_the_package_a_run_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(vllm, "find_spec", lambda name: None)
     suite = suite_on_vllm(tmp_path, capability=False)
-    assert run_cli(["run", str(suite), "-L", "4", "-o", str(tmp_path / "run")]) == 3
+    assert run_cli(["run", "-q", str(suite), "-L", "4", "-o", str(tmp_path / "run")]) == 3
     assert capsys.readouterr().err == (
         "error[no-vllm]: `model.backend: vllm` needs the package vllm, which is not installed\n"
         "  at: suite.yaml: model.backend\n\n"
@@ -185,7 +185,7 @@ def test_capability_on_vllm_is_refused_before_anything_runs(
 ) -> None:
     monkeypatch.setattr(vllm, "find_spec", lambda name: object())
     suite = suite_on_vllm(tmp_path, capability=True)
-    assert run_cli(["run", str(suite), "-L", "4", "-o", str(tmp_path / "run")]) == 64
+    assert run_cli(["run", "-q", str(suite), "-L", "4", "-o", str(tmp_path / "run")]) == 64
     assert capsys.readouterr().err == (
         "error[cannot-measure]: capability is measured with the live model, which vLLM keeps in its engine\n"
         "  at: suite.yaml: model.backend\n\n"
