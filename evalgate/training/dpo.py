@@ -33,7 +33,7 @@ from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.trainer import CARD, CHECKPOINTS, finished
-from evalgate.training.whole import check_model_moved, save_model, start_digest
+from evalgate.training.whole import Beginning, check_model_moved, save_model, start_digest
 
 SFT = "sft"  # the first stage's folder within the candidate's
 
@@ -77,7 +77,8 @@ def prefer(
     assert recipe.dpo
     pairs = pairs_of(recipe.dpo, recipe.seed)
     stage = Stage(recipe=recipe, pairs=pairs, first=first, start=str(start), folder=str(folder))
-    selection = Selection(recipe, stage.path / CHECKPOINTS, examiner)
+    whole = Beginning(start=str(start / MODEL), base=first.base_model, dtype=first.dtype)
+    selection = Selection(recipe, stage.path / CHECKPOINTS, examiner, whole if first.kind == "model" else None)
     if (card := finished(stage, selection)) is not None:
         return card
     with quiet(), ExitStack() as stack:

@@ -37,7 +37,7 @@ from evalgate.training.selection import Examiner, Selection
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
-from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
+from evalgate.training.whole import Beginning, check_model_moved, save_model, served_dtype, start_digest
 
 CARD, CHECKPOINTS = "card.json", "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing is done on generated answers, not on this loss
@@ -66,6 +66,13 @@ class Job(Record, frozen=True, kw_only=True):
     def digests(self) -> tuple[str, str, str]:
         """Of the recipe, the rows and the base: what makes two trainings the same."""
         return recipe_digest(self.recipe), rows_digest(self.rows), self.base_digest
+
+    @property
+    def beginning(self) -> Beginning | None:
+        """Where the training of a whole model begins; None for an adapter's."""
+        if self.recipe.method != "full":
+            return None
+        return Beginning(start=self.model_path, base=self.model_path, dtype=self.dtype)
 
 
 def train(
@@ -115,7 +122,7 @@ def train(
         tracking=tracking,
         dtype=dtype,
     )
-    selection = Selection(recipe, job.path / CHECKPOINTS, examiner)
+    selection = Selection(recipe, job.path / CHECKPOINTS, examiner, job.beginning)
     if (card := finished(job, selection)) is not None:
         return card
     if processes(recipe) > 1:

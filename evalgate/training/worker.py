@@ -37,7 +37,7 @@ def work(spec: Path, rank: int) -> None:
     from evalgate.training.trainer import CHECKPOINTS, Job, fit
 
     job = from_json(spec.read_bytes(), Job)
-    selection = Selection(job.recipe, job.path / CHECKPOINTS, None)
+    selection = Selection(job.recipe, job.path / CHECKPOINTS, None, job.beginning)
     with quiet(), ExitStack() as stack:
         fit(job, selection, Telling(spec.parent / EVENTS if rank == 0 else None), stack)
         import torch
