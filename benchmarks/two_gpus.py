@@ -43,7 +43,7 @@ from evalgate.core.record import from_json, to_json_line
 from evalgate.core.seeds import rng
 from evalgate.training import launch, trainer, worker
 from evalgate.training.data import TrainRow, ordered
-from evalgate.training.trainer import Job
+from evalgate.training.work import Job
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES: dict[str, dict[str, Any]] = {

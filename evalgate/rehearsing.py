@@ -13,6 +13,7 @@ from evalgate import plugins
 from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles, folder_at_hand, locate
 from evalgate.backends.opening import refuse_unmeasurable
+from evalgate.backends.whole_files import check_whole
 from evalgate.binding import Binding, bound, candidate_draft
 from evalgate.checking import checked, find_overlaps, refuse_used
 from evalgate.config.project import chosen, load_project
@@ -123,20 +124,26 @@ def preflight(
 ) -> str:
     """Check all rows that a run will train on, dev rows too, before it does anything; says in a line what they are.
 
-    Raises the codes of `checked_rows`. Nothing is said where nothing is trained.
+    Raises the codes of `checked_rows`, and of whole models from elsewhere those of `check_whole`. Nothing is said where
+    nothing is trained.
     """
     tokenizer = _tokenizer(Path(binding.files.path)) if recipes and binding.files.path else None
     if tokenizer is None:  # nothing to train, or a caller's own backend without a model's files
         return ""
+    for recipe in recipes:
+        if recipe.outside and recipe.lineage[0].made_whole:
+            check_whole(Path(recipe.outside), binding.files)
     told = []
     for recipe in recipes:
+        if recipe.taken:
+            continue
         system = systems[recipe.name]
         rows = ordered(with_replay(recipe, training_rows(system, binding.suite, "train", retrievers)), recipe.seed)
         told.append((recipe.name, checked_rows(rows, tokenizer, recipe.max_length)))
         dev = ordered(training_rows(system, binding.suite, "dev", retrievers), recipe.seed, N_DEV)
         if dev:
             checked_rows(dev, tokenizer, recipe.max_length)
-    return summary(told)
+    return summary(told) if told else ""
 
 
 def _candidate(
@@ -194,6 +201,8 @@ def _rows(project: Project, model: ModelSpec, seed: int) -> list[tuple[Recipe, S
     )
     found: list[tuple[Recipe, Sequence[TrainRow]]] = []
     for recipe, draft in zip(project.recipes, drafts, strict=True):
+        if recipe.taken:  # nothing is trained
+            continue
         rows = training_rows(bound(draft, binding), project.suite, "train", retrievers)
         found.append((recipe, ordered(with_replay(recipe, rows), recipe.seed)))
     return found

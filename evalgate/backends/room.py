@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 
 from evalgate.backends.vllm import NAME as VLLM
-from evalgate.core.artefacts import WEIGHTS
+from evalgate.core.artefacts import WEIGHTS, stored_dtype
 from evalgate.core.data import ModelSpec, Recipe, Suite
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import Record
@@ -43,7 +43,7 @@ def refuse_beside(model: ModelSpec, recipes: tuple[Recipe, ...]) -> None:
         raise UsageError(
             f"'{whole}' is a whole model, and a vLLM engine fills the device with its own one",
             code="cannot-measure",
-            fix="use `backend: hf`, or take `method: full` or `merge` out of the recipe",
+            fix="use `backend: hf`, or take `method: full`, `model` or `merge` out of the recipe",
             where="suite.yaml: model.backend",
         )
 
@@ -61,8 +61,7 @@ def room_beside(suite: Suite, model: ModelSpec, folder: Path, recipes: tuple[Rec
     dtype = auto if model.dtype == "auto" else model.dtype
     matrices, other = _counts(folder)
     n = len(names) if suite.spec.latency is not None else 1
-    sizes = [BYTES["bfloat16" if r.merge == "bf16" else dtype] for r in recipes if r.whole and r.written in names]
-    each = max(sizes) * (matrices + other)
+    each = max(_whole_bytes(r, dtype, matrices + other) for r in recipes if r.whole and r.written in names)
     base = int(matrices * (NF4_BYTES if model.quantization == "nf4" else BYTES[dtype])) + other * BYTES[dtype]
     room = Room(base_bytes=base, whole_bytes=n * each, n_whole=n, free_bytes=free)
     if room.base_bytes + room.whole_bytes > SHARE * free:
@@ -76,6 +75,13 @@ def room_beside(suite: Suite, model: ModelSpec, folder: Path, recipes: tuple[Rec
             where=str(folder),
         )
     return room
+
+
+def _whole_bytes(recipe: Recipe, dtype: str, n_weights: int) -> int:
+    """Of one whole model: one made elsewhere is as large as its files say, the others have the base's weights."""
+    if recipe.model:
+        return BYTES[stored_dtype(Path(recipe.model))] * sum(_counts(Path(recipe.model)))
+    return BYTES["bfloat16" if recipe.merge == "bf16" else dtype] * n_weights
 
 
 def room_line(room: Room) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalgate.core.artefacts import MODEL
+from evalgate.core.artefacts import CARD, MODEL
 from evalgate.core.data import Recipe
 from evalgate.core.memory import peak_bytes
 from evalgate.core.protocols import Progress
@@ -32,8 +32,9 @@ from evalgate.training.selection import Examiner, Selection, later
 from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
-from evalgate.training.trainer import CARD, CHECKPOINTS, finished
+from evalgate.training.trainer import CHECKPOINTS
 from evalgate.training.whole import Beginning, check_model_moved, save_model, start_digest
+from evalgate.training.work import finished
 
 SFT = "sft"  # the first stage's folder within the candidate's
 

@@ -8,71 +8,40 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 
-from evalgate.core.artefacts import MODEL
+from evalgate.core.artefacts import CARD, MODEL
 from evalgate.core.data import Recipe
-from evalgate.core.errors import EvalgateError, UsageError
+from evalgate.core.errors import UsageError
 from evalgate.core.memory import peak_bytes, reset_peak
 from evalgate.core.protocols import Progress
-from evalgate.core.record import Record, digest_of
+from evalgate.core.record import digest_of
 from evalgate.core.results import AdapterCard
 from evalgate.core.seeds import clock
 from evalgate.files import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.checkpoints import open_checkpoints
-from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
+from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, to_dataset
 from evalgate.training.failures import memory_errors
 from evalgate.training.fast import fast
 from evalgate.training.history import curve
 from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
 from evalgate.training.loading import base_config, load_base, load_tokenizer
 from evalgate.training.quiet import quiet
-from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
+from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, sft_arguments
 from evalgate.training.replay import with_replay
 from evalgate.training.selection import Examiner, Selection
 from evalgate.training.sft import steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
-from evalgate.training.whole import Beginning, check_model_moved, save_model, served_dtype, start_digest
+from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
+from evalgate.training.work import Job, finished
 
-CARD, CHECKPOINTS = "card.json", "checkpoints"
+CHECKPOINTS = "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing is done on generated answers, not on this loss
-
-
-class Job(Record, frozen=True, kw_only=True):
-    """What one training is: its recipe, ordered rows and base, and where it writes."""
-
-    recipe: Recipe
-    rows: tuple[TrainRow, ...]
-    dev_rows: tuple[TrainRow, ...]
-    model_path: str
-    revision: str | None
-    base_digest: str
-    folder: str
-    start: str = ""
-    tracking: Tracking | None = None
-    dtype: str = "auto"
-
-    @property
-    def path(self) -> Path:
-        """The adapter's folder."""
-        return Path(self.folder)
-
-    @property
-    def digests(self) -> tuple[str, str, str]:
-        """Of the recipe, the rows and the base: what makes two trainings the same."""
-        return recipe_digest(self.recipe), rows_digest(self.rows), self.base_digest
-
-    @property
-    def beginning(self) -> Beginning | None:
-        """Where the training of a whole model begins; None for an adapter's."""
-        if self.recipe.method != "full":
-            return None
-        return Beginning(start=self.model_path, base=self.model_path, dtype=self.dtype)
 
 
 def train(
@@ -102,7 +71,7 @@ def train(
         base_digest: The base model's identity.
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
-        start: The folder of an adapter to go on from.
+        start: The folder of an adapter, or for a full fine-tune of a whole model, to go on from.
         dtype: The precision that the suite serves models in; a whole model is stored in it.
         examiner: Scores dev answers and drift at the recipe's checkpoints, one of which is kept; without it the last.
         callbacks: More `TrainerCallback`s, for a training in this process.
@@ -132,39 +101,6 @@ def train(
         card = fit(job, selection, progress, stack, callbacks)
         assert card is not None
         return card
-
-
-class Work(Protocol):
-    """A stage of training: what makes two of them the same, where one writes, and the folder that it goes on from."""
-
-    @property
-    def digests(self) -> tuple[str, str, str]:
-        """Of the recipe, the rows and the base."""
-
-    @property
-    def path(self) -> Path:
-        """The adapter's folder."""
-
-    @property
-    def start(self) -> str:
-        """The adapter that training goes on from; empty if there is none."""
-
-
-def finished(job: Work, selection: Selection) -> AdapterCard | None:
-    """The card of this very training if it was completed before; a card of another one is removed."""
-    path = job.path / CARD
-    if not path.exists():
-        return None
-    try:
-        card = read_record(path, AdapterCard, fix=f"delete {job.path} and train again")
-    except EvalgateError:
-        card = None  # written by another version: train anew
-    if card is not None and (card.recipe_digest, card.train_digest, card.base_digest) == job.digests:
-        same_start = card.started_from == (start_digest(Path(job.start)) if job.start else "")
-        if same_start and selection.is_of(card):
-            return card
-    path.unlink()
-    return None
 
 
 def fit(
@@ -214,10 +150,11 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
     way = fast(recipe, base_config(job.model_path, job.revision), encoded, where)
     config = SFTConfig(**arguments | (way.arguments() if way else {}))
     config._n_gpu = min(config.n_gpu, 1)  # one process, one GPU: TRL refuses the DataParallel it would get otherwise
-    model, lora = load_base(job.model_path, job.revision, recipe, where), None
-    if job.start:
+    whole, lora = job.beginning, None
+    model = load_base(whole.start if whole else job.model_path, job.revision, recipe, where)
+    if job.start and not whole:
         model = continued(model, Path(job.start), recipe)
-    elif recipe.method != "full":
+    elif not whole:
         lora = LoraConfig(**lora_arguments(recipe))
     trainer = trainer_class()(
         model=model,
@@ -227,7 +164,7 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
         peft_config=lora,
     )
     trainer.remove_callback(PrinterCallback)
-    if job.start:
+    if job.start and not whole:
         restore(trainer.model, Path(job.start))
     steady(trainer.model)
     if way:
@@ -265,14 +202,14 @@ def _save(job: Job, trainer: Any, model: Any, encoded: Encoded, duration_s: floa
     this process, so a resumed training counts from its resumption.
     """
     n_parameters = check_alive(model, str(job.path))
-    if job.start:
-        check_moved(model, Path(job.start))
     recipe_id, train_id, base_id = job.digests
-    whole, dtype = job.recipe.method == "full", served_dtype(hardware.device(), job.dtype)
+    whole, dtype = job.beginning, served_dtype(hardware.device(), job.dtype)
     if whole:
         digest = save_model(model, Path(job.model_path), job.path / MODEL, dtype)
-        check_model_moved(model, Path(job.model_path))
+        check_model_moved(model, Path(whole.start))
     else:
+        if job.start:
+            check_moved(model, Path(job.start))
         digest = save_adapter(model, job.path, base=job.model_path, revision=job.revision)
     return AdapterCard(
         name=job.recipe.name,

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalgate.core.adapter_files import CONFIG as ADAPTER_CONFIG
 from evalgate.core.adapter_files import adapter_digest
-from evalgate.core.artefacts import CONFIG, MODEL, WEIGHTS, model_config, model_digest
+from evalgate.core.artefacts import CONFIG, MODEL, WEIGHTS, is_whole, model_config, model_digest
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
 from evalgate.core.record import Record
@@ -116,5 +116,10 @@ def check_model_moved(model: Any, start: Path) -> None:
 
 
 def start_digest(folder: Path) -> str:
-    """The identity of what a training goes on from: an adapter's folder, or that of a whole model's card."""
-    return adapter_digest(folder) if (folder / ADAPTER_CONFIG).is_file() else model_digest(folder / MODEL)
+    """The identity of what a training goes on from: an adapter's folder, or a whole model's."""
+    return adapter_digest(folder) if (folder / ADAPTER_CONFIG).is_file() else model_digest(whole_folder(folder))
+
+
+def whole_folder(folder: Path) -> Path:
+    """Where a whole model's files lie: below the folder of the candidate that it is, or in one that someone names."""
+    return folder if is_whole(folder) else folder / MODEL

@@ -34,7 +34,8 @@ def work(spec: Path, rank: int) -> None:
     """Train; the first process tells its progress and writes everything."""
     from evalgate.training.quiet import quiet
     from evalgate.training.selection import Selection
-    from evalgate.training.trainer import CHECKPOINTS, Job, fit
+    from evalgate.training.trainer import CHECKPOINTS, fit
+    from evalgate.training.work import Job
 
     job = from_json(spec.read_bytes(), Job)
     selection = Selection(job.recipe, job.path / CHECKPOINTS, None, job.beginning)

@@ -229,9 +229,11 @@ def test_of_whole_models_two_are_held_and_the_choice_is_as_good(found: list[obje
 
 
 def test_a_look_that_was_dropped_cannot_be_chosen_later() -> None:
-    """Against the second best so far the first one is as good; against the last one only the dropped one is."""
-    first, dropped, last = (1.0, 1, 1, 1, 0, 0, 0, 0), (0.0, 0, 0, 0, 1, 1, 0, 0), (0.0, 0.5, 1, 1, 1, 1, 1, 1)
+    """The second is no better than the first, so it goes; the third is clearly better than the first alone."""
+    first, dropped, last = (0.0, 0, 0, 1, 0, 0, 1, 0), (0.0, 0, 1, 0, 1, 0, 0, 0), (1.0, 0, 0, 1, 0, 1, 1, 0)
     evaluations = [at(1, *first), at(2, *dropped), at(3, *last)]
     assert held(evaluations[:2], SETTINGS) == {1}
     assert held(evaluations, SETTINGS) == {3}
-    assert chosen(compared(evaluations, SETTINGS), SETTINGS, held(evaluations, SETTINGS))[0].step == 3
+    seen = compared(evaluations, SETTINGS)
+    assert chosen(seen, SETTINGS)[0].step == 2
+    assert chosen(seen, SETTINGS, held(evaluations, SETTINGS))[0].step == 3
