@@ -1,4 +1,4 @@
-"""What the terminal shows of trainings: the plan of each, or where their adapters lie."""
+"""What the terminal shows of trainings: the plan of each, or where what they made lies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def trained_text(adapters: Mapping[str, Path], kind: str) -> str:
-    """A line for each adapter, as `text` or `json`."""
+    """A line for each candidate, as `text` or `json`."""
     if kind == "json":
         return json.dumps({name: str(folder) for name, folder in adapters.items()}, indent=2) + "\n"
     return "".join(f"{name}: {folder}\n" for name, folder in adapters.items()) or "no candidate is trained\n"
