@@ -38,10 +38,15 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return suite
 
 
-def test_one_is_gated_and_continued_and_both_say_what_is_unknown(suite: Path, tmp_path: Path) -> None:
-    made = options(suite, "made", "full", "child")
-    pipeline.run(made, Noting())
-    first = load_run(Path(str(made.output)))
+@pytest.fixture(scope="module")
+def made(suite: Path) -> Path:
+    asked = options(suite, "made", "full", "child")
+    pipeline.run(asked, Noting())
+    return Path(str(asked.output))
+
+
+def test_a_full_fine_tune_goes_on_from_a_whole_model(made: Path) -> None:
+    first = load_run(made)
     full, child = first.cards["full"], first.cards["child"]
     assert (child.kind, child.started_from, child.elsewhere) == ("model", full.adapter_digest, "")
     assert child.adapter_digest != full.adapter_digest
@@ -51,8 +56,11 @@ def test_one_is_gated_and_continued_and_both_say_what_is_unknown(suite: Path, tm
     assert first.decision is not None
     assert not [finding for finding in first.decision.findings if finding.hard]
 
+
+def test_one_is_gated_and_continued_and_both_say_what_is_unknown(suite: Path, made: Path, tmp_path: Path) -> None:
+    full = load_run(made).cards["full"]
     source = suite.parents[1] / "elsewhere"
-    shutil.copytree(Path(str(made.output)) / "adapters" / "full" / MODEL, source)
+    shutil.copytree(made / "adapters" / "full" / MODEL, source)
     config = json.loads((source / "config.json").read_text())
     config["torch_dtype"] = config.pop("dtype")
     (source / "config.json").write_text(json.dumps(config))
@@ -67,7 +75,7 @@ def test_one_is_gated_and_continued_and_both_say_what_is_unknown(suite: Path, tm
     assert data.cards["later"].elsewhere == data.cards["later"].started_from == digest != full.adapter_digest
     assert data.run.systems["theirs"].adapter_digest == model_digest(folder / "adapters" / "theirs" / MODEL) == digest
     # The same start, rows and seed: the same weights as the child of the model that it is a copy of.
-    places = folder / "adapters" / "later", Path(str(made.output)) / "adapters" / "child"
+    places = folder / "adapters" / "later", made / "adapters" / "child"
     later, same = ((place / MODEL / "model.safetensors").read_bytes() for place in places)
     assert later == same
     assert not [finding for finding in decision.findings if finding.hard]
