@@ -13,6 +13,7 @@ from evalgate import plugins
 from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles, folder_at_hand, locate
 from evalgate.backends.opening import refuse_unmeasurable
+from evalgate.backends.room import Room, refusal_of, room_of
 from evalgate.backends.whole_files import check_whole
 from evalgate.binding import Binding, bound, candidate_draft
 from evalgate.checking import checked, find_overlaps, refuse_used
@@ -27,6 +28,7 @@ from evalgate.suite.lock import read_lock
 from evalgate.systems.retrieval import open_retrievers
 from evalgate.training.cost import Fit, fits, flops
 from evalgate.training.data import TrainRow, ordered
+from evalgate.training.hardware import free_bytes
 from evalgate.training.memory import Memory, Setup, predict, trained_tensors
 from evalgate.training.plan import Plan, rows_of
 from evalgate.training.preflight import Preflight, Trouble, checked_rows, inspect, summary
@@ -69,7 +71,10 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
 
 
 class TrainingPlan(Record, frozen=True, kw_only=True):
-    """What `evalgate train --plan` says; `troubles` are all that would stop the training."""
+    """What `evalgate train --plan` says; `troubles` are all that would stop the training, or the run after it.
+
+    `room` is what whole models and the base take of a CUDA device while they answer.
+    """
 
     suite: str
     version: int
@@ -79,6 +84,7 @@ class TrainingPlan(Record, frozen=True, kw_only=True):
     overlaps: tuple[Overlap, ...]
     candidates: tuple[CandidatePlan, ...]
     troubles: tuple[Trouble, ...]
+    room: Room | None = None
 
 
 def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: int = 1) -> TrainingPlan:
@@ -107,6 +113,7 @@ def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: 
         candidate = _candidate(recipe, rows, tokenizer, config, shape, tflops, n_shown)
         candidates.append(candidate)
         troubles += candidate.preflight.troubles if candidate.preflight else ()
+    room, more = _room(project, model, shape, files)
     return TrainingPlan(
         suite=spec.name,
         version=spec.version,
@@ -115,7 +122,8 @@ def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: 
         n_parameters=shape.n_parameters,
         overlaps=tuple(overlaps),
         candidates=tuple(candidates),
-        troubles=tuple(troubles),
+        troubles=(*troubles, *more),
+        room=room,
     )
 
 
@@ -131,8 +139,7 @@ def preflight(
     if tokenizer is None:  # nothing to train, or a caller's own backend without a model's files
         return ""
     for recipe in recipes:
-        if recipe.outside and recipe.lineage[0].made_whole:
-            check_whole(Path(recipe.outside), binding.files)
+        _check_outside(recipe, Path(binding.files.path))
     told = []
     for recipe in recipes:
         if recipe.taken:
@@ -206,6 +213,29 @@ def _rows(project: Project, model: ModelSpec, seed: int) -> list[tuple[Recipe, S
         rows = training_rows(bound(draft, binding), project.suite, "train", retrievers)
         found.append((recipe, ordered(with_replay(recipe, rows), recipe.seed)))
     return found
+
+
+def _room(project: Project, model: ModelSpec, shape: Shape, files: Path | None) -> tuple[Room | None, list[Trouble]]:
+    """What whole models take beside the base, and what would refuse them: no room on the card that is here, other
+    tokenizers or precisions."""
+    found: list[EvalgateError] = []
+    weights = (shape.n_linear, shape.n_parameters - shape.n_linear)
+    room = room_of(project.suite, model, weights, project.recipes, device="cuda", free=free_bytes())
+    if room is not None and room.free_bytes and (refusal := refusal_of(room, "cuda", model.id)):
+        found.append(refusal)
+    if files is not None and _tokenizer(files) is not None:
+        for recipe in project.recipes:
+            try:
+                _check_outside(recipe, files)
+            except EvalgateError as error:
+                found.append(error)
+    return room, [Trouble(code=e.code, n_rows=0, what=e.what, fix=e.fix, where=e.where) for e in found]
+
+
+def _check_outside(recipe: Recipe, base: Path) -> None:
+    """Raise what `check_whole` raises if a recipe is, or goes back to, a whole model that was made elsewhere."""
+    if recipe.outside and recipe.lineage[0].made_whole:
+        check_whole(Path(recipe.outside), base)
 
 
 def _contamination(project: Project, overlaps: Sequence[Overlap]) -> list[Trouble]:

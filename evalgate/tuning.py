@@ -104,7 +104,7 @@ class Tuning:
 
         outside, whole = Path(recipe.outside), recipe.lineage[0].made_whole
         if whole:
-            check_whole(outside, self.plan.files)
+            check_whole(outside, Path(self.plan.files.path))
         else:
             check_adapter(outside, self.plan.binding.model.id, self.plan.files)
             refuse_other_kinds(outside)

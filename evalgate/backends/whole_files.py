@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from evalgate.backends.loading import load_config, load_tokenizer
-from evalgate.backends.model_files import ModelFiles
 from evalgate.core.artefacts import WEIGHTS, model_config, stored_dtype
 from evalgate.core.data import ModelSpec
 from evalgate.core.errors import EvalgateError
@@ -22,7 +21,7 @@ NOT_SHARED = (
 )
 
 
-def check_whole(folder: Path, base: ModelFiles) -> None:
+def check_whole(folder: Path, base: Path) -> None:
     """Raise `model-unfit` unless the model in `folder` is served as it is stored, by the base's tokenizer and template.
 
     Raises `remote-code` for a model that only its own code can load.
@@ -37,7 +36,7 @@ def check_whole(folder: Path, base: ModelFiles) -> None:
         raise _unfit(folder, f"of its weights {held}, and {said}: loading would round them, or not", SAVE)
     spec = ModelSpec(id=str(folder))
     load_config(str(folder), spec)
-    if other := _other_tokens(load_tokenizer(str(folder), spec), load_tokenizer(base.path, spec)):
+    if other := _other_tokens(load_tokenizer(str(folder), spec), load_tokenizer(str(base), spec)):
         raise _unfit(folder, f"its {other} is not the base's, which all candidates of a run share", NOT_SHARED)
 
 

@@ -24,6 +24,7 @@ def trained_text(adapters: Mapping[str, Path], kind: str) -> str:
 
 def plan_text(plan: TrainingPlan, kind: str) -> str:
     """A plan as `text` or `json`, newline included; JSON has bytes and seconds."""
+    from evalgate.backends.room import room_line
     from evalgate.checking import lines_of
 
     if kind == "json":
@@ -37,6 +38,8 @@ def plan_text(plan: TrainingPlan, kind: str) -> str:
     ]
     for candidate in plan.candidates:
         lines += ["", *_candidate_lines(candidate)]
+    if plan.room is not None:
+        lines += ["", room_line(plan.room)]
     if not plan.candidates:
         lines.append("no candidate is trained")
     lines += ["", *_trouble_lines(plan)]

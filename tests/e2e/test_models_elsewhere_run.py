@@ -10,11 +10,9 @@ from test_pipeline_methods import Noting
 from tiny_suite import copy_suite
 
 from evalgate import pipeline
-from evalgate.backends.model_files import locate
 from evalgate.backends.whole_files import check_whole
 from evalgate.config import load_suite_spec
 from evalgate.core.artefacts import MODEL, model_digest
-from evalgate.core.data import ModelSpec
 from evalgate.core.errors import EvalgateError
 from evalgate.exporting import export
 from evalgate.plugins import metric_names
@@ -104,7 +102,7 @@ def base_and_copy(tmp_path: Path) -> tuple[Path, Path]:
 
 def refused(base: Path, folder: Path) -> str:
     with pytest.raises(EvalgateError) as caught:
-        check_whole(folder, locate(ModelSpec(id=str(base))))
+        check_whole(folder, base)
     return str(caught.value)
 
 
@@ -116,7 +114,7 @@ SHARED = (
 
 def test_it_must_have_the_bases_tokenizer_and_template(base_and_copy: tuple[Path, Path]) -> None:
     base, folder = base_and_copy
-    check_whole(folder, locate(ModelSpec(id=str(base))))
+    check_whole(folder, base)
     kept = {name: (folder / name).read_text() for name in ("tokenizer.json", "tokenizer_config.json")}
     said = "error[model-unfit]: the whole model cannot be gated beside the base: its {} is not the base's, which all "
     said += f"candidates of a run share\n  at: {folder}\n\n{SHARED}"
