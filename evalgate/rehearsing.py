@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,8 @@ from evalgate.backends.whole_files import check_whole
 from evalgate.binding import Binding, bound, candidate_draft
 from evalgate.checking import checked, find_overlaps, refuse_used
 from evalgate.config.project import chosen, load_project
-from evalgate.core.data import ModelSpec, Project, Recipe, RunOptions, SystemSpec
+from evalgate.core.data import ModelSpec, Project, Recipe, RunOptions, Split
 from evalgate.core.errors import EvalgateError, UsageError
-from evalgate.core.protocols import Retriever
 from evalgate.core.record import Record
 from evalgate.core.results import Overlap
 from evalgate.looks import training_rows
@@ -127,27 +126,26 @@ def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: 
     )
 
 
-def preflight(
-    recipes: Sequence[Recipe], systems: Mapping[str, SystemSpec], binding: Binding, retrievers: Mapping[str, Retriever]
-) -> str:
+def preflight(recipes: Sequence[Recipe], rows_of_split: Callable[[Recipe, Split], list[TrainRow]], base: str) -> str:
     """Check all rows that a run will train on, dev rows too, before it does anything; says in a line what they are.
+
+    `rows_of_split` renders them; `base` is the folder of the model's files, empty where a caller brings a backend.
 
     Raises the codes of `checked_rows`, and of whole models from elsewhere those of `check_whole`. Nothing is said where
     nothing is trained.
     """
-    tokenizer = _tokenizer(Path(binding.files.path)) if recipes and binding.files.path else None
+    tokenizer = _tokenizer(Path(base)) if recipes and base else None
     if tokenizer is None:  # nothing to train, or a caller's own backend without a model's files
         return ""
     for recipe in recipes:
-        _check_outside(recipe, Path(binding.files.path))
+        _check_outside(recipe, Path(base))
     told = []
     for recipe in recipes:
         if recipe.taken:
             continue
-        system = systems[recipe.name]
-        rows = ordered(with_replay(recipe, training_rows(system, binding.suite, "train", retrievers)), recipe.seed)
+        rows = ordered(with_replay(recipe, rows_of_split(recipe, "train")), recipe.seed)
         told.append((recipe.name, checked_rows(rows, tokenizer, recipe.max_length)))
-        dev = ordered(training_rows(system, binding.suite, "dev", retrievers), recipe.seed, N_DEV)
+        dev = ordered(rows_of_split(recipe, "dev"), recipe.seed, N_DEV)
         if dev:
             checked_rows(dev, tokenizer, recipe.max_length)
     return summary(told) if told else ""
