@@ -113,10 +113,11 @@ def inactive(data: RunData) -> Iterator[Finding]:
             yield Finding(
                 code="adapter-not-active",
                 system=name,
-                what=f"the {_noun(data, name)} of {name} changes nothing: {why}",
+                what=f"the {(made := _noun(data, name))} of {name} changes nothing: {why}",
                 where=str(PLACES.probe(name)),
-                fix="check that training moved its weights and that the backend answers with them: an adapter's layer "
-                "names must fit the base",
+                fix="check that the adapter's layer names fit the base and that the backend switches it on"
+                if made == "adapter"
+                else "check that training moved its weights and that the backend answers from its folder",
             )
 
 
