@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from math import ceil, prod
 from pathlib import Path
 
 from evalgate.backends.vllm import NAME as VLLM
-from evalgate.core.artefacts import WEIGHTS, stored_dtype
+from evalgate.core.artefacts import WEIGHTS, stored_dtype, tensors_in
 from evalgate.core.data import ModelSpec, Recipe, Suite
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import Record
@@ -129,13 +128,10 @@ def _counts(folder: Path) -> tuple[int, int]:
     """Weights in the layers' matrices, and all others, by the headers of the safetensors files."""
     matrices = other = 0
     for path in folder.glob(WEIGHTS):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                n = prod(tensor["shape"])
-                inner = len(tensor["shape"]) == 2 and "embed" not in name and "lm_head" not in name
-                matrices, other = matrices + n * inner, other + n * (not inner)
+        for name, tensor in tensors_in(path).items():
+            n = prod(tensor["shape"])
+            inner = len(tensor["shape"]) == 2 and "embed" not in name and "lm_head" not in name
+            matrices, other = matrices + n * inner, other + n * (not inner)
     return matrices, other
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from evalgate.backends.loading import load_config, load_tokenizer
-from evalgate.core.artefacts import WEIGHTS, model_config, stored_dtype
+from evalgate.core.artefacts import WEIGHTS, model_config, stored_dtype, tensors_in
 from evalgate.core.data import ModelSpec
 from evalgate.core.errors import EvalgateError
 
@@ -42,12 +41,7 @@ def check_whole(folder: Path, base: Path) -> None:
 
 def _kinds(folder: Path) -> list[str]:
     """The precision of every tensor, from the files' headers."""
-    found = []
-    for path in sorted(folder.glob(WEIGHTS)):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        found += [tensor["dtype"] for name, tensor in header.items() if name != "__metadata__"]
-    return found
+    return [tensor["dtype"] for path in sorted(folder.glob(WEIGHTS)) for tensor in tensors_in(path).values()]
 
 
 def _other_tokens(own: Any, base: Any) -> str:

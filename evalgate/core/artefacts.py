@@ -78,6 +78,13 @@ def stored_dtype(folder: Path) -> Any:
     return config.get("dtype") or config.get("torch_dtype") or ""
 
 
+def tensors_in(file: Path) -> dict[str, dict[str, Any]]:
+    """What a safetensors file's header says of each tensor: its `dtype` and `shape`; no weights are read."""
+    with file.open("rb") as opened:
+        header: dict[str, dict[str, Any]] = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+
+
 def is_whole(folder: Path) -> bool:
     """Whether a folder holds a whole model, not an adapter."""
     return (folder / CONFIG).is_file() and not (folder / ADAPTER_CONFIG).is_file()

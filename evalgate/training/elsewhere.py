@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from math import prod
 from pathlib import Path
 
 from evalgate.core.adapter_files import CONFIG, WEIGHTS
-from evalgate.core.artefacts import CARD, MODEL, is_whole, model_files, stored_dtype
+from evalgate.core.artefacts import CARD, MODEL, is_whole, model_files, stored_dtype, tensors_in
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard
@@ -71,13 +72,4 @@ def refuse_other_kinds(folder: Path) -> None:
 
 def count_parameters(weights: Path) -> int:
     """The numbers in a safetensors file, counted from its header."""
-    with weights.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            n = 1
-            for size in tensor["shape"]:
-                n *= size
-            total += n
-    return total
+    return sum(prod(tensor["shape"]) for tensor in tensors_in(weights).values())
