@@ -245,3 +245,16 @@ def test_the_second_stage_chooses_for_itself_and_drifts_from_the_base(model_path
     card = prefer(chosen, first, start=start, folder=tmp_path / "chosen", progress=Recorder(), examiner=scripted)
     assert [c.step for c in card.choices] == [8, 12]
     assert card.started_from == first.adapter_digest != card.adapter_digest == model_digest(tmp_path / "chosen" / MODEL)
+
+
+def test_in_bf16_a_look_sees_the_very_weights_that_are_stored(model_path: str, tmp_path: Path) -> None:
+    import torch
+
+    examiner = Scripted([0.0, 1.0, 0.0, 0.25])
+    card = run(tmp_path, model_path, FULL, examiner=examiner, dtype="bfloat16")
+    saved = weights(tmp_path / MODEL)
+    assert card.choices[0].step == 4
+    assert saved
+    for name, value in saved.items():
+        assert examiner.weights[1][name].dtype == value.dtype == torch.bfloat16
+        assert torch.equal(examiner.weights[1][name], value)
