@@ -52,10 +52,9 @@ from evalgate.core.drafts import Checkpoints
 from evalgate.core.record import to_json_line
 from evalgate.core.seeds import rng
 from evalgate.training import launch
-from evalgate.training.cards import TRAINED
 from evalgate.training.data import TrainRow, ordered
 from evalgate.training.selection import chooses
-from evalgate.training.trainer import Job
+from evalgate.training.work import TRAINED, Job
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES: dict[str, dict[str, Any]] = {

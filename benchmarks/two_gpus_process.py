@@ -21,7 +21,8 @@ from evalgate.core.record import from_json
 from evalgate.training import fast, hardware, launch, trainer, worker
 from evalgate.training.quiet import quiet
 from evalgate.training.selection import Selection
-from evalgate.training.trainer import CHECKPOINTS, Job
+from evalgate.training.trainer import CHECKPOINTS
+from evalgate.training.work import Job
 
 N_WARM = 4  # steps before time is taken; the last one is left out, too, because it ends in files
 # In the environment. On CPUs: go the fast way all the same; and: twice as many packs as were planned.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalgate.backends.live import LiveModel
+    from evalgate.core.capability import Drift
     from evalgate.core.protocols import Ticker
 
 # Raised when a checkpoint is looked at otherwise: what was chosen before is chosen again.
@@ -73,6 +74,7 @@ class Examiner:
             found, finder = retrievers.get(index_name(name, prompt)), retrievers.get(shots_name(name, prompt))
             self._asks[name] = prepare(system, tasks[name], chosen, found, finder)
         self._documents = read_documents(text)
+        self._base_nats: list[float] | None = None
 
     @cached_property
     def identity(self) -> str:
@@ -100,17 +102,26 @@ class Examiner:
 
         return LiveModel(self._spec, self._files)
 
+    def base(self, module: Any) -> None:
+        """Read the text with the base itself, as whole models will be compared with it."""
+        with self._live.lent(module):
+            self._base_nats = [drift.nats for drift in self._drifts()]
+
     def __call__(self, module: Any) -> Examined:
         """Ask the module as it is now; a whole text's drift is the mean over its tokens."""
+        with self._live.lent(module):
+            scores = {name: self._scores(name) for name in self._asks}
+            drifts = self._drifts()
+        base = self._base_nats if self._base_nats is not None else [drift.base_nats for drift in drifts]
+        n_tokens = sum(drift.n_tokens for drift in drifts)
+        drift = sum(d.nats - nats for d, nats in zip(drifts, base, strict=True)) / n_tokens if n_tokens else None
+        return Examined(scores=scores, drift=drift)
+
+    def _drifts(self) -> list[Drift]:
         from evalgate.backends.live import LIVE
         from evalgate.capability.drift import document_drift
 
-        with self._live.lent(module):
-            scores = {name: self._scores(name) for name in self._asks}
-            drifts = [document_drift(self._live, LIVE, str(i), text) for i, text in enumerate(self._documents)]
-        n_tokens = sum(drift.n_tokens for drift in drifts)
-        drift = sum(d.nats - d.base_nats for d in drifts) / n_tokens if n_tokens else None
-        return Examined(scores=scores, drift=drift)
+        return [document_drift(self._live, LIVE, str(i), text) for i, text in enumerate(self._documents)]
 
     def _scores(self, name: str) -> tuple[float, ...]:
         """A task's items in a fixed order: what each adds to the metric, more being better."""

@@ -51,6 +51,8 @@ class Job:
         self.folder = RunFolder(Path(plan.folder), plan.seal)
         self.systems: dict[str, SystemSpec] = {s.name: s for s in plan.baselines}
         self._told: set[str] = set()
+        self._tuning = Tuning(plan, self.folder, progress)
+        self._was: Run | None = None
 
     def preflight(self, *, resume: bool) -> None:
         """Check every row that will be trained on, before a model is loaded; raises what is wrong with the first.
@@ -59,13 +61,16 @@ class Job:
         """
         plan = self.plan
         if resume:
-            self._recorded()
-        if told := preflight(plan.recipes, plan.run.systems, plan.binding, plan.retrievers):
+            self._was = self._recorded()
+        if told := preflight(plan.recipes, self._tuning.rows, plan.files.path):
             self.progress.note(told)
 
     def start(self, *, resume: bool) -> None:
-        """Write the run's identity and the examples that are asked, then open the model and the capability tasks."""
-        recorded = self._recorded() if resume else None
+        """Write the run's identity and the examples that are asked, then open the model and the capability tasks.
+
+        Comes after the preflight, which has read what the folder holds.
+        """
+        recorded = self._was
         room = room_beside(self.plan.suite, self.plan.binding.model, Path(self.plan.files.path), self.plan.recipes)
         if not resume:
             self.folder.clear()
@@ -209,12 +214,11 @@ class Job:
 
     def train(self, recipe: Recipe) -> SystemSpec:
         """Make a candidate's artefact unless it is there; returns the system that it is part of."""
-        tuning = Tuning(self.plan, self.folder, self.progress)
         with getattr(self.backend, "resting", nullcontext)():  # an engine that fills the GPU makes room
-            card = tuning.adapter(recipe)
+            card = self._tuning.adapter(recipe)
         give_back_memory()
         self.backend.add_adapter(recipe.name, str(self.folder.artefact(recipe.name, whole=recipe.whole)))
-        self._remember(recipe, card.adapter_digest, tuning)
+        self._remember(recipe, card.adapter_digest)
         system = bound(candidate_draft(recipe), self.plan.binding, card.adapter_digest, whole=recipe.whole)
         self.systems[recipe.name] = system
         self._write_run()
@@ -229,10 +233,10 @@ class Job:
         self.asking.forget_stale(system)
         return system
 
-    def _remember(self, recipe: Recipe, adapter_digest: str, tuning: Tuning) -> None:
+    def _remember(self, recipe: Recipe, adapter_digest: str) -> None:
         """Record what the adapter was trained on and what it changes, so that a recording shows a leak or a no-op."""
-        write_lines(self.folder.trained(recipe.name), tuning.trained_rows(recipe))
-        pairs = [(row.messages[-1].content, row.completion) for row in tuning.rows(recipe)[:N_PROBES]]
+        write_lines(self.folder.trained(recipe.name), self._tuning.trained_rows(recipe))
+        pairs = [(row.messages[-1].content, row.completion) for row in self._tuning.rows(recipe)[:N_PROBES]]
         both = zip(*(self.backend.loglikelihood(pairs, adapter=name) for name in (None, recipe.name)), strict=True)
         known = [pair for pair in both if not any(map(math.isnan, pair))]  # a row may be longer than the context
         if not known:

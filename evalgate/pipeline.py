@@ -75,7 +75,7 @@ def run(options: RunOptions, progress: Progress, backend: LocalBackend | None = 
 def train(options: RunOptions, progress: Progress, backend: LocalBackend | None = None) -> dict[str, Path]:
     """Train the candidates into the run's folder and ask nothing; a later run with the same options finds them there.
 
-    Gives each candidate's adapter folder.
+    Gives each candidate's folder.
     """
     from evalgate.job import Job
     from evalgate.planning import make_plan

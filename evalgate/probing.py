@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from evalgate.core.artefacts import model_config
+from evalgate.core.artefacts import stored_dtype
 from evalgate.core.content import text_of
 from evalgate.core.data import Example, SystemSpec
 from evalgate.core.probes import Measured, Probed
@@ -98,7 +98,7 @@ def _measure(
     from evalgate.probes.measure import Bench, Candidate, measure
 
     bench = Bench(backend, {k: answer_of(e) for k, (_, e) in items.items()}, plan.files.path, plan.files.digest)
-    whole = {recipe.name: model_config(folder.artefact(recipe.name, whole=True))["dtype"]
+    whole = {recipe.name: stored_dtype(folder.artefact(recipe.name, whole=True))
              for recipe in plan.recipes if recipe.whole}  # fmt: skip
     given = [
         Candidate(

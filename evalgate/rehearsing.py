@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from evalgate import plugins
 from evalgate.backends.encoder import open_encoder
 from evalgate.backends.model_files import ModelFiles, folder_at_hand, locate
 from evalgate.backends.opening import refuse_unmeasurable
+from evalgate.backends.room import Room, refusal_of, room_of
+from evalgate.backends.whole_files import check_whole
 from evalgate.binding import Binding, bound, candidate_draft
 from evalgate.checking import checked, find_overlaps, refuse_used
 from evalgate.config.project import chosen, load_project
-from evalgate.core.data import ModelSpec, Project, Recipe, RunOptions, SystemSpec
+from evalgate.core.data import ModelSpec, Project, Recipe, RunOptions, Split
 from evalgate.core.errors import EvalgateError, UsageError
-from evalgate.core.protocols import Retriever
 from evalgate.core.record import Record
 from evalgate.core.results import Overlap
 from evalgate.looks import training_rows
@@ -26,6 +27,7 @@ from evalgate.suite.lock import read_lock
 from evalgate.systems.retrieval import open_retrievers
 from evalgate.training.cost import Fit, fits, flops
 from evalgate.training.data import TrainRow, ordered
+from evalgate.training.hardware import free_bytes
 from evalgate.training.memory import Memory, Setup, predict, trained_tensors
 from evalgate.training.plan import Plan, rows_of
 from evalgate.training.preflight import Preflight, Trouble, checked_rows, inspect, summary
@@ -71,7 +73,10 @@ class CandidatePlan(Record, frozen=True, kw_only=True):
 
 
 class TrainingPlan(Record, frozen=True, kw_only=True):
-    """What `evalgate train --plan` says; `troubles` are all that would stop the training."""
+    """What `evalgate train --plan` says; `troubles` are all that would stop the training, or the run after it.
+
+    `room` is what whole models and the base take of a CUDA device while they answer.
+    """
 
     suite: str
     version: int
@@ -81,6 +86,7 @@ class TrainingPlan(Record, frozen=True, kw_only=True):
     overlaps: tuple[Overlap, ...]
     candidates: tuple[CandidatePlan, ...]
     troubles: tuple[Trouble, ...]
+    room: Room | None = None
 
 
 def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: int = 1) -> TrainingPlan:
@@ -109,6 +115,7 @@ def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: 
         candidate = _candidate(recipe, rows, tokenizer, config, shape, tflops, n_shown)
         candidates.append(candidate)
         troubles += candidate.preflight.troubles if candidate.preflight else ()
+    room, more = _room(project, model, shape, files)
     return TrainingPlan(
         suite=spec.name,
         version=spec.version,
@@ -117,29 +124,34 @@ def plan_training(options: RunOptions, *, tflops: float | None = None, n_shown: 
         n_parameters=shape.n_parameters,
         overlaps=tuple(overlaps),
         candidates=tuple(candidates),
-        troubles=tuple(troubles),
+        troubles=(*troubles, *more),
+        room=room,
     )
 
 
-def preflight(
-    recipes: Sequence[Recipe], systems: Mapping[str, SystemSpec], binding: Binding, retrievers: Mapping[str, Retriever]
-) -> str:
+def preflight(recipes: Sequence[Recipe], rows_of_split: Callable[[Recipe, Split], list[TrainRow]], base: str) -> str:
     """Check all rows that a run will train on, dev rows too, before it does anything; says in a line what they are.
 
-    Raises the codes of `checked_rows`. Nothing is said where nothing is trained.
+    `rows_of_split` renders them; `base` is the folder of the model's files, empty where a caller brings a backend.
+
+    Raises the codes of `checked_rows`, and of whole models from elsewhere those of `check_whole`. Nothing is said where
+    nothing is trained.
     """
-    tokenizer = _tokenizer(Path(binding.files.path)) if recipes and binding.files.path else None
+    tokenizer = _tokenizer(Path(base)) if recipes and base else None
     if tokenizer is None:  # nothing to train, or a caller's own backend without a model's files
         return ""
+    for recipe in recipes:
+        _check_outside(recipe, Path(base))
     told = []
     for recipe in recipes:
-        system = systems[recipe.name]
-        rows = ordered(with_replay(recipe, training_rows(system, binding.suite, "train", retrievers)), recipe.seed)
+        if recipe.taken:
+            continue
+        rows = ordered(with_replay(recipe, rows_of_split(recipe, "train")), recipe.seed)
         told.append((recipe.name, checked_rows(rows, tokenizer, recipe.max_length)))
-        dev = ordered(training_rows(system, binding.suite, "dev", retrievers), recipe.seed, N_DEV)
+        dev = ordered(rows_of_split(recipe, "dev"), recipe.seed, N_DEV)
         if dev:
             checked_rows(dev, tokenizer, recipe.max_length)
-    return summary(told)
+    return summary(told) if told else ""
 
 
 def _candidate(
@@ -198,9 +210,34 @@ def _rows(project: Project, model: ModelSpec, seed: int) -> list[tuple[Recipe, S
     )
     found: list[tuple[Recipe, Sequence[TrainRow]]] = []
     for recipe, draft in zip(project.recipes, drafts, strict=True):
+        if recipe.taken:  # nothing is trained
+            continue
         rows = training_rows(bound(draft, binding), project.suite, "train", retrievers)
         found.append((recipe, ordered(with_replay(recipe, rows), recipe.seed)))
     return found
+
+
+def _room(project: Project, model: ModelSpec, shape: Shape, files: Path | None) -> tuple[Room | None, list[Trouble]]:
+    """What whole models take beside the base, and what would refuse them: no room on the card that is here, other
+    tokenizers or precisions."""
+    found: list[EvalgateError] = []
+    weights = (shape.n_linear, shape.n_parameters - shape.n_linear)
+    room = room_of(project.suite, model, weights, project.recipes, device="cuda", free=free_bytes())
+    if room is not None and room.free_bytes and (refusal := refusal_of(room, "cuda", model.id)):
+        found.append(refusal)
+    if files is not None and _tokenizer(files) is not None:
+        for recipe in project.recipes:
+            try:
+                _check_outside(recipe, files)
+            except EvalgateError as error:
+                found.append(error)
+    return room, [Trouble(code=e.code, n_rows=0, what=e.what, fix=e.fix, where=e.where) for e in found]
+
+
+def _check_outside(recipe: Recipe, base: Path) -> None:
+    """Raise what `check_whole` raises if a recipe is, or goes back to, a whole model that was made elsewhere."""
+    if recipe.outside and recipe.lineage[0].made_whole:
+        check_whole(Path(recipe.outside), base)
 
 
 def _contamination(project: Project, overlaps: Sequence[Overlap]) -> list[Trouble]:

@@ -9,10 +9,10 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from evalgate.backends.adapter_files import check_adapter
+from evalgate.backends.whole_files import check_whole
 from evalgate.binding import bound, candidate_draft
 from evalgate.capability.drift import general_text
-from evalgate.core.adapter_files import adapter_digest
-from evalgate.core.artefacts import CARD
+from evalgate.core.artefacts import CARD, a, artefact_digest, noun
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.data import Recipe, Split, SystemSpec
 from evalgate.core.protocols import Progress
@@ -41,14 +41,15 @@ class Tuning:
     def adapter(self, recipe: Recipe) -> AdapterCard:
         """What the recipe ships as, made unless it is there: an adapter, or a whole model; its card says which.
 
-        Raises what training and merging raise, and what `check_adapter` raises for an adapter from elsewhere.
+        Raises what training and merging raise, and for what was made elsewhere what `check_adapter` and `check_whole`
+        raise.
         """
         if recipe.outside:
             self._check_outside(recipe)
         if recipe.merge:
             return self._merged(recipe)
         folder = self.folder.adapter(recipe.name)
-        if recipe.adapter:
+        if recipe.taken:
             return self._taken_over(recipe, folder)
         start = self.folder.adapter(recipe.parent.name) if recipe.parent else None
         card = self._trained(recipe, folder, Path(recipe.start) if recipe.start else start)
@@ -82,7 +83,7 @@ class Tuning:
         asked = {(name, e.id): text_of(e) for name, task in self.plan.suite.tasks.items()
                  for e in task.splits.get("train", ())}  # fmt: skip
         for step in recipe.lineage:
-            if step.adapter:
+            if step.taken:
                 continue
             for row in with_replay(step, self.rows(step)):
                 text = asked.get((row.task, row.id), row.messages[-1].content)
@@ -98,14 +99,19 @@ class Tuning:
         return known or bound(candidate_draft(recipe), self.plan.binding)
 
     def _check_outside(self, recipe: Recipe) -> None:
-        """Refuse an adapter of another base, and say once what nobody can know of it."""
+        """Refuse what was made elsewhere and does not fit the base, and say once what nobody can know of it."""
         from evalgate.training.elsewhere import refuse_other_kinds
 
-        check_adapter(Path(recipe.outside), self.plan.binding.model.id, self.plan.files)
-        refuse_other_kinds(Path(recipe.outside))
-        what = "was trained elsewhere" if recipe.adapter else "continues from an adapter that was trained elsewhere"
+        outside, whole = Path(recipe.outside), recipe.lineage[0].made_whole
+        if whole:
+            check_whole(outside, Path(self.plan.files.path))
+        else:
+            check_adapter(outside, self.plan.binding.model.id, self.plan.files)
+            refuse_other_kinds(outside)
+        what = noun("model" if whole else "adapter")
+        said = "was trained elsewhere" if recipe.taken else f"continues from {a(what)} that was trained elsewhere"
         self.progress.note(
-            f"candidate {recipe.name} {what} ({recipe.outside}): whether that training saw held-out examples is unknown"
+            f"candidate {recipe.name} {said} ({recipe.outside}): whether that training saw held-out examples is unknown"
         )
 
     def _taken_over(self, recipe: Recipe, folder: Path) -> AdapterCard:
@@ -176,8 +182,8 @@ class Tuning:
         )
 
     def _with_origin(self, recipe: Recipe, folder: Path, card: AdapterCard) -> AdapterCard:
-        """The card with the digest of the adapter from outside that it goes back to."""
-        origin = adapter_digest(Path(recipe.outside)) if recipe.outside else ""
+        """The card with the digest of what came from outside that it goes back to."""
+        origin = artefact_digest(Path(recipe.outside)) if recipe.outside else ""
         if card.elsewhere != origin:
             card = replace(card, elsewhere=origin)
             write_record(folder / CARD, card)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from evalgate.core.artefacts import noun
 from evalgate.core.content import content_digest, text_of
 from evalgate.core.prompts import Sampling
 from evalgate.core.record import digest_of
@@ -94,14 +95,14 @@ def untrained(data: RunData) -> Iterator[Finding]:
         yield Finding(
             code="adapter-unknown",
             system=name,
-            what=f"{name} has not answered with the adapter that its card describes",
+            what=f"{name} has not answered with the {_noun(data, name)} that its card describes",
             where=str(PLACES.adapter(name)),
             fix="run the suite again with the same folder: the training goes on, and the candidate is asked anew",
         )
 
 
 def inactive(data: RunData) -> Iterator[Finding]:
-    """Adapters that change nothing: loaded under another name, into other layers, or not at all."""
+    """Adapters and whole models that change nothing: loaded under another name, into other layers, or not at all."""
     for name in _with_adapter(data.run):
         probe = data.probes.get(name)
         if probe is not None:
@@ -113,10 +114,17 @@ def inactive(data: RunData) -> Iterator[Finding]:
             yield Finding(
                 code="adapter-not-active",
                 system=name,
-                what=f"the adapter of {name} changes nothing: {why}",
+                what=f"the {(made := _noun(data, name))} of {name} changes nothing: {why}",
                 where=str(PLACES.probe(name)),
-                fix="check that the adapter's layer names fit the base and that the backend switches it on",
+                fix="check that the adapter's layer names fit the base and that the backend switches it on"
+                if made == "adapter"
+                else "check that training moved its weights and that the backend answers from its folder",
             )
+
+
+def _noun(data: RunData, candidate: str) -> str:
+    card = data.cards.get(candidate)
+    return noun(card.kind if card else "adapter")
 
 
 def _equal_items(data: RunData, candidate: str) -> tuple[bool, str]:

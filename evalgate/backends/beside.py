@@ -9,7 +9,7 @@ from typing import Any
 
 from evalgate.backends.model_files import ModelFiles
 from evalgate.cache.keys import Answerer, Keyed
-from evalgate.core.artefacts import artefact_digest, is_whole, model_config
+from evalgate.core.artefacts import artefact_digest, is_whole, stored_dtype
 from evalgate.core.data import ModelSpec
 from evalgate.core.protocols import Completes, LocalBackend, Request, Scored
 from evalgate.core.results import Generation
@@ -66,7 +66,7 @@ class Beside:
             self.base.add_adapter(name, folder)
         elif name not in self._models:
             files = ModelFiles(path=str(path.resolve()), revision=None, digest=artefact_digest(path))
-            self._models[name] = ModelSpec(id=str(path), dtype=model_config(path)["dtype"]), files
+            self._models[name] = ModelSpec(id=str(path), dtype=stored_dtype(path)), files
 
     @property
     def open_models(self) -> list[str]:

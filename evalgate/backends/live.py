@@ -1,4 +1,4 @@
-"""A model in training as a backend: it answers with the adapter as it is now, and without it."""
+"""A model in training as a backend: it answers with its weights as they are now, and without the adapter, if any."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalgate.backends.model_files import ModelFiles
 from evalgate.backends.ways import Ways
 from evalgate.core.data import ModelSpec
 
-# The name under which the adapter in training answers.
+# The name under which the model in training answers.
 LIVE = "live"
 # Of one batch, all lanes together. Training holds most of a device's memory, and what is free there changes from run to
 # run: batches must not, for in bf16 text may depend on them.
@@ -46,8 +46,8 @@ class LiveModel(HFBackend):
 
     @contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:
-        """The module with its adapter, whatever the name, or without."""
-        if adapter is None:
+        """The module with its adapter, whatever the name, or without; a whole model has none."""
+        if adapter is None and hasattr(self._model, "disable_adapter"):
             with self._model.disable_adapter():
                 yield self._model
         else:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 
 from evalgate.backends.vllm import NAME as VLLM
-from evalgate.core.artefacts import WEIGHTS
+from evalgate.core.artefacts import WEIGHTS, stored_dtype, tensors_in
 from evalgate.core.data import ModelSpec, Recipe, Suite
 from evalgate.core.errors import EvalgateError, UsageError
 from evalgate.core.record import Record
@@ -30,6 +29,16 @@ class Room(Record, frozen=True, kw_only=True):
     n_whole: int
     free_bytes: int
 
+    @property
+    def n_bytes(self) -> int:
+        """Of all weights together."""
+        return self.base_bytes + self.whole_bytes
+
+    @property
+    def device_bytes(self) -> int:
+        """What a device must have free for them."""
+        return ceil(self.n_bytes / SHARE)
+
 
 def whole_names(recipes: tuple[Recipe, ...]) -> list[str]:
     """Of the candidates that are whole models those that are timed: of several seeds the first."""
@@ -43,46 +52,71 @@ def refuse_beside(model: ModelSpec, recipes: tuple[Recipe, ...]) -> None:
         raise UsageError(
             f"'{whole}' is a whole model, and a vLLM engine fills the device with its own one",
             code="cannot-measure",
-            fix="use `backend: hf`, or take `method: full` or `merge` out of the recipe",
+            fix="use `backend: hf`, or take `method: full`, `model` or `merge` out of the recipe",
             where="suite.yaml: model.backend",
         )
 
 
 def room_beside(suite: Suite, model: ModelSpec, folder: Path, recipes: tuple[Recipe, ...]) -> Room | None:
-    """What a run's models take at once; None where all candidates are adapters. Raises `no-room-beside`.
+    """What a run's models take at once; None where all candidates are adapters. Raises `no-room-beside`."""
+    if not whole_names(recipes):
+        return None
+    device, free = free_bytes()
+    room = room_of(suite, model, _counts(folder), recipes, device=device, free=free)
+    if room is not None and (refusal := refusal_of(room, device, str(folder))):
+        raise refusal
+    return room
 
-    One whole model is open beside the base at a time, but while calls are timed in turn all of them are.
+
+def room_of(
+    suite: Suite, model: ModelSpec, weights: tuple[int, int], recipes: tuple[Recipe, ...], *, device: str, free: int
+) -> Room | None:
+    """What a run's models take at once on a device with `free` bytes, which need not be here.
+
+    One whole model is open beside the base at a time, but while calls are timed in turn all of them are. `weights` of
+    the base are those in its layers' matrices, and all others. None where all candidates are adapters.
     """
     names = whole_names(recipes)
     if not names:
         return None
-    device, free = free_bytes()
     auto = "bfloat16" if device == "cuda" else "float32"
-    dtype = auto if model.dtype == "auto" else model.dtype
-    matrices, other = _counts(folder)
+    dtype, (matrices, other) = auto if model.dtype == "auto" else model.dtype, weights
     n = len(names) if suite.spec.latency is not None else 1
-    sizes = [BYTES["bfloat16" if r.merge == "bf16" else dtype] for r in recipes if r.whole and r.written in names]
-    each = max(sizes) * (matrices + other)
+    each = max(_whole_bytes(r, dtype, matrices + other) for r in recipes if r.whole and r.written in names)
     base = int(matrices * (NF4_BYTES if model.quantization == "nf4" else BYTES[dtype])) + other * BYTES[dtype]
-    room = Room(base_bytes=base, whole_bytes=n * each, n_whole=n, free_bytes=free)
-    if room.base_bytes + room.whole_bytes > SHARE * free:
-        place = "the device" if device == "cuda" else "memory"
-        timed = ", or take `latency:` out of suite.yaml, for which all are open at once" if n > 1 else ""
-        raise EvalgateError(
-            f"{_models(n)} and the base have {(base + n * each) / 1e9:.1f} GB of weights together, and of {place} "
-            f"{free / 1e9:.1f} GB are free, a tenth of it for all else",
-            code="no-room-beside",
-            fix=f"gate fewer whole models in one run (`--candidates`){timed}; adapters share the base's weights",
-            where=str(folder),
-        )
-    return room
+    return Room(base_bytes=base, whole_bytes=n * each, n_whole=n, free_bytes=free)
+
+
+def refusal_of(room: Room, device: str, where: str) -> EvalgateError | None:
+    """`no-room-beside` if models are larger than the room that there is."""
+    if room.n_bytes <= SHARE * room.free_bytes:
+        return None
+    place = "the device" if device == "cuda" else "memory"
+    timed = ", or take `latency:` out of suite.yaml, for which all are open at once" if room.n_whole > 1 else ""
+    return EvalgateError(
+        f"{_models(room.n_whole)} and the base have {room.n_bytes / 1e9:.1f} GB of weights together, and of {place} "
+        f"{room.free_bytes / 1e9:.1f} GB are free, a tenth of it for all else",
+        code="no-room-beside",
+        fix=f"gate fewer whole models in one run (`--candidates`){timed}; adapters share the base's weights",
+        where=where,
+    )
+
+
+def _whole_bytes(recipe: Recipe, dtype: str, n_weights: int) -> int:
+    """Of one whole model: one made elsewhere is as large as its files say, the others have the base's weights."""
+    if recipe.model:
+        return BYTES.get(stored_dtype(Path(recipe.model)), 4) * sum(_counts(Path(recipe.model)))
+    return BYTES["bfloat16" if recipe.merge == "bf16" else dtype] * n_weights
 
 
 def room_line(room: Room) -> str:
     """What is held at once, for people."""
+    free = f"{room.free_bytes / 1e9:.1f} GB are free" if room.free_bytes else (
+        f"a device must have {room.device_bytes / 1e9:.1f} GB free for them"
+    )  # fmt: skip
     return (
         f"{_models(room.n_whole)} beside the base at once: {room.whole_bytes / 1e9:.2f} GB of weights beside "
-        f"{room.base_bytes / 1e9:.2f} GB; {room.free_bytes / 1e9:.1f} GB are free"
+        f"{room.base_bytes / 1e9:.2f} GB; {free}"
     )
 
 
@@ -94,13 +128,10 @@ def _counts(folder: Path) -> tuple[int, int]:
     """Weights in the layers' matrices, and all others, by the headers of the safetensors files."""
     matrices = other = 0
     for path in folder.glob(WEIGHTS):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                n = prod(tensor["shape"])
-                inner = len(tensor["shape"]) == 2 and "embed" not in name and "lm_head" not in name
-                matrices, other = matrices + n * inner, other + n * (not inner)
+        for name, tensor in tensors_in(path).items():
+            n = prod(tensor["shape"])
+            inner = len(tensor["shape"]) == 2 and "embed" not in name and "lm_head" not in name
+            matrices, other = matrices + n * inner, other + n * (not inner)
     return matrices, other
 
 

@@ -24,12 +24,12 @@ class ArtefactYaml(MethodsYaml):
         if self.method != "full":
             if self.adapter is not None and self.merge == "dequantized":
                 raise ValueError("how the base of an `adapter` from elsewhere was quantised is unknown: `merge: bf16`")
+            if self.model is not None and self.merge != "adapter":
+                raise ValueError("a whole `model` has no adapter to merge: delete `merge`")
             return self
         swept = self.sweep.grid if self.sweep else {}
         if found := [key for key in OF_THE_ADAPTER if key in self.model_fields_set or key in swept]:
             raise ValueError(f"`{found[0]}` is an adapter's, and `method: full` trains all weights: delete it")
-        if self.continue_from is not None:
-            raise ValueError("`method: full` goes on from no adapter: delete `continue_from`")
         if self.merge != "adapter":
             raise ValueError("`method: full` makes a whole model, so nothing is merged: delete `merge`")
         return self

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from evalgate.config.launch_schema import LaunchYaml
 from evalgate.config.strict import Count, Strict
+from evalgate.core.artefacts import a
 
 # Points of one sweep: each is a candidate, and each makes it harder for all others to pass (Holm).
 MAX_POINTS = 16
@@ -78,25 +79,29 @@ class MethodsYaml(LaunchYaml):
     """What may stand in a recipe beside its knobs."""
 
     adapter: str | None = None
+    model: str | None = None
     continue_from: str | None = None
     dpo: DpoYaml | None = None
     sweep: SweepYaml | None = None
     checkpoints: CheckpointsYaml | None = None
 
-    @field_validator("adapter", "continue_from")
+    @field_validator("adapter", "model", "continue_from")
     @classmethod
     def _not_empty(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
-            raise ValueError("must name an adapter")
+            raise ValueError("must name a folder")
         return value
 
     @model_validator(mode="after")
     def _fit_together(self) -> MethodsYaml:
         written = self.model_fields_set
-        if self.adapter is not None:
+        if self.adapter is not None or self.model is not None:
+            taken = "adapter" if self.adapter is not None else "model"
             training = ("continue_from", "dpo", "sweep", "replay", *OF_THE_ADAPTER, *OF_THE_TRAINING, *OF_THE_LOOKS)
             if found := [key for key in training if key in written]:
-                raise ValueError(f"nothing is trained for an `adapter`, so `{found[0]}` says nothing: delete it")
+                raise ValueError(f"nothing is trained for {a(f'`{taken}`')}, so `{found[0]}` says nothing: delete it")
+            if self.adapter is not None and self.model is not None:
+                raise ValueError("a candidate is an `adapter` or a whole `model`, not both")
         if self.continue_from is not None:
             swept = self.sweep.grid if self.sweep else {}
             if found := [key for key in OF_THE_ADAPTER if key in written or key in swept]:

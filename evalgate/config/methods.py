@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from evalgate.config.document import Document, did_you_mean
 from evalgate.core.adapter_files import CONFIG, WEIGHTS
+from evalgate.core.artefacts import WEIGHTS as MODEL_WEIGHTS
+from evalgate.core.artefacts import is_whole
 from evalgate.core.data import Recipe
 from evalgate.core.drafts import Checkpoints, Preferences
 
@@ -20,7 +22,18 @@ if TYPE_CHECKING:
 
 # Keys of MethodsYaml that are no field of a recipe under the same name.
 KEYS = frozenset(
-    {"adapter", "checkpoints", "continue_from", "dpo", "sweep", "merge", "num_gpus", "accelerate_config", "report_to"}
+    {
+        "adapter",
+        "model",
+        "checkpoints",
+        "continue_from",
+        "dpo",
+        "sweep",
+        "merge",
+        "num_gpus",
+        "accelerate_config",
+        "report_to",
+    }
 )
 
 
@@ -44,8 +57,11 @@ def extras(parsed: RecipeYaml, document: Document) -> dict[str, Any]:
         found["merge"] = parsed.merge
     if parsed.adapter:
         found["adapter"] = str(_adapter(_path(parsed.adapter, document), "adapter", document))
+    if parsed.model:
+        found["model"] = str(_whole(_path(parsed.model, document), "model", document))
     if parsed.continue_from and _is_path(parsed.continue_from):
-        found["start"] = str(_adapter(_path(parsed.continue_from, document), "continue_from", document))
+        found_in = _whole if parsed.method == "full" else _adapter
+        found["start"] = str(found_in(_path(parsed.continue_from, document), "continue_from", document))
     if parsed.dpo:
         rows = _path(parsed.dpo.data, document)
         if not rows.is_file():
@@ -90,8 +106,8 @@ def with_parents(recipes: Sequence[Recipe], named: dict[str, tuple[str, Document
                 hint = did_you_mean(parent, [name for name in by_name if name != recipe.name])
                 document.problem(("continue_from",), f"'{parent}' is no candidate to continue from{hint}")
                 return recipe
-            if by_name[parent].method == "full":
-                document.problem(("continue_from",), f"'{parent}' is a whole model: it has no adapter to continue from")
+            if refusal := _other_kind(recipe, by_name[parent]):
+                document.problem(("continue_from",), refusal)
                 return recipe
             found = complete(by_name[parent], (*seen, recipe.name))
             done[recipe.name] = replace(recipe, parent=found)
@@ -100,6 +116,15 @@ def with_parents(recipes: Sequence[Recipe], named: dict[str, tuple[str, Document
     for recipe in recipes:
         complete(recipe, ())
     return [*done.values()]
+
+
+def _other_kind(recipe: Recipe, parent: Recipe) -> str:
+    """Why a recipe cannot continue from another; empty if it can. A merged candidate still has its adapter."""
+    if recipe.method == "full" and not parent.made_whole:
+        return f"'{parent.name}' is an adapter, and `method: full` continues from a whole model"
+    if recipe.method != "full" and parent.made_whole:
+        return f"'{parent.name}' is a whole model: it has no adapter to continue from"
+    return ""
 
 
 def parents_of(parsed: RecipeYaml, recipes: Sequence[Recipe], document: Document) -> dict[str, tuple[str, Document]]:
@@ -122,4 +147,15 @@ def _adapter(folder: Path, key: str, document: Document) -> Path:
     missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
     if missing:
         document.problem((key,), f"'{folder}' is no adapter that can be loaded: it has no {missing[0]}")
+    return folder
+
+
+def _whole(folder: Path, key: str, document: Document) -> Path:
+    problem = ""
+    if not is_whole(folder):
+        problem = "it is an adapter" if (folder / CONFIG).is_file() else "it has no config.json"
+    elif not any(folder.glob(MODEL_WEIGHTS)):
+        problem = "it has no *.safetensors, and weights of other formats can run code"
+    if problem:
+        document.problem((key,), f"'{folder}' is no whole model that can be loaded: {problem}")
     return folder

@@ -1,4 +1,4 @@
-"""What the terminal shows of trainings: the plan of each, or where their adapters lie."""
+"""What the terminal shows of trainings: the plan of each, or where what they made lies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def trained_text(adapters: Mapping[str, Path], kind: str) -> str:
-    """A line for each adapter, as `text` or `json`."""
+    """A line for each candidate, as `text` or `json`."""
     if kind == "json":
         return json.dumps({name: str(folder) for name, folder in adapters.items()}, indent=2) + "\n"
     return "".join(f"{name}: {folder}\n" for name, folder in adapters.items()) or "no candidate is trained\n"
@@ -24,6 +24,7 @@ def trained_text(adapters: Mapping[str, Path], kind: str) -> str:
 
 def plan_text(plan: TrainingPlan, kind: str) -> str:
     """A plan as `text` or `json`, newline included; JSON has bytes and seconds."""
+    from evalgate.backends.room import room_line
     from evalgate.checking import lines_of
 
     if kind == "json":
@@ -37,6 +38,8 @@ def plan_text(plan: TrainingPlan, kind: str) -> str:
     ]
     for candidate in plan.candidates:
         lines += ["", *_candidate_lines(candidate)]
+    if plan.room is not None:
+        lines += ["", room_line(plan.room)]
     if not plan.candidates:
         lines.append("no candidate is trained")
     lines += ["", *_trouble_lines(plan)]

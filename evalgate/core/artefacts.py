@@ -64,6 +64,29 @@ class Artefact(Record, frozen=True, kw_only=True):
     timing: tuple[MergedTiming, ...] = ()
 
 
+def noun(kind: ArtefactKind) -> str:
+    """What a candidate's artefact is called before people."""
+    return "adapter" if kind == "adapter" else "whole model"
+
+
+def a(what: str) -> str:
+    """A noun with its article."""
+    return f"an {what}" if what.lstrip("`")[0] in "aeiou" else f"a {what}"
+
+
+def stored_dtype(folder: Path) -> Any:
+    """The precision that a whole model's configuration names, under the name of today or of before; empty without."""
+    config = model_config(folder)
+    return config.get("dtype") or config.get("torch_dtype") or ""
+
+
+def tensors_in(file: Path) -> dict[str, dict[str, Any]]:
+    """What a safetensors file's header says of each tensor: its `dtype` and `shape`; no weights are read."""
+    with file.open("rb") as opened:
+        header: dict[str, dict[str, Any]] = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+
+
 def is_whole(folder: Path) -> bool:
     """Whether a folder holds a whole model, not an adapter."""
     return (folder / CONFIG).is_file() and not (folder / ADAPTER_CONFIG).is_file()

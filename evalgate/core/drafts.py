@@ -124,10 +124,11 @@ class Recipe(Record, frozen=True, kw_only=True):
     """How one candidate is trained, and the prompts it is trained and asked with.
 
     `of` is the recipe as written, if it is trained with several seeds and this is one of them; `swept` the recipe whose
-    sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, for which nothing is trained.
-    Training starts from the adapter in the folder `start`, or from that of `parent`, if there is one. With `merge` the
-    adapter is merged into its base, and that model is the candidate. `report_to` names trackers, which see a training
-    and change nothing of it. `memory_gb` is what it may take of a GPU, in 10^9 bytes; without it, what is free.
+    sweep this one is a point of. `adapter` is the folder of an adapter trained elsewhere, `model` that of a whole
+    model, for which nothing is trained. Training starts from the adapter, or whole model, in the folder `start`, or
+    from that of `parent`, if there is one. With `merge` the adapter is merged into its base, and that model is the
+    candidate. `report_to` names trackers, which see a training and change nothing of it. `memory_gb` is what it may
+    take of a GPU, in 10^9 bytes; without it, what is free.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Recipe(Record, frozen=True, kw_only=True):
     # Unset, they leave the digest of a recipe without them as it was.
     swept: str | UnsetType = UNSET
     adapter: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
     memory_gb: float | UnsetType = UNSET
     start: str | UnsetType = UNSET
     parent: Recipe | UnsetType = UNSET
@@ -163,7 +165,12 @@ class Recipe(Record, frozen=True, kw_only=True):
     @property
     def whole(self) -> bool:
         """Whether what ships is a whole model, not an adapter beside the shared base."""
-        return self.method == "full" or bool(self.merge)
+        return self.method == "full" or bool(self.merge or self.model)
+
+    @property
+    def taken(self) -> str:
+        """The folder of what was trained elsewhere and is the candidate; empty for a recipe that trains."""
+        return self.adapter or self.model or ""
 
     @property
     def lineage(self) -> tuple[Recipe, ...]:
@@ -172,9 +179,14 @@ class Recipe(Record, frozen=True, kw_only=True):
 
     @property
     def outside(self) -> str:
-        """The folder of an adapter from elsewhere that this one is or continues; empty if there is none."""
+        """The folder of what was made elsewhere and this one is or continues; empty if there is none."""
         first = self.lineage[0]
-        return first.adapter or first.start or ""
+        return first.taken or first.start or ""
+
+    @property
+    def made_whole(self) -> bool:
+        """Whether what this one was made as, before any merge, is a whole model."""
+        return bool(self.model) or self.method == "full"
 
     @property
     def written(self) -> str:

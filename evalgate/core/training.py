@@ -136,6 +136,11 @@ class AdapterCard(Record, frozen=True, kw_only=True):
     parity: tuple[Parity, ...] = ()
 
 
+def made_as(card: AdapterCard) -> ArtefactKind:
+    """As what it was made, before any merge."""
+    return "adapter" if card.merged_from else card.kind
+
+
 class TrainedRow(Record, frozen=True, kw_only=True):
     """One row that an adapter was trained on; `content_digest` is of what it asks, whatever its id."""
 

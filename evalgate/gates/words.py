@@ -81,7 +81,7 @@ def _tail(facts: Facts) -> str:
     if facts.n_clusters is not None:
         text += f" The examples come from {count(facts.n_clusters)} clusters, which the margin of error allows for."
     if facts.n_seeds == 1:
-        text += " One training seed: this is about this adapter and says nothing about its recipe."
+        text += " One training seed: this is about this one training and says nothing about its recipe."
     elif facts.n_seeds is not None:
         text += (
             f" Judged on {facts.n_seeds} training seeds, whose spread the margin of error allows for; the recipe and "

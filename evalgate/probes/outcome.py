@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from evalgate.core.artefacts import noun
 from evalgate.core.probes import Check, CheckOutcome, Measured, Probed
 from evalgate.core.results import Finding
 
@@ -56,7 +57,7 @@ def failures(checks: Sequence[Check]) -> list[Finding]:
 
 
 def _check(measured: Measured, probed: Probed) -> Check:
-    compared = COMPARED[measured.probe]
+    compared = _compared(measured)
     if measured.skipped:
         said = Said(compared, "not measured", "", unclear=measured.skipped)
     else:
@@ -72,6 +73,15 @@ def _check(measured: Measured, probed: Probed) -> Check:
         outcome=outcome,
         reason=said.problem or said.unclear,
     )
+
+
+def _noun(m: Measured) -> str:
+    """What is checked: only a whole model has a precision of its own."""
+    return noun("model" if m.precision else "adapter")
+
+
+def _compared(m: Measured) -> str:
+    return (OF_WHOLE if m.precision else COMPARED).get(m.probe, COMPARED[m.probe])
 
 
 def _batch(m: Measured, precision: str) -> Said:
@@ -109,8 +119,8 @@ def _adapter(m: Measured, _precision: str) -> Said:
     largest, noise = m.values["largest"], m.values["noise"]
     figure = f"{m.values['moved']:.0f} of {m.n} prompts changed, by up to {largest:.2g}"
     bound = f"more than padding changes them ({noise:.2g}): less could not decide an answer" if noise else "a change"
-    why = "the adapter changes nothing" if not largest > noise else ""
-    return Said(COMPARED["adapter"], figure, bound, why)
+    why = f"the {_noun(m)} changes nothing" if not largest > noise else ""
+    return Said(_compared(m), figure, bound, why)
 
 
 def _outputs(m: Measured, _precision: str) -> Said:
@@ -120,7 +130,7 @@ def _outputs(m: Measured, _precision: str) -> Said:
     base = "the base with its prompts"
     first, moved = m.values.get("first_token"), m.values.get("moved")
     if base in same and first:
-        why = f"with the adapter {first:.0f} answers must begin otherwise: generating does not use it"
+        why = f"with the {_noun(m)} {first:.0f} answers must begin otherwise: generating does not use it"
     elif same and not moved and (moved is not None or m.values["right"] < m.n / 2):
         why = f"it answers as {same[0]} does"
     else:
@@ -135,14 +145,14 @@ def _tokenizer(m: Measured, _precision: str) -> Said:
     if values["as_base"] < m.n:
         problems.append("what answers uses another tokenizer or template than training did")
     if "as_own" in values:
-        parts.append(f"{values['as_own']:.0f} of {m.n} with the adapter's own")
+        parts.append(f"{values['as_own']:.0f} of {m.n} with the {_noun(m)}'s own")
         if values["as_own"] < m.n or not values["same_files"]:
-            problems.append("the adapter brings another tokenizer or template than the base's")
+            problems.append(f"the {_noun(m)} brings another tokenizer or template than the base's")
     if "same_base" in values:
         parts.append("trained on this base" if values["same_base"] else "trained on another base")
         if not values["same_base"]:
-            problems.append("the adapter's card names another base than the one that answers")
-    return Said(COMPARED["tokenizer"], ", ".join(parts), "all alike: ids mean what they meant in training",
+            problems.append(f"the {_noun(m)}'s card names another base than the one that answers")
+    return Said(_compared(m), ", ".join(parts), "all alike: ids mean what they meant in training",
                 "; ".join(problems))  # fmt: skip
 
 
@@ -177,12 +187,17 @@ COMPARED = {
     "tokenizer": "token ids by backend, base files and adapter files",
     "merged": "logits of the adapter beside against merged into the base",
 }
+# What is compared otherwise where the candidate is a whole model.
+OF_WHOLE = {
+    "adapter": "logits of the base against those of the whole model",
+    "tokenizer": "token ids by backend, base files and the whole model's files",
+}
 FIXES = {
     "batch": "pad on the left, give the mask to the model, and run again; or answer one at a time",
     "padding": "set the tokenizer's padding side to left, give the mask to the model, and run again",
     "bos": "let either the chat template or the tokenizer write the BOS, and run again",
-    "adapter": "check that the adapter's layer names fit the base, and that it was trained: no B matrix may be zero",
-    "outputs": "check that the backend generates with the adapter, and that the candidate is not a baseline",
-    "tokenizer": "serve the base that the adapter was trained on, with its tokenizer and template, or train again",
+    "adapter": "check that training moved its weights and that they answer: an adapter's layer names must fit the base",
+    "outputs": "check that the backend generates with the candidate's weights, and that it is not a baseline",
+    "tokenizer": "serve the base that the candidate was trained on, with its tokenizer and template, or train again",
     "merged": "merge into weights of 16 or 32 bits, or serve the adapter beside the base",
 }

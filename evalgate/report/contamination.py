@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalgate.core.artefacts import a, noun
+from evalgate.core.training import made_as
 from evalgate.report import words
 from evalgate.store import RunData
 
@@ -46,8 +48,8 @@ def unknown_training(data: RunData) -> list[str]:
     """Candidates whose training data, or a part of them, nobody here could check."""
     return [
         f"Whether {name} was trained on held-out examples is unknown: it "
-        f"{'continues' if card.elsewhere != (card.merged_from or card.adapter_digest) else 'is'} an adapter from "
-        "elsewhere."
+        f"{'continues' if card.elsewhere != (card.merged_from or card.adapter_digest) else 'is'} "
+        f"{a(noun(made_as(card)))} from elsewhere."
         for name, card in data.cards.items()
         if card.elsewhere
     ]

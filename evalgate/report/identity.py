@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from evalgate.core.artefacts import a, noun
 from evalgate.core.record import short
 from evalgate.core.results import AdapterCard, Run
+from evalgate.core.training import made_as
 from evalgate.report import words
 
 TOLD = "weights behind an API cannot be hashed: the digest is of address, name and what the server lists"
@@ -26,17 +28,17 @@ def model_facts(run: Run) -> list[tuple[str, str]]:
 
 
 def card_facts(card: AdapterCard) -> list[tuple[str, str]]:
-    """An adapter's card as name and value; of an adapter from elsewhere, what nobody knows is called so."""
+    """A card as name and value; of what was made elsewhere, what nobody knows is called so."""
     trained = f"{card.n_rows:,} rows, {card.trained_tokens:,} tokens, {card.n_steps:,} steps"
     spent = f"{words.show(card.duration_s, 'seconds')}, peak {card.peak_memory_bytes / 1e9:.2f} GB"
     if card.n_pairs:
         trained = f"{card.n_rows:,} rows, then {card.n_pairs:,} preference pairs, {trained.partition(', ')[2]}"
-    own = card.merged_from or card.adapter_digest
+    own, made = card.merged_from or card.adapter_digest, noun(made_as(card))
     if card.elsewhere == own:
         trained = spent = "trained elsewhere: unknown"
-    origin = [("Continues from adapter", card.started_from)] if card.started_from and not card.n_pairs else []
+    origin = [(f"Continues from {made}", card.started_from)] if card.started_from and not card.n_pairs else []
     if card.elsewhere and card.elsewhere != own:
-        origin.append(("Goes back to an adapter from elsewhere", card.elsewhere))
+        origin.append((f"Goes back to {a(made)} from elsewhere", card.elsewhere))
     return [
         ("Base model", f"{card.base_model}{'@' + card.base_revision if card.base_revision else ''}"),
         ("Base digest", card.base_digest),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalgate.core.adapter_files import CONFIG, adapter_digest
+from evalgate.core.artefacts import noun
 from evalgate.core.errors import EvalgateError
 from evalgate.files import write_atomic
 
@@ -41,9 +42,9 @@ def check_alive(model: Any, where: str) -> int:
     import torch
 
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if not all(bool(torch.isfinite(p).all()) for p in trained.values()):
-        raise diverged("the adapter's weights are not finite", where)
     moved = [bool(p.any()) for name, p in trained.items() if "lora_B" in name]
+    if not all(bool(torch.isfinite(p).all()) for p in trained.values()):
+        raise diverged(f"the {noun('adapter' if moved else 'model')}'s weights are not finite", where)
     if moved and not any(moved):
         raise EvalgateError(
             "the adapter learned nothing: all its B matrices are still zero",

@@ -67,13 +67,32 @@ def exhausted(evaluations: Sequence[Evaluation], settings: Checkpoints) -> bool:
     return len(evaluations) - 1 - since >= settings.patience
 
 
-def chosen(evaluations: Sequence[Evaluation], settings: Checkpoints) -> tuple[Evaluation, str]:
+def held(evaluations: Sequence[Evaluation], settings: Checkpoints) -> frozenset[int]:
+    """Steps whose weights are there after these looks, where each is a whole model: two at most.
+
+    After each look they are the best one and the one that would be kept, of the new one and those that were there. So
+    the best of all looks is among them, and so is the last or the one that drifted least where that decides.
+    """
+    there: frozenset[int] = frozenset()
+    for n, newest in enumerate(evaluations, start=1):
+        seen = compared(evaluations[:n], settings)
+        there |= {newest.step}
+        best = best_of(seen)
+        there = frozenset({chosen(seen, settings, there)[0].step, *([best.step] if best else [])})
+    return there
+
+
+def chosen(
+    evaluations: Sequence[Evaluation], settings: Checkpoints, there: frozenset[int] | None = None
+) -> tuple[Evaluation, str]:
     """The checkpoint to keep, and why: the earliest within the limit that is one standard error from the best.
 
     The one-standard-error rule (Breiman et al. 1984) prefers less training where dev items cannot tell two checkpoints
-    apart. Where none is within the limit, the one that drifted least.
+    apart. Where none is within the limit, the one that drifted least. With `there` only these steps can be kept.
     """
     last, best = evaluations[-1], best_of(evaluations)
+    if there is not None:
+        evaluations = [e for e in evaluations if e.step in there]
     if settings.keep == "last":
         return last, "`keep: last` asks for it"
     if best is not None:

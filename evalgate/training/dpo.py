@@ -22,7 +22,6 @@ from evalgate.core.showing import verbose
 from evalgate.files import write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
-from evalgate.training.cards import finished
 from evalgate.training.checkpoints import open_checkpoints
 from evalgate.training.data import conversation, encode
 from evalgate.training.failures import memory_errors
@@ -36,7 +35,8 @@ from evalgate.training.sft import own_files, steady, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.trainer import CHECKPOINTS
-from evalgate.training.whole import check_model_moved, save_model, start_digest
+from evalgate.training.whole import Beginning, check_model_moved, save_model, start_digest
+from evalgate.training.work import finished
 
 SFT = "sft"  # the first stage's folder within the candidate's
 
@@ -80,7 +80,8 @@ def prefer(
     assert recipe.dpo
     pairs = pairs_of(recipe.dpo, recipe.seed)
     stage = Stage(recipe=recipe, pairs=pairs, first=first, start=str(start), folder=str(folder))
-    selection = Selection(recipe, stage.path / CHECKPOINTS, examiner)
+    whole = Beginning(start=str(start / MODEL), base=first.base_model, dtype=first.dtype)
+    selection = Selection(recipe, stage.path / CHECKPOINTS, examiner, whole if first.kind == "model" else None)
     if (card := finished(stage, selection)) is not None:
         return card
     with quiet(heard=verbose(progress)), ExitStack() as stack:

@@ -1,33 +1,39 @@
-"""An adapter trained elsewhere as a candidate: its files are copied as they are, and nothing is trained."""
+"""What was trained elsewhere as a candidate: its files are copied as they are, and nothing is trained."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from math import prod
 from pathlib import Path
 
-from evalgate.core.adapter_files import CONFIG, WEIGHTS, adapter_digest
-from evalgate.core.artefacts import CARD
+from evalgate.core.adapter_files import CONFIG, WEIGHTS
+from evalgate.core.artefacts import CARD, MODEL, is_whole, model_files, stored_dtype, tensors_in
 from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
 from evalgate.core.results import AdapterCard
 from evalgate.files import write_record
-from evalgate.training.recipe import recipe_digest
+from evalgate.training.recipe import kept_digest, recipe_digest
 
 
 def take_over(recipe: Recipe, *, model_path: str, revision: str | None, base_digest: str, folder: Path) -> AdapterCard:
-    """Copy the adapter that a recipe names, byte for byte, and write what is known of it.
+    """Copy the adapter, or the whole model, that a recipe names, byte for byte, and write what is known of it.
 
-    Rows, tokens, steps and seconds of its training are unknown, and 0 on its card. Raises `not-lora`.
+    Rows, tokens, steps and seconds of its training are unknown, and 0 on its card. One that lies there is not copied
+    again. Raises `not-lora`.
     """
-    assert recipe.adapter
-    source = Path(recipe.adapter)
-    refuse_other_kinds(source)
-    digest = adapter_digest(source)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD).unlink(missing_ok=True)
-    for name in (CONFIG, WEIGHTS):
-        shutil.copyfile(source / name, folder / name)
+    source, whole = Path(recipe.taken), bool(recipe.model)
+    if not whole:
+        refuse_other_kinds(source)
+    place = folder / MODEL if whole else folder
+    digest = kept_digest(source)
+    if not (is_whole(place) and kept_digest(place) == digest):
+        place.mkdir(parents=True, exist_ok=True)
+        (folder / CARD).unlink(missing_ok=True)
+        for path in model_files(place) if whole else ():
+            path.unlink()
+        for path in model_files(source) if whole else (source / CONFIG, source / WEIGHTS):
+            shutil.copyfile(path, place / path.name)
     card = AdapterCard(
         name=recipe.name,
         base_model=model_path,
@@ -42,8 +48,10 @@ def take_over(recipe: Recipe, *, model_path: str, revision: str | None, base_dig
         n_steps=0,
         duration_s=0.0,
         peak_memory_bytes=0,
-        parameters=count_parameters(folder / WEIGHTS),
+        parameters=sum(map(count_parameters, place.glob("*.safetensors"))),
         elsewhere=digest,
+        kind="model" if whole else "adapter",
+        dtype=stored_dtype(place) if whole else "",
     )
     write_record(folder / CARD, card)
     return card
@@ -64,13 +72,4 @@ def refuse_other_kinds(folder: Path) -> None:
 
 def count_parameters(weights: Path) -> int:
     """The numbers in a safetensors file, counted from its header."""
-    with weights.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            n = 1
-            for size in tensor["shape"]:
-                n *= size
-            total += n
-    return total
+    return sum(prod(tensor["shape"]) for tensor in tensors_in(weights).values())

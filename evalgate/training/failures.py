@@ -21,10 +21,11 @@ def memory_errors(recipe: Recipe, folder: Path, longest: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not _out_of_memory(error):
             raise
+        rank = "or " if recipe.method == "full" else "`rank` or "
         raise EvalgateError(
             f"training '{recipe.name}' ran out of memory: {_first_line(error)}",
             code="training-out-of-memory",
-            fix=f"lower `max_length` (the longest row has {longest} tokens), `rank` or `batch_size` "
+            fix=f"lower `max_length` (the longest row has {longest} tokens), {rank}`batch_size` "
             f"({recipe.batch_size}), or use `method: qlora`; training goes on from its last checkpoint if the recipe "
             "stays the same",
             where=str(folder),

@@ -109,7 +109,7 @@ def _bases(recipe: Recipe, where: Device, served: Served) -> list[tuple[str, Rol
     """
     trained = NF4 if recipe.method == "qlora" else hardware.weight_dtype(where)
     run = NF4 if served.quantization == NF4 else served_dtype(where, served.dtype)
-    if recipe.adapter:
+    if recipe.taken:
         return [(run, "served")]
     return [(run, "both")] if run == trained else [(trained, "trained"), (run, "served")]
 

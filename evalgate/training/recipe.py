@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from evalgate.core.adapter_files import adapter_digest
+from evalgate.core.adapter_files import CONFIG, WEIGHTS
+from evalgate.core.artefacts import artefact_digest, is_whole, model_files
 from evalgate.core.data import Recipe
 from evalgate.core.errors import UsageError
 from evalgate.core.record import digest_bytes, digest_of, plain
@@ -52,21 +54,33 @@ def recipe_digest(recipe: Recipe) -> str:
     fields = {k: v for k, v in plain(recipe).items() if k not in NOT_DONE}
     for prompt in fields["prompts"].values():
         del prompt["template_path"]
-    if recipe.adapter:
+    if recipe.taken:
         del fields["checkpoints"]  # nothing is trained
     if recipe.replay is not None:
         without = {"left_out": recipe.replay.left_out} if recipe.replay.left_out else {}
         fields["replay"] = {"share": recipe.replay.share, "rows": _rows(recipe.replay.path), **without}
     if recipe.dpo:
         fields["dpo"]["data"] = _rows(recipe.dpo.data)
-    for name in ("adapter", "start"):
+    for name in ("adapter", "model", "start"):
         if folder := getattr(recipe, name):
-            fields[name] = adapter_digest(Path(folder))
+            fields[name] = kept_digest(Path(folder))
     if recipe.accelerate_config:
         fields["accelerate_config"] = _rows(recipe.accelerate_config)
     if recipe.parent:
         fields["parent"] = recipe_digest(recipe.parent)
     return digest_of(fields)
+
+
+def kept_digest(folder: Path) -> str:
+    """The identity of an adapter or a whole model, read once as long as its files stay as they are."""
+    files = model_files(folder) if is_whole(folder) else [folder / CONFIG, folder / WEIGHTS]
+    states = ((path.name, path.stat()) for path in files)
+    return _digest_of_files(folder, tuple((name, state.st_size, state.st_mtime_ns) for name, state in states))
+
+
+@lru_cache(maxsize=64)
+def _digest_of_files(folder: Path, _states: tuple[tuple[str, int, int], ...]) -> str:
+    return artefact_digest(folder)
 
 
 def _rows(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Looks at a model while it is trained, keeps its adapter at every look, and settles which one is the result."""
+"""Looks at a model while it is trained, keeps the weights of its looks, and settles which ones are the result."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from evalgate.core.data import Recipe
 from evalgate.core.protocols import Progress
-from evalgate.core.record import digest_bytes, plain
+from evalgate.core.record import plain
 from evalgate.core.seeds import clock
 from evalgate.core.showing import doing
 from evalgate.core.training import AdapterCard, Choice, CurvePoint, Evaluation, Examined
 from evalgate.training.checkpoints import STATE
-from evalgate.training.choosing import chosen, compared, evaluation_steps, exhausted, overfitting
-from evalgate.training.start import restore
+from evalgate.training.choosing import chosen, compared, evaluation_steps, exhausted, held, overfitting
+from evalgate.training.snapshots import AdapterSnapshots, ModelSnapshots, Snapshots, adapter_folder
+from evalgate.training.whole import Beginning
 
 # The entry of an evaluation in the Trainer's log, which a checkpoint carries and a resumed training reads.
 ENTRY = "evaluation"
@@ -26,15 +27,13 @@ ENTRY = "evaluation"
 LOOKING = "looking at dev answers"
 
 
-NO_CHOICE = "the last one: checkpoints of whole models, and of trainings with an accelerate_config, are not compared"
+NO_CHOICE = "the last one: on several GPUs whole models, and all with an accelerate_config, are not compared"
 
 
 def chooses(recipe: Recipe) -> bool:
-    """Whether a recipe's checkpoints are looked at: adapters', which are small and can be switched.
-
-    An `accelerate_config` may shard them, so that no process has a whole one between two steps.
-    """
-    return recipe.method != "full" and not recipe.accelerate_config
+    """Whether a recipe's checkpoints are compared: in several processes only those of adapters that each has whole."""
+    several = (recipe.num_gpus or 1) > 1
+    return not several or (recipe.method != "full" and not recipe.accelerate_config)
 
 
 class Examiner(Protocol):
@@ -52,21 +51,40 @@ class Examiner(Protocol):
     def n_items(self) -> dict[str, int]:
         """By task how many dev items are asked."""
 
+    def base(self, module: Any) -> None:
+        """Look at the base itself, which whole models are compared with: no adapter can be taken off them."""
+
     def __call__(self, module: Any) -> Examined:
         """The live module's scores on dev and its drift; the module is left as it was."""
 
 
 class Selection:
-    """The evaluations of one stage of training, and the adapters as they were then.
+    """The evaluations of one stage of training, and the weights as they were then.
 
-    In one of several processes (`later`) adapters are kept only: `afterwards` looks at them when all is trained.
+    Args:
+        recipe: Its `checkpoints` say when to look and what to keep.
+        folder: Where the weights of looks go.
+        examiner: Looks.
+        whole: Where the training of a whole model begins; None for adapters.
+        later: In one of several processes: weights are kept only, and `afterwards` looks at them when all is trained.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, examiner: Examiner | None, *, later: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        examiner: Examiner | None,
+        whole: Beginning | None = None,
+        *,
+        later: bool = False,
+    ) -> None:
         self._recipe, self._settings, self._folder, self._examiner = recipe, recipe.checkpoints, folder, examiner
-        self._keeps, self._chooses, self._begun = chooses(recipe), chooses(recipe) and not later, ""
+        self._keeps, self._chooses, self._whole = chooses(recipe), chooses(recipe) and not later, whole
         if not self._chooses:
             self._settings, self._examiner = replace(recipe.checkpoints, keep="last"), None
+        self._weights: Snapshots = AdapterSnapshots(folder)
+        if whole is not None:
+            self._weights = ModelSnapshots(folder, whole if self._chooses else None)
 
     @property
     def identity(self) -> list[str]:
@@ -82,8 +100,10 @@ class Selection:
         """A `TrainerCallback` that evaluates and saves at this stage's own steps, and ends it early."""
         from transformers import TrainerCallback
 
-        # Sharded weights, which are not compared, have no whole form here.
-        selection, self._begun = self, _fingerprint(trainer.model) if self._keeps else ""
+        selection = self
+        if self._keeps:  # weights that are not compared may be sharded
+            self._weights.begin(trainer.model)
+        self._look_at_base(trainer.model)
 
         class Looking(TrainerCallback):  # type: ignore[misc]
             """See the function."""
@@ -97,7 +117,20 @@ class Selection:
                         selection._look(model, state)
                     control.should_training_stop |= exhausted(selection._seen(state), selection._settings)
 
+            def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                # Only now: a training that was killed before goes on from an earlier checkpoint, and may choose others.
+                if state.is_world_process_zero:
+                    selection._weights.drop(held(selection._seen(state), selection._settings))
+
         return Looking()
+
+    def _look_at_base(self, model: Any) -> None:
+        """Show the examiner the base of a whole model: what training starts from, or else loaded for it."""
+        if self._whole is None or self._examiner is None:
+            return
+        base = model if self._whole.start == self._whole.base else self._whole.load_base(self._recipe)
+        with self._weights.shown(base):
+            self._examiner.base(base)
 
     def ended(self, trainer: Any, checkpoint: Path | None) -> bool:
         """Whether a checkpoint is of a stage that had come to its end, early or not, when it was interrupted.
@@ -106,7 +139,7 @@ class Selection:
         """
         from transformers import TrainerState
 
-        if checkpoint is None or not self._chooses:  # the Trainer itself loads the last one, and takes no step
+        if checkpoint is None or not self._chooses:  # without looks the Trainer itself has the weights
             return False
         state = TrainerState.load_from_json(str(checkpoint / STATE))
         if state.global_step < state.max_steps and not exhausted(self._seen(state), self._settings):
@@ -120,7 +153,7 @@ class Selection:
         stopped = state.global_step if state.global_step < state.max_steps else 0
         found = self._choice(_with_losses(self._seen(state), points), points, state.max_steps, stopped)
         if self._chooses:
-            restore(trainer.model, self.snapshot(found.step))
+            self._weights.give_back(trainer.model, found.step)
         self._tell(found, progress)
         return found
 
@@ -144,7 +177,7 @@ class Selection:
         self, evaluations: Sequence[Evaluation], points: Sequence[CurvePoint], planned: int, stopped: int
     ) -> Choice:
         seen = compared(evaluations, self._settings)
-        kept, reason = chosen(seen, self._settings)
+        kept, reason = chosen(seen, self._settings, held(seen, self._settings) if self._whole else None)
         return Choice(
             step=kept.step,
             planned=planned,
@@ -165,9 +198,12 @@ class Selection:
 
     def _look(self, model: Any, state: Any) -> None:
         started = clock()
-        seen = self._examiner(model) if self._examiner else Examined()
-        moved = not self._begun or _fingerprint(model) != self._begun
-        seconds = round(clock() - started, 2)
+        with self._weights.shown(model):
+            seen = self._examiner(model) if self._examiner else Examined()
+            moved = self._weights.moved(model)
+            seconds = round(clock() - started, 2)
+            if self._keeps and state.is_world_process_zero:
+                self._weights.keep(model, state.global_step)
         evaluation = Evaluation(step=state.global_step, seen=seen, moved=moved, seconds=seconds)
         entry = {"step": state.global_step, "epoch": state.epoch, ENTRY: plain(evaluation)}
         if evaluation.score is not None:
@@ -175,27 +211,14 @@ class Selection:
         if seen.drift is not None:
             entry["drift"] = seen.drift
         state.log_history.append(entry)
-        if self._keeps and state.is_world_process_zero:
-            model.save_pretrained(
-                str(self.snapshot(state.global_step)),
-                safe_serialization=True,
-                save_embedding_layers=False,
-                selected_adapters=["default"],
-            )
 
     def snapshot(self, step: int) -> Path:
         """The folder of the adapter as it was after a step."""
-        return self._folder / f"adapter-{step}"
+        return adapter_folder(self._folder, step)
 
     def _seen(self, state: Any) -> tuple[Evaluation, ...]:
         found = [msgspec.convert(entry[ENTRY], Evaluation) for entry in state.log_history if ENTRY in entry]
         return compared(found, self._settings)
-
-
-def _fingerprint(model: Any) -> str:
-    """A digest of the trained B matrices, which begin as zeros or as a file has them; empty if there are none."""
-    found = [p for name, p in model.named_parameters() if p.requires_grad and "lora_B" in name]
-    return digest_bytes(*(p.detach().float().cpu().numpy().tobytes() for p in found)) if found else ""
 
 
 def _with_losses(evaluations: Sequence[Evaluation], points: Sequence[CurvePoint]) -> list[Evaluation]:

@@ -17,7 +17,7 @@ from evalgate.core.data import Recipe
 from evalgate.core.errors import UsageError
 from evalgate.core.memory import peak_bytes, reset_peak
 from evalgate.core.protocols import Progress
-from evalgate.core.record import Record, digest_of
+from evalgate.core.record import digest_of
 from evalgate.core.results import AdapterCard
 from evalgate.core.seeds import clock
 from evalgate.core.showing import verbose
@@ -25,50 +25,25 @@ from evalgate.files import read_record, write_record
 from evalgate.training import hardware
 from evalgate.training.adapter import check_alive, save_adapter
 from evalgate.training.afterwards import chosen_afterwards
-from evalgate.training.cards import TRAINED, card_of, finished
 from evalgate.training.checkpoints import open_checkpoints
-from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, rows_digest, to_dataset
+from evalgate.training.data import Encoded, TrainRow, encode, in_batches, ordered, to_dataset
 from evalgate.training.failures import memory_errors
 from evalgate.training.fast import fast
 from evalgate.training.history import curve
 from evalgate.training.launch import evenly, gathered, launched, processes, shared_out
 from evalgate.training.loading import base_config, load_base, load_tokenizer
 from evalgate.training.quiet import quiet
-from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, recipe_digest, sft_arguments
+from evalgate.training.recipe import LORA_KEYS, Device, lora_arguments, sft_arguments
 from evalgate.training.replay import with_replay
 from evalgate.training.selection import Examiner, Selection, chooses
 from evalgate.training.sft import sft_config, steady, trainer_class, watcher
 from evalgate.training.start import check_moved, continued, restore
 from evalgate.training.trackers import Tracking, callback
 from evalgate.training.whole import check_model_moved, save_model, served_dtype, start_digest
+from evalgate.training.work import TRAINED, Job, card_of, finished
 
 CHECKPOINTS = "checkpoints"
 N_DEV = 64  # enough to see overfitting; choosing is done on generated answers, not on this loss
-
-
-class Job(Record, frozen=True, kw_only=True):
-    """What one training is: its recipe, ordered rows and base, and where it writes."""
-
-    recipe: Recipe
-    rows: tuple[TrainRow, ...]
-    dev_rows: tuple[TrainRow, ...]
-    model_path: str
-    revision: str | None
-    base_digest: str
-    folder: str
-    start: str = ""
-    tracking: Tracking | None = None
-    dtype: str = "auto"
-
-    @property
-    def path(self) -> Path:
-        """The adapter's folder."""
-        return Path(self.folder)
-
-    @property
-    def digests(self) -> tuple[str, str, str]:
-        """Of the recipe, the rows and the base: what makes two trainings the same."""
-        return recipe_digest(self.recipe), rows_digest(self.rows), self.base_digest
 
 
 def train(
@@ -98,7 +73,7 @@ def train(
         base_digest: The base model's identity.
         folder: Where adapter, card and (while training) checkpoints go.
         progress: Shows the steps.
-        start: The folder of an adapter to go on from.
+        start: The folder of an adapter, or for a full fine-tune of a whole model, to go on from.
         dtype: The precision that the suite serves models in; a whole model is stored in it.
         examiner: Scores dev answers and drift at the recipe's checkpoints, one of which is kept; without it the last.
         callbacks: More `TrainerCallback`s, for a training in this process.
@@ -118,7 +93,7 @@ def train(
         tracking=tracking,
         dtype=dtype,
     )
-    selection = Selection(recipe, job.path / CHECKPOINTS, examiner)
+    selection = Selection(recipe, job.path / CHECKPOINTS, examiner, job.beginning)
     if (card := finished(job, selection)) is not None:
         return card
     if processes(recipe) > 1:
@@ -195,10 +170,11 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
         sft_config(arguments)  # processes find each other in it; only then can they agree on a plan
     way = fast(recipe, base_config(job.model_path, job.revision), encoded, where)
     config = sft_config(arguments | (way.arguments() if way else {}))
-    model, lora = load_base(job.model_path, job.revision, recipe, where), None
-    if job.start:
+    whole, lora = job.beginning, None
+    model = load_base(whole.start if whole else job.model_path, job.revision, recipe, where)
+    if job.start and not whole:
         model = continued(model, Path(job.start), recipe)
-    elif recipe.method != "full":
+    elif not whole:
         lora = LoraConfig(**lora_arguments(recipe))
     trainer = trainer_class()(
         model=model,
@@ -208,7 +184,7 @@ def _trainer(job: Job, encoded: Encoded, tokenizer: Any, where: Device) -> Any:
         peft_config=lora,
     )
     trainer.remove_callback(PrinterCallback)
-    if job.start:
+    if job.start and not whole:
         restore(trainer.model, Path(job.start))
     steady(trainer.model)
     if way:
@@ -246,14 +222,14 @@ def _save(job: Job, trainer: Any, model: Any, encoded: Encoded, duration_s: floa
     this process, so a resumed training counts from its resumption.
     """
     n_parameters = check_alive(model, str(job.path))
-    if job.start:
-        check_moved(model, Path(job.start))
     recipe_id, train_id, base_id = job.digests
-    whole, dtype = job.recipe.method == "full", served_dtype(hardware.device(), job.dtype)
+    whole, dtype = job.beginning, served_dtype(hardware.device(), job.dtype)
     if whole:
         digest = save_model(model, Path(job.model_path), job.path / MODEL, dtype)
-        check_model_moved(model, Path(job.model_path))
+        check_model_moved(model, Path(whole.start))
     else:
+        if job.start:
+            check_moved(model, Path(job.start))
         digest = save_adapter(model, job.path, base=job.model_path, revision=job.revision)
     return AdapterCard(
         name=job.recipe.name,

@@ -9,10 +9,13 @@ from typing import Any
 
 from evalgate.core.adapter_files import CONFIG as ADAPTER_CONFIG
 from evalgate.core.adapter_files import adapter_digest
-from evalgate.core.artefacts import CONFIG, MODEL, WEIGHTS, model_config, model_digest
+from evalgate.core.artefacts import CONFIG, MODEL, WEIGHTS, is_whole, model_config, model_digest
+from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
+from evalgate.core.record import Record
 from evalgate.files import write_atomic
 from evalgate.training import hardware
+from evalgate.training.loading import load_base
 from evalgate.training.recipe import Device
 
 # What makes texts of ids and ids of texts, and when an answer ends: the base's own files, byte for byte.
@@ -22,6 +25,26 @@ BESIDE = (
 )  # fmt: skip
 # Keys of a base's configuration that are not true of weights that were unpacked and stored anew.
 OF_OTHER_WEIGHTS = ("torch_dtype", "quantization_config", "_name_or_path")
+
+
+class Beginning(Record, frozen=True, kw_only=True):
+    """Where the training of a whole model begins: the folder of the model that it starts from, and that of the base.
+
+    `dtype` is the precision that the suite serves models in.
+    """
+
+    start: str
+    base: str
+    dtype: str = "auto"
+
+    @property
+    def served(self) -> str:
+        """The precision that the result is stored and served in."""
+        return served_dtype(hardware.device(), self.dtype)
+
+    def load_base(self, recipe: Recipe) -> Any:
+        """The base as training would begin from it."""
+        return load_base(self.base, None, recipe, hardware.device())
 
 
 def served_dtype(where: Device, dtype: str = "auto") -> str:
@@ -61,10 +84,10 @@ def refuse_packed(model: Any, folder: Path) -> None:
         )
 
 
-def check_model_moved(model: Any, start: Path) -> None:
-    """Raise `adapter-dead` if every weight, in the precision it is stored in, is that of the model in `start`.
+def differs(model: Any, start: Path) -> bool | None:
+    """Whether a weight, in the precision that it has now, is another than that of the model in `start`.
 
-    Weights that the files have under other names are not looked at.
+    Weights that the files have under other names are not looked at; None if all have.
     """
     import torch
     from safetensors import safe_open
@@ -76,8 +99,13 @@ def check_model_moved(model: Any, start: Path) -> None:
                 if (value := live.get(name)) is not None:
                     n += 1
                     if not torch.equal(file.get_tensor(name).to(value.dtype), value.detach().cpu()):
-                        return
-    if n:
+                        return True
+    return False if n else None
+
+
+def check_model_moved(model: Any, start: Path) -> None:
+    """Raise `adapter-dead` if every weight, in the precision it is stored in, is that of the model in `start`."""
+    if differs(model, start) is False:
         raise EvalgateError(
             f"the model learned nothing: all its weights in {str(model.dtype).removeprefix('torch.')} are those that "
             "training started from",
@@ -88,5 +116,10 @@ def check_model_moved(model: Any, start: Path) -> None:
 
 
 def start_digest(folder: Path) -> str:
-    """The identity of what a training goes on from: an adapter's folder, or that of a whole model's card."""
-    return adapter_digest(folder) if (folder / ADAPTER_CONFIG).is_file() else model_digest(folder / MODEL)
+    """The identity of what a training goes on from: an adapter's folder, or a whole model's."""
+    return adapter_digest(folder) if (folder / ADAPTER_CONFIG).is_file() else model_digest(whole_folder(folder))
+
+
+def whole_folder(folder: Path) -> Path:
+    """Where a whole model's files lie: below the folder of the candidate that it is, or in one that someone names."""
+    return folder if is_whole(folder) else folder / MODEL

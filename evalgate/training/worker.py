@@ -35,11 +35,12 @@ def work(spec: Path, rank: int) -> None:
     from evalgate.training.hardware import take_own_device
     from evalgate.training.quiet import quiet
     from evalgate.training.selection import Selection
-    from evalgate.training.trainer import CHECKPOINTS, Job, fit
+    from evalgate.training.trainer import CHECKPOINTS, fit
+    from evalgate.training.work import Job
 
     take_own_device()
     job = from_json(spec.read_bytes(), Job)
-    selection = Selection(job.recipe, job.path / CHECKPOINTS, None, later=True)
+    selection = Selection(job.recipe, job.path / CHECKPOINTS, None, job.beginning, later=True)
     with quiet(), ExitStack() as stack:
         fit(job, selection, Telling(spec.parent / EVENTS if rank == 0 else None), stack)
         import torch

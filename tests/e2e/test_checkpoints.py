@@ -54,6 +54,9 @@ class Scripted:
         self.weights: dict[int, Mapping[str, Any]] = {}
         self.n_looks = 0
 
+    def base(self, module: Any) -> None:
+        """Nothing: the drifts are written."""
+
     def __call__(self, module: Any) -> Examined:
         k = self.n_looks
         self.n_looks += 1

@@ -24,7 +24,8 @@ from evalgate.core.results import AdapterCard
 from evalgate.training import launch, trainer
 from evalgate.training.data import ordered
 from evalgate.training.replay import with_replay
-from evalgate.training.trainer import Job, train
+from evalgate.training.trainer import train
+from evalgate.training.work import Job
 
 pytestmark = pytest.mark.slow
 __all__ = ["model_path"]

@@ -128,3 +128,31 @@ def test_packed_rows_do_not_see_each_other(model_path: str) -> None:
         packed = model(torch.cat([one, two], dim=1), position_ids=positions).logits
         alone = torch.cat([model(one).logits, model(two).logits], dim=1)
     torch.testing.assert_close(packed, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_likelihoods_of_a_16_bit_model_are_summed_in_32_bits(model_path: str) -> None:
+    """A log-softmax in bf16 puts scores on a coarse grid, where ties go to the first option (lm-eval's default)."""
+    import torch
+
+    from evalgate.backends.hf import HFBackend
+    from evalgate.backends.likelihood import encode_pairs
+    from evalgate.backends.model_files import locate
+    from evalgate.core.data import ModelSpec
+
+    spec = ModelSpec(id=model_path, dtype="bfloat16")
+    with quiet():
+        backend = HFBackend(spec, locate(spec))
+        pairs = [("say the colour of box 1", end) for end in (" red", " blue", " green", " white sofa")]
+        found = backend.loglikelihood(pairs)
+        wanted = []
+        for context, continuation in encode_pairs(backend.tokenizer, pairs):
+            with torch.inference_mode():
+                logits = backend.module(input_ids=torch.tensor([[*context, *continuation]])).logits[0]
+            rows = logits.float().log_softmax(-1)[len(context) - 1 : -1]
+            wanted.append(float(rows.gather(1, torch.tensor(continuation)[:, None]).double().sum()))
+    assert logits.dtype == torch.bfloat16
+    assert found == pytest.approx(wanted, abs=2e-2)
+    singles = [p for (_, ids), p in zip(encode_pairs(backend.tokenizer, pairs), found, strict=True) if len(ids) == 1]
+    assert singles
+    assert all(float(torch.tensor(p).to(torch.bfloat16)) != p for p in singles)
+    assert all(float(torch.tensor(p).to(torch.bfloat16)) != p for p in found)

@@ -62,7 +62,6 @@ def test_a_merge_is_part_of_the_candidate_and_none_leaves_its_digest_as_it_was(s
         ("merge: nf4\n", "merge: 'nf4' is not allowed"),
         ("method: full\nrank: 8\n", "`rank` is an adapter's, and `method: full` trains all weights: delete it"),
         ("method: full\nsweep: {alpha: [1, 2]}\n", "`alpha` is an adapter's, and `method: full` trains all weights"),
-        ("method: full\ncontinue_from: q\n", "`method: full` goes on from no adapter: delete `continue_from`"),
         ("method: full\nmerge: bf16\n", "`method: full` makes a whole model, so nothing is merged: delete `merge`"),
     ],
 )
@@ -296,5 +295,5 @@ def test_a_whole_model_beside_a_vllm_engine_is_refused() -> None:
     assert str(caught.value) == (
         "error[cannot-measure]: 'f' is a whole model, and a vLLM engine fills the device with its own one\n"
         "  at: suite.yaml: model.backend\n\n"
-        "hint: use `backend: hf`, or take `method: full` or `merge` out of the recipe"
+        "hint: use `backend: hf`, or take `method: full`, `model` or `merge` out of the recipe"
     )

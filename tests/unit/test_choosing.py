@@ -17,6 +17,7 @@ from evalgate.training.choosing import (
     difference,
     evaluation_steps,
     exhausted,
+    held,
     overfitting,
 )
 
@@ -186,3 +187,53 @@ def test_a_score_that_falls_with_the_training_loss_rising_is_no_overfitting() ->
 def test_a_fall_within_the_noise_is_no_overfitting() -> None:
     assert overfitting(falling(), [at(20, 1.0, dev_loss=0.80), at(40, 0.875, dev_loss=0.81)]) is None
     assert overfitting(falling(), [at(20, 0.5), at(40, 1.0)]) is None
+
+
+looks = st.lists(
+    st.builds(
+        lambda values, drift, moved: (values, drift, moved),
+        st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=4, max_size=4),
+        st.sampled_from([None, 0.0, 0.09, 0.2, 0.3]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=7,
+)
+
+
+@given(looks, st.sampled_from(["best", "last"]), st.booleans())
+def test_of_whole_models_two_are_held_and_the_choice_is_as_good(found: list[object], keep: str, scored: bool) -> None:
+    settings = replace(SETTINGS, keep=keep)  # type: ignore[arg-type]
+    evaluations = [
+        Evaluation(step=k, seen=Examined(scores={"route": tuple(values)} if scored else {}, drift=drift), moved=moved)
+        for k, (values, drift, moved) in enumerate(found, start=1)  # type: ignore[misc]
+    ]
+    before: frozenset[int] = frozenset()
+    for n in range(1, len(evaluations) + 1):
+        now = held(evaluations[:n], settings)
+        assert now <= before | {n}, "what was dropped does not come back"
+        assert 1 <= len(now) <= 2
+        before = now
+    seen = compared(evaluations, settings)
+    kept, _ = chosen(seen, settings, before)
+    free, _ = chosen(seen, settings)
+    assert kept.step in before
+    best = best_of(seen)
+    if keep == "last" or best is None:
+        assert kept == free, "the last one, the last within the limit, or the one that drifted least"
+    else:
+        assert best.step in before
+        assert kept.eligible
+        assert kept.behind <= kept.se
+        assert kept.step >= free.step, "never an earlier one than all weights would give"
+
+
+def test_a_look_that_was_dropped_cannot_be_chosen_later() -> None:
+    """The second is no better than the first, so it goes; the third is clearly better than the first alone."""
+    first, dropped, last = (0.0, 0, 0, 1, 0, 0, 1, 0), (0.0, 0, 1, 0, 1, 0, 0, 0), (1.0, 0, 0, 1, 0, 1, 1, 0)
+    evaluations = [at(1, *first), at(2, *dropped), at(3, *last)]
+    assert held(evaluations[:2], SETTINGS) == {1}
+    assert held(evaluations, SETTINGS) == {3}
+    seen = compared(evaluations, SETTINGS)
+    assert chosen(seen, SETTINGS)[0].step == 2
+    assert chosen(seen, SETTINGS, held(evaluations, SETTINGS))[0].step == 3

@@ -45,7 +45,7 @@ def as_ids(values):
 def test_one_seed_has_the_numbers_of_its_adapter_and_says_what_it_does_not_say():
     recipe, base = trained([0.06])
     plain, one = evalgate.compare(recipe[1], base, min_gain=0.05), evalgate.compare(recipe, base, min_gain=0.05)
-    note = " One training seed: this is about this adapter and says nothing about its recipe."
+    note = " One training seed: this is about this one training and says nothing about its recipe."
     assert one.reason == plain.reason + note
     assert (one.p_pass, one.estimate, one.outcome) == (plain.p_pass, plain.estimate, plain.outcome)
 

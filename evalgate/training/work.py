@@ -1,4 +1,4 @@
-"""What a training leaves beside its adapter: the card, written last, by which it is known to be done."""
+"""What one training is, and whether it was done before."""
 
 from __future__ import annotations
 
@@ -6,13 +6,51 @@ from pathlib import Path
 from typing import Protocol
 
 from evalgate.core.artefacts import CARD
+from evalgate.core.data import Recipe
 from evalgate.core.errors import EvalgateError
+from evalgate.core.record import Record
 from evalgate.core.results import AdapterCard
 from evalgate.files import read_record
+from evalgate.training.data import TrainRow, rows_digest
+from evalgate.training.recipe import recipe_digest
 from evalgate.training.selection import Selection
-from evalgate.training.whole import start_digest
+from evalgate.training.trackers import Tracking
+from evalgate.training.whole import Beginning, start_digest, whole_folder
 
 TRAINED = "trained.json"  # of several processes: the card while no checkpoint is chosen yet
+
+
+class Job(Record, frozen=True, kw_only=True):
+    """What one training is: its recipe, ordered rows and base, and where it writes."""
+
+    recipe: Recipe
+    rows: tuple[TrainRow, ...]
+    dev_rows: tuple[TrainRow, ...]
+    model_path: str
+    revision: str | None
+    base_digest: str
+    folder: str
+    start: str = ""
+    tracking: Tracking | None = None
+    dtype: str = "auto"
+
+    @property
+    def path(self) -> Path:
+        """The adapter's folder."""
+        return Path(self.folder)
+
+    @property
+    def digests(self) -> tuple[str, str, str]:
+        """Of the recipe, the rows and the base: what makes two trainings the same."""
+        return recipe_digest(self.recipe), rows_digest(self.rows), self.base_digest
+
+    @property
+    def beginning(self) -> Beginning | None:
+        """Where the training of a whole model begins; None for an adapter's."""
+        if self.recipe.method != "full":
+            return None
+        start = str(whole_folder(Path(self.start))) if self.start else self.model_path
+        return Beginning(start=start, base=self.model_path, dtype=self.dtype)
 
 
 class Work(Protocol):
