@@ -63,6 +63,7 @@ def test_answers_scored_together_have_the_scores_of_each(rows: list[tuple[str | 
 units = st.lists(st.integers(1, 3) | st.integers(1, 5_000_000_000), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(units, units), max_size=5), st.integers(1, 8))
 def test_matches_of_pairs_are_those_of_counters(pairs: list[tuple[list[int], list[int]]], orders: int) -> None:
@@ -85,6 +86,7 @@ def test_matches_are_the_same_in_parts_and_where_one_pair_needs_more_numbers() -
     assert whole.tolist() == [pair_matches([a], [b], 6)[0].tolist() for a, b in zip(given_, wanted, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.lists(st.integers(1, 4), max_size=90), st.lists(st.integers(1, 4), max_size=200)), max_size=5)

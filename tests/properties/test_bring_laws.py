@@ -170,6 +170,7 @@ def test_a_parquet_cut_and_edited(cut: int, edits: list[tuple[int, int]], tmp_pa
     try_file(path)
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.text("ab", max_size=2), VALUES, max_size=3), min_size=1, max_size=6))
 def test_an_inferred_schema_fits_what_it_was_inferred_from(values: list[dict[str, Any]]) -> None:
     import jsonschema
@@ -194,6 +195,7 @@ def items_of(facts: list[tuple[int, str, int | None]]) -> list[Item]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(ITEMS, st.integers(0, 3), st.randoms())
 def test_splits_part_everything_and_ignore_the_order(
     facts: list[tuple[int, str, int | None]], seed: int, shuffler: Any

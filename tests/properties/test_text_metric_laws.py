@@ -54,6 +54,7 @@ def test_rouge_is_googles_for_any_text(output: str, references: list[str], stemm
         assert score.parts[0] == pytest.approx(wanted[theirs].fmeasure, abs=1e-12), (mine, output, references)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcd"), max_size=9), min_size=1, max_size=5), st.data())
 def test_lsum_is_googles_for_many_lines_of_few_words(lines: list[list[str]], data: st.DataObject) -> None:

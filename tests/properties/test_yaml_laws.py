@@ -34,6 +34,7 @@ def test_our_own_files(path: Path) -> None:
     assert tree(_node(path.read_text())) == tree(_Loader(path.read_text()).get_single_node())
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.text(max_size=6), VALUES, max_size=5), st.booleans(), st.sampled_from([None, "'", '"', "|", ">"])
 )

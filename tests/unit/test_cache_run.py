@@ -160,6 +160,7 @@ def test_a_cache_elsewhere_serves_runs_anywhere(suite: Path, tmp_path: Path) -> 
     assert len(model.asked) == ALWAYS
 
 
+@pytest.mark.slow
 def test_times_and_costs_never_come_from_the_cache(suite: Path) -> None:
     run(options(suite, "one"), backend(latency_s=0.0005))
     model = backend(latency_s=0.0005)

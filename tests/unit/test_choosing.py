@@ -149,6 +149,7 @@ evaluations = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(evaluations)
 def test_whatever_is_kept_is_within_the_limit_if_anything_is_and_not_clearly_behind(
     drawn: list[tuple[list[float], float]],

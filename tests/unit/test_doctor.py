@@ -100,6 +100,7 @@ def test_relabelled_candidates_ship_no_more_often_than_alpha(checkup: tuple[Chec
     assert sum(r.passed for r in found.relabelled) > 0  # a gate that never passes anything would show nothing
 
 
+@pytest.mark.slow
 def test_scores_of_planted_answers_come_from_the_metrics(recorded: Path) -> None:
     """A fault that turns every answer to its reference in other case leaves accuracy at 1, by the metric's own rule."""
 
@@ -119,6 +120,7 @@ def test_scores_of_planted_answers_come_from_the_metrics(recorded: Path) -> None
     assert found.fired[0].startswith("json: pass -> fail")
 
 
+@pytest.mark.slow
 def test_without_its_gate_a_fault_is_not_applicable_and_says_that_it_would_ship(folder: Path) -> None:
     with_gates(folder, lambda gate: None if gate.task == "extract" else gate)
     found = shown(folder, "fenced-json")
@@ -126,6 +128,7 @@ def test_without_its_gate_a_fault_is_not_applicable_and_says_that_it_would_ship(
     assert found.note == "no required gate on json_valid; with this fault the candidate ships"
 
 
+@pytest.mark.slow
 def test_a_gate_that_is_not_required_does_not_count(folder: Path) -> None:
     with_gates(folder, lambda gate: msgspec.structs.replace(gate, required=gate.name != "latency"))
     found = shown(folder, "slower")
@@ -135,6 +138,7 @@ def test_a_gate_that_is_not_required_does_not_count(folder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_candidate_that_was_never_timed_is_checked_without_gates_on_times(folder: Path) -> None:
     """As an early stop leaves one that has failed a gate."""
     with_gates(folder, lambda g: msgspec.structs.replace(g, limit=0.9999) if g.rule == "at_least" else g)
@@ -180,6 +184,7 @@ def test_too_few_examples_can_show_nothing_and_that_is_said(tmp_path: Path, caps
 # The command
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_fault_and_its_exit_code(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["doctor", str(recorded), "--inject", "--format", "json"]) == 0
     found = msgspec.json.decode(capsys.readouterr().out, type=Checkup)

@@ -240,6 +240,7 @@ def test_an_optional_gate_stops_nobody() -> None:
     assert (found["loser.summaries"], found["breaker.refusals"]) == ("fail", "fail")
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(SUITE), st.sampled_from([None, EarlyStop(), EarlyStop(after_failure="measure")]))
 def test_the_order_of_gates_changes_nothing(gates: list[GateSpec], policy: EarlyStop | None) -> None:

@@ -32,6 +32,7 @@ def whole(n: int) -> RunData:
     return structs.replace(data, run=run, trained={data.run.candidates[0]: [*rows, other]}, decision=None)
 
 
+@pytest.mark.slow
 def test_a_recording_of_all_kinds_is_judged_alike_without_its_texts(tmp_path: Path) -> None:
     data = whole(40)
     write_evidence(data, RunFolder(tmp_path))

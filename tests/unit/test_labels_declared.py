@@ -137,6 +137,7 @@ def combined(name: str, rows: list[tuple[str, str]], **fields: Any) -> float:
     return float(metric.combine(np.array(parts)))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(pairs)
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")

@@ -90,6 +90,7 @@ def test_every_gate_is_judged_at_its_alpha_over_the_looks_and_holm_inside(suite:
     assert "at most 1.2% of the time" in sentence
 
 
+@pytest.mark.slow
 def test_the_same_set_is_one_look_however_often_and_wherever(suite: Path, tmp_path: Path) -> None:
     first = run(suite)
     before = (suite / "ledger.jsonl").read_bytes()

@@ -70,6 +70,7 @@ def test_a_stall_ends_at_the_timeout_and_is_tried_again() -> None:
     assert [i for i, a in sorted(found.items()) if a.n_retries] == [1, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "code", "message"),
     [
@@ -147,6 +148,7 @@ def test_a_stream_that_breaks_off_is_asked_again_and_a_server_without_stream_opt
     assert set(server.answered.values()) == {1}
 
 
+@pytest.mark.slow
 def test_concurrency_falls_under_429_and_never_passes_its_limit() -> None:
     turn = itertools.count()
     with FaultyServer(lambda prompt, n: "429" if next(turn) % 3 == 0 and n < 3 else "ok").running() as server:

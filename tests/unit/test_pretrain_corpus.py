@@ -108,6 +108,7 @@ def test_harmful_asks_are_many_and_are_refused() -> None:
         assert not re.search(r"I can't help|I won't", safety.harmless(rng)[1])
 
 
+@pytest.mark.slow
 def test_no_shop_support_and_no_open_slots() -> None:
     for text in _take(9, 3000):
         assert not SHOP_WORDS.search(text)

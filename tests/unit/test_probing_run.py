@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from desk_candidates import desk_backend, heldout, pretend_trained, write_desk
 from ledger_suite import base, right, run, write_ledger_suite
 from recorder import Recorder
@@ -26,6 +27,7 @@ def desk(tmp_path: Path, backend: FakeBackend) -> tuple[RunOptions, Recorder]:
     return options, Recorder()
 
 
+@pytest.mark.slow
 def test_a_dead_adapter_is_asked_nothing_held_out_and_the_others_go_on(tmp_path: Path) -> None:
     backend = desk_backend()
     del backend._by_adapter["loser"]  # it answers, and weighs answers, as the base
@@ -52,6 +54,7 @@ def test_an_item_is_never_a_held_out_one(tmp_path: Path) -> None:
     assert set(probed.items) == {f"{task}/{task}-dev-{i}" for task in ("route", "policy_qa") for i in range(2)}
 
 
+@pytest.mark.slow
 def test_another_backend_is_probed_anew(tmp_path: Path) -> None:
     backend = desk_backend()
     options, _ = desk(tmp_path, backend)

@@ -125,6 +125,7 @@ def test_recorded_texts_are_searched_for_their_answer_and_checked_against_the_ta
     ]
 
 
+@pytest.mark.slow
 def test_a_rule_for_the_answer_is_checked_and_is_part_of_what_the_system_is(desk: Path) -> None:
     path = desk / "candidates" / "new.yaml"
     before = make_plan(RunOptions(suite=str(desk))).run.id
@@ -137,6 +138,7 @@ def test_a_rule_for_the_answer_is_checked_and_is_part_of_what_the_system_is(desk
     assert "predictions.route.answer.regex: must name what it looks for: `(?P<answer>...)`" in caught.value.what
 
 
+@pytest.mark.slow
 def test_validate_reads_what_was_recorded(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["validate", str(desk)]) == 0
     assert "\nbaselines: old\ncandidates: new\n" in capsys.readouterr().out

@@ -120,6 +120,7 @@ def test_of_many_labels_the_most_confused_have_rows_and_all_are_listed(data: Run
     assert "18 more are one row and one column" in page
 
 
+@pytest.mark.slow
 def test_three_hundred_labels_do_not_blow_up_the_page(data: RunData) -> None:
     wide = Index(relabelled(build_run(300, hostile=False), 300))
     view = confusion_view(wide, task_of(wide, "route"))

@@ -253,6 +253,7 @@ def test_scores_are_made_again_under_the_seal(
     assert pipeline.gate(folder) == said
 
 
+@pytest.mark.slow
 def test_the_owner_opens_the_whole_report_elsewhere(
     tmp_path: Path, key: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -328,6 +329,7 @@ def test_a_killed_sealed_run_goes_on_without_the_key_and_is_judged_with_it(
             assert len({(s.example_id, s.metric) for s in scores}) == len(scores)
 
 
+@pytest.mark.slow
 def test_a_sealed_answer_that_lost_its_scores_is_asked_again(
     tmp_path: Path, key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def test_what_fits_nowhere_is_cut_as_small_as_it_can_be() -> None:
     assert found.card_bytes > GB
 
 
+@pytest.mark.slow
 @given(st.integers(5, 60), st.integers(1, 20))
 @settings(max_examples=60, deadline=None)
 def test_more_memory_never_makes_a_plan_slower(gb: int, more: int) -> None:
