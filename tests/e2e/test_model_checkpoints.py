@@ -14,6 +14,8 @@ from test_checkpoints import QUICK, Noting, Scripted, Stopper, real_examiner, ru
 from test_methods import pairs
 from test_training import model_path, rows
 
+from evalgate.backends.live import LiveModel
+from evalgate.backends.model_files import ModelFiles
 from evalgate.capability.drift import general_text, read_documents
 from evalgate.core.artefacts import MODEL, model_digest
 from evalgate.core.data import ModelSpec
@@ -261,3 +263,28 @@ def test_in_bf16_a_look_sees_the_very_weights_that_are_stored(model_path: str, t
     for name, value in saved.items():
         assert examiner.weights[1][name].dtype == value.dtype == torch.bfloat16
         assert torch.equal(examiner.weights[1][name], value)
+
+
+def test_a_look_keeps_nothing_that_other_weights_computed(model_path: str) -> None:
+    """A beginning that all questions share is computed once, but never taken over from an earlier look."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def opened() -> LiveModel:
+        return LiveModel(ModelSpec(id=model_path), ModelFiles(path=model_path, revision=None, digest="tiny"))
+
+    def seen(live: LiveModel) -> list[float]:
+        with live.lent(module):
+            return live.loglikelihood(pairs)
+
+    beginning = "the customer asks about a parcel that was sent long ago " * 8
+    pairs = [(f"{beginning}{word}", " and waits") for word in ("today", "again", "still")]
+    with quiet():
+        module, live = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32), opened()
+        before = seen(live)
+        with torch.no_grad():
+            for i, parameter in enumerate(module.parameters()):
+                parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(i)), alpha=0.05)
+        after, fresh = seen(live), seen(opened())
+    assert after == fresh
+    assert after != pytest.approx(before, abs=0.01)
