@@ -72,7 +72,7 @@ def run(suite: Path, tmp_path: Path, model: str, **environment: str) -> tuple[in
     out = tmp_path / "run"
     environment = {"HF_HOME": str(tmp_path / "hf"), "NO_COLOR": "1", **environment}
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-    command = [sys.executable, "-m", "evalgate.cli", "run", str(suite), "-L", "4", "-o", str(out)]
+    command = [sys.executable, "-m", "evalgate.cli", "run", "-q", str(suite), "-L", "4", "-o", str(out)]
     done = subprocess.run(
         [*command, "--model", model], capture_output=True, text=True, check=False, cwd=ROOT, env=kept | environment
     )

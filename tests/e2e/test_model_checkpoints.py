@@ -168,7 +168,7 @@ def test_so_it_is_where_nobody_looks(model_path: str, tmp_path: Path, method: An
     def trained(folder: Path, *callbacks: Any) -> AdapterCard:
         job = Job(recipe=recipe, rows=tuple(rows(32)), dev_rows=(), model_path=model_path, revision=None,
                   base_digest="base", folder=str(folder))  # fmt: skip
-        selection = Selection(replace(recipe, num_gpus=2), folder / CHECKPOINTS, None, job.beginning)
+        selection = Selection(replace(recipe, num_gpus=2), folder / CHECKPOINTS, None, job.beginning, later=True)
         with quiet(), ExitStack() as stack:
             card = fit(job, selection, Recorder(), stack, callbacks)
         assert card is not None

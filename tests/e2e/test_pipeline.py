@@ -162,7 +162,7 @@ def test_a_missing_base_model_ends_the_run_before_anything_is_written(suite: Pat
     model, out = tmp_path / "nowhere", tmp_path / "run"
     options = ["-L", "4", "-o", str(out), "--model", str(model)]
     asked = subprocess.run(
-        [sys.executable, "-m", "evalgate.cli", "run", str(suite), *options],
+        [sys.executable, "-m", "evalgate.cli", "run", "-q", str(suite), *options],
         capture_output=True,
         text=True,
         check=False,
@@ -180,7 +180,7 @@ def test_a_folder_of_another_run_is_not_mixed_with_this_one(suite: Path, done: t
     folder, before = done[0], timeless(load_run(done[0]))
     mine = load_run(folder).run.id
     asked = subprocess.run(
-        [sys.executable, "-m", "evalgate.cli", "run", str(suite), "-L", "3", "-o", str(folder)],
+        [sys.executable, "-m", "evalgate.cli", "run", "-q", str(suite), "-L", "3", "-o", str(folder)],
         capture_output=True,
         text=True,
         check=False,

@@ -37,7 +37,9 @@ CALLS = {
 }
 ELSEWHERE = {
     "capability mirror": "loads lm-eval's tasks: tests/e2e/test_capability_items.py",
-    "export": "wants a model that was trained: tests/e2e/test_artefact_run.py",
+    "export": "wants a model that was trained: tests/e2e/test_export_command.py",
+    "promote": "wants a run that ships: tests/unit/test_promote.py",
+    "verify": "wants what was promoted: tests/unit/test_promote.py",
 }
 NEEDS = {"keygen": "pyrage"}
 
