@@ -22,7 +22,7 @@ from evalgate.core.seeds import now
 
 SEED = 20_260_101
 REPLICATIONS = 5_000
-QUICK = 200
+QUICK = 100
 
 RUNNERS: dict[str, Callable[[Task], list[Row]]] = {
     "gates": gates.simulate,

@@ -10,20 +10,28 @@ from hypothesis import HealthCheck, settings
 
 # A worker takes a file whole: one of these that came last would keep the others waiting.
 LONGEST = (
-    "test_pipeline",
-    "test_pipeline_methods",
+    "test_several_packed",
     "test_report_lists",
-    "test_artefact_run",
     "test_calibration",
     "test_launch",
+    "test_report_page",
+    "test_model_checkpoints",
+    "test_terminal",
+    "test_pipeline",
+    "test_pipeline_methods",
+    "test_artefact_run",
+    "test_export_command",
+    "test_checkpoints_together",
     "test_checkpoints",
+    "test_lengths",
+    "test_merging",
+    "test_models_elsewhere_run",
     "test_decoding",
     "test_bad_models",
     "test_methods",
     "test_training",
     "test_error_rates",
     "test_pipeline_seeds",
-    "test_report_page",
     "test_cache_real",
 )
 

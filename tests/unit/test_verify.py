@@ -150,7 +150,7 @@ def edited(value: Any, path: tuple[Any, ...], by: float) -> Any:
         into = into[key]
     old = into[path[-1]]
     # By more than what sums in another order may change.
-    into[path[-1]] = old + 1 if isinstance(old, int) else old + by * max(1.0, abs(old))
+    into[path[-1]] = old + 1 + abs(old) // 1000 if isinstance(old, int) else old + by * max(1.0, abs(old))
     return value
 
 
