@@ -176,7 +176,7 @@ def test_going_on_keeps_every_bit_of_an_adapter_on_a_4_bit_base(first: Any, mode
     from safetensors.torch import load_file
     from trl import DPOConfig, DPOTrainer
 
-    from evalgate.training.recipe import dpo_arguments
+    from evalgate.training.recipe import as_named, dpo_arguments
 
     recipe = replace(RECIPE, dpo=Preferences(data=pairs(tmp_path / "p.jsonl", 4)))
     with quiet():
@@ -184,7 +184,8 @@ def test_going_on_keeps_every_bit_of_an_adapter_on_a_4_bit_base(first: Any, mode
 
         model = continued(load_base(model_path, None, recipe, "cpu"), first[0], recipe)
         table = Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}])
-        config = DPOConfig(**dpo_arguments(recipe, device="cpu", output_dir=str(tmp_path)))
+        arguments = dpo_arguments(recipe, device="cpu", output_dir=str(tmp_path))
+        config = DPOConfig(**as_named(arguments, DPOConfig.__dataclass_fields__))
         trainer = DPOTrainer(model, args=config, train_dataset=table, processing_class=load_tokenizer(model_path, None))
     saved = load_file(first[0] / "adapter_model.safetensors")
     live = {n: p for n, p in trainer.model.named_parameters() if ".default." in n}

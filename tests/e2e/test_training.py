@@ -17,7 +17,7 @@ from evalgate.training.data import TrainRow, conversation, encode, to_dataset
 from evalgate.training.loading import load_base, load_tokenizer
 from evalgate.training.quiet import quiet
 from evalgate.training.recipe import lora_arguments, sft_arguments
-from evalgate.training.sft import trainer_class
+from evalgate.training.sft import sft_config, trainer_class
 from evalgate.training.trainer import train
 
 pytestmark = pytest.mark.slow
@@ -258,7 +258,7 @@ def test_the_dev_loss_on_a_cpu_is_trls_dev_loss(model_path: str, tmp_path: Path)
     with quiet():
         from peft import LoraConfig
         from transformers import AutoModelForCausalLM
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTTrainer
 
         tokenizer = load_tokenizer(model_path, None)
         dev = to_dataset(encode(rows(10), tokenizer, 512))
@@ -267,7 +267,7 @@ def test_the_dev_loss_on_a_cpu_is_trls_dev_loss(model_path: str, tmp_path: Path)
             arguments = sft_arguments(RECIPE, device="cpu", output_dir=str(tmp_path), has_dev=True)
             trainer = kind(
                 model=AutoModelForCausalLM.from_pretrained(model_path),
-                args=SFTConfig(**arguments),
+                args=sft_config(arguments),
                 train_dataset=dev,
                 eval_dataset=dev,
                 processing_class=tokenizer,
